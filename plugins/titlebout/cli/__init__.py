@@ -1,0 +1,1 @@
+"""The command line `titlebout`: every answer without opening Airflow."""

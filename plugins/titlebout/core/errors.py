@@ -1,0 +1,116 @@
+"""Every error that Titlebout raises on purpose.
+
+    TitleboutError
+    ├── SpecError                  a model spec or a suite is wrong: file, key, what was found, nearest valid
+    │   └── SuiteNotFoundError     the spec names a suite that `expectations/` does not hold
+    ├── PartitionKeyError          a run has no partition key, or one that is malformed or not over yet
+    ├── PartitionMissingError      the source holds nothing for this key (not there yet, or gone)
+    ├── PartitionUnreadableError   the source's bytes cannot be read as what the spec declares
+    ├── PartitionRejectedError     expectations failed: the snapshot waits in quarantine
+    ├── NotEnoughPartitionsError   too few accepted partitions to train or to judge
+    ├── ObjectMissingError         the lake does not hold an object that something names
+    ├── CorruptObjectError         stored bytes do not match the SHA-256 that names them
+    ├── LakeConflictError          other bytes already stand at an immutable path
+    ├── LedgerConflictError        the ledger moved on since it was read (compare-and-set lost)
+    ├── LedgerTamperedError        the hash chain of the ledger is broken
+    ├── DeploymentError            the release did not prove itself; the old champion serves on
+    │   └── StaleTokenError        a newer attempt already holds the right to change what serves
+    └── UnavailableError           a store, registry, engine or server did not answer: worth a retry
+
+A *worse challenger* is not an error but a verdict. Messages say what happened, where, and what to do,
+in at most `MAX_MESSAGE_CHARACTERS` characters: they travel through logs, alerts and the ledger.
+"""
+
+import difflib
+from collections.abc import Iterable
+
+MAX_MESSAGE_CHARACTERS = 500
+
+
+class TitleboutError(Exception):
+    """Base of all errors below; catch it to treat every user-facing failure alike."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(bounded(message))
+
+
+class SpecError(TitleboutError):
+    """A model spec or an expectation suite is wrong; the message names file and key."""
+
+
+class SuiteNotFoundError(SpecError):
+    """The spec names an expectation suite that does not exist."""
+
+
+class PartitionKeyError(TitleboutError):
+    """A run carries no usable partition key."""
+
+
+class PartitionMissingError(TitleboutError):
+    """The source holds nothing for this partition key."""
+
+
+class PartitionUnreadableError(TitleboutError):
+    """What the source delivered is empty, truncated or of another schema than declared."""
+
+
+class PartitionRejectedError(TitleboutError):
+    """Critical expectations failed; the snapshot stays in quarantine."""
+
+
+class NotEnoughPartitionsError(TitleboutError):
+    """The windows hold fewer accepted partitions than the spec asks for."""
+
+
+class ObjectMissingError(TitleboutError):
+    """The lake does not hold the object at this path."""
+
+
+class CorruptObjectError(TitleboutError):
+    """Stored bytes differ from the SHA-256 that names them; nothing was parsed."""
+
+
+class LakeConflictError(TitleboutError):
+    """An immutable path already holds other bytes."""
+
+
+class LedgerConflictError(TitleboutError):
+    """Another writer appended first; read the ledger again and decide again."""
+
+
+class LedgerTamperedError(TitleboutError):
+    """The ledger's hash chain does not hold."""
+
+
+class DeploymentError(TitleboutError):
+    """The release failed before it took traffic; what served before still serves."""
+
+
+class StaleTokenError(DeploymentError):
+    """The fencing token is older than one the server or the ledger has already seen."""
+
+
+class UnavailableError(TitleboutError):
+    """A service did not answer in time. The only error that Airflow retries."""
+
+
+def bounded(message: str, limit: int = MAX_MESSAGE_CHARACTERS) -> str:
+    """Cut a message built from data so that it fits in a log line, an alert and an XCom.
+
+    >>> bounded("abcdef", limit=4)
+    'abc…'
+    """
+    return message if len(message) <= limit else message[: limit - 1] + "…"
+
+
+def did_you_mean(found: str, valid: Iterable[str]) -> str:
+    """Offer the nearest valid name, or list a few when none is near.
+
+    >>> did_you_mean("windw_days", ["window_days", "rounds"])
+    "did you mean 'window_days'?"
+    """
+    choices = sorted(valid)
+    near = difflib.get_close_matches(found, choices, n=1)
+    if near:
+        return f"did you mean {near[0]!r}?"
+    return f"valid: {', '.join(choices[:12])}{', …' if len(choices) > 12 else ''}"

@@ -1,0 +1,215 @@
+"""What steps hand to each other: frozen, JSON-sized, validated again on read."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
+PartitionKey = Annotated[str, Field(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z")]
+
+
+class Result(BaseModel):
+    """Base of all results: frozen, and unknown keys are refused."""
+
+    # NaN and infinity stay readable in JSON: a verdict has to be able to say that a score was one.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+
+class RunKind(StrEnum):
+    """Why Airflow made this run. Only a live one may change what serves."""
+
+    SCHEDULED = "scheduled"
+    MANUAL = "manual"
+    BACKFILL = "backfill"
+
+
+class RunContext(Result):
+    """What a step knows about the run it works for."""
+
+    partition: PartitionKey
+    run_id: str
+    kind: RunKind
+    reason: str = "schedule"
+
+    @property
+    def actor(self) -> str:
+        """Who answers for what the step writes into the ledger."""
+        return f"run:{self.run_id}"
+
+    @property
+    def is_live(self) -> bool:
+        """Whether this run may change what serves."""
+        return self.kind is not RunKind.BACKFILL
+
+
+class Snapshot(Result):
+    """An immutable Parquet file of one partition at one revision: its manifest."""
+
+    model: str
+    partition: PartitionKey
+    revision: int = Field(ge=1)
+    data_path: str = Field(description="Path in the lake.")
+    data_sha256: Sha256 = Field(description="Of the Parquet file's bytes.")
+    content_sha256: Sha256 = Field(description="Of the logical content: schema, values and row order.")
+    size_bytes: int = Field(ge=0)
+    rows: int = Field(ge=0)
+    columns: dict[str, str]
+    min_time: datetime | None
+    max_time: datetime | None
+    source_uri: str
+    source_etag: str | None = None
+    code_version: str
+
+
+class SnapshotRef(Result):
+    """The bytes of one partition, by name and hash: an entry of a training manifest."""
+
+    partition: PartitionKey
+    revision: int = Field(ge=1)
+    data_path: str
+    data_sha256: Sha256
+    rows: int = Field(ge=0)
+    max_time: datetime | None
+
+
+class Severity(StrEnum):
+    """What a failed expectation leads to: quarantine, or a note."""
+
+    CRITICAL = "critical"
+    WARNING = "warning"
+    INFO = "info"
+
+
+class ExpectationFailure(Result):
+    """One expectation that did not hold."""
+
+    expectation: str
+    column: str | None
+    severity: Severity
+    observed: JsonValue
+    expected: dict[str, JsonValue]
+    unexpected_rows: int | None = None
+    examples: tuple[JsonValue, ...] = Field(default=(), max_length=20)
+
+    def __str__(self) -> str:
+        """Say it in one line."""
+        where = f" of {self.column}" if self.column else ""
+        wanted = ", ".join(f"{name}={value}" for name, value in self.expected.items())
+        return f"{self.expectation}{where}: found {self.observed}, wanted {wanted}"
+
+
+class ValidationReport(Result):
+    """What the suite said about one snapshot."""
+
+    model: str
+    partition: PartitionKey
+    revision: int
+    data_sha256: Sha256
+    suite: str
+    evaluated: int = Field(ge=0)
+    failures: tuple[ExpectationFailure, ...] = ()
+    report_path: str = Field(description="Path of the full JSON report in the lake.")
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the partition may be trained on: something was checked and nothing critical failed."""
+        return self.evaluated > 0 and not any(f.severity is Severity.CRITICAL for f in self.failures)
+
+
+class TrainingProof(Result):
+    """What the challenger has seen, so that a comparison can check that it never saw the holdout."""
+
+    training: tuple[SnapshotRef, ...]
+    holdout: tuple[SnapshotRef, ...]
+
+
+class TrainedChallenger(Result):
+    """A trained model version: content-addressed, complete in the lake, tracked in MLflow."""
+
+    model: str
+    version: str = Field(description="Partition key plus the start of the SHA-256 of everything that made it.")
+    partition: PartitionKey
+    model_path: str
+    model_sha256: Sha256
+    plan_path: str
+    plan_sha256: Sha256
+    profile_path: str
+    profile_sha256: Sha256
+    golden_path: str
+    golden_sha256: Sha256
+    proof: TrainingProof
+    training_rows: int
+    baseline: float = Field(description="What a constant prediction would be: mean target of the training rows.")
+    code_version: str
+
+
+class Outcome(StrEnum):
+    """How a bout can end."""
+
+    PROMOTE = "promote"
+    KEEP = "keep"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Verdict(Result):
+    """The result of one bout, with every number that led to it."""
+
+    model: str
+    partition: PartitionKey
+    outcome: Outcome
+    reasons: tuple[str, ...] = Field(min_length=1)
+    challenger: str
+    champion: str | None
+    metric: str
+    unit: str = ""
+    rows: int = 0
+    blocks: int = 0
+    challenger_error: float | None = None
+    champion_error: float | None = None
+    baseline_error: float | None = None
+    gain: float | None = Field(default=None, description="Share of the opponent's error; larger is better.")
+    gain_low: float | None = None
+    gain_high: float | None = None
+    min_gain: float = 0.0
+    holdout: tuple[PartitionKey, ...] = ()
+
+
+class ReleaseStatus(StrEnum):
+    """How far a release came."""
+
+    SETTLED = "settled"
+    SKIPPED = "skipped"
+
+
+class Release(Result):
+    """One change of what serves."""
+
+    model: str
+    version: str
+    status: ReleaseStatus
+    token: int | None = Field(default=None, description="Fencing token: the ledger sequence that started the release.")
+    url: str | None = None
+    reason: str = ""
+
+
+class DriftFinding(Result):
+    """A measured, significant change against what the champion was trained on."""
+
+    model: str
+    champion: str
+    newest_partition: PartitionKey
+    drifted_partitions: tuple[PartitionKey, ...]
+    columns: dict[str, float] = Field(description="Column to its largest distance over the limit (1 = at the limit).")
+    fingerprint: str = Field(description="Same champion, partition and columns: same fingerprint.")
+
+
+class DriftReport(Result):
+    """What one look at the newest partitions said; `finding` is empty when there is nothing to do."""
+
+    model: str
+    champion: str | None
+    looked_at: tuple[PartitionKey, ...]
+    finding: DriftFinding | None = None
+    reason: str

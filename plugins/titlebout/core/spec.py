@@ -1,0 +1,307 @@
+"""The model spec: one frozen, validated object per YAML file in `include/models/`."""
+
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+# Names become paths, DAG ids and container names; ASCII, no dots, no separators but the underscore.
+Name = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
+ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+
+
+class SpecSection(BaseModel):
+    """Base of all sections: frozen, and a key that is not declared is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ColumnType(StrEnum):
+    """The types a column of a snapshot may have."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    TEXT = "text"
+    FLAG = "flag"
+    DATE = "date"
+    TIMESTAMP = "timestamp"
+
+
+class FileFormat(StrEnum):
+    """The file formats that a source can read."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+class FilesSource(SpecSection):
+    """Raw rows in files below the root of an Airflow connection."""
+
+    kind: Literal["files"]
+    path: str = Field(
+        description="Relative path or glob. With `{partition}` in it: one file set per partition; "
+        "without: one file, filtered by the time column."
+    )
+    format: FileFormat = FileFormat.CSV
+    conn_id: str = "titlebout_source"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+
+class S3Source(SpecSection):
+    """Raw rows in objects below one S3 prefix per partition."""
+
+    kind: Literal["s3"]
+    bucket: str = Field(min_length=3)
+    prefix: str = Field(description="Key prefix holding `{partition}`, for example `rides/day={partition}/`.")
+    format: FileFormat = FileFormat.PARQUET
+    conn_id: str = "titlebout_s3"
+    delimiter: str = Field(default=",", min_length=1, max_length=1)
+
+    @field_validator("prefix")
+    @classmethod
+    def _prefix_names_the_partition(cls, prefix: str) -> str:
+        if "{partition}" not in prefix:
+            message = "must contain {partition}"
+            raise ValueError(message)
+        return prefix
+
+
+class ScheduleSection(SpecSection):
+    """When the nightly DAG runs; the run of midnight handles the day that just ended."""
+
+    timezone: str = "UTC"
+    start_date: date = Field(
+        default=date(2024, 1, 1),
+        description="First night that Airflow schedules by itself. Backfills may reach further back; "
+        "a date far ahead switches the schedule off for a finished data set.",
+    )
+
+    @field_validator("timezone")
+    @classmethod
+    def _timezone_exists(cls, timezone: str) -> str:
+        try:
+            ZoneInfo(timezone)
+        except (ZoneInfoNotFoundError, ValueError) as error:
+            message = f"{timezone!r} is no IANA time zone"
+            raise ValueError(message) from error
+        return timezone
+
+
+class DatasetSection(SpecSection):
+    """Where rows come from and what they look like."""
+
+    source: FilesSource | S3Source = Field(discriminator="kind")
+    columns: dict[ColumnName, ColumnType] = Field(min_length=2, description="Only these columns enter a snapshot.")
+    time_column: ColumnName = Field(description="Date or timestamp column: when a row happened.")
+    key_columns: tuple[ColumnName, ...] = Field(
+        min_length=1, description="Together they name a row; they also fix the order of rows in a snapshot."
+    )
+    target: ColumnName
+    first_partition: date = Field(description="Nothing older is ever ingested.")
+    label_delay_days: int = Field(default=0, ge=0, le=365, description="Labels of a day are known this much later.")
+
+
+class ValidationSection(SpecSection):
+    """Which Great Expectations suite guards the door."""
+
+    suite: Name
+
+
+class DatePart(StrEnum):
+    """Features that are computed from a date or timestamp column."""
+
+    HOUR = "hour"
+    WEEKDAY = "weekday"
+    MONTH = "month"
+    DAY_OF_YEAR = "day_of_year"
+
+
+class FeaturesSection(SpecSection):
+    """What the model may look at. What it must not look at is written down with the reason."""
+
+    numeric: tuple[ColumnName, ...] = ()
+    categorical: tuple[ColumnName, ...] = ()
+    date_parts: dict[ColumnName, tuple[DatePart, ...]] = {}
+    excluded: dict[ColumnName, str] = Field(
+        default={}, description="Columns that leak or are unknown when scoring, each with its reason."
+    )
+
+    @model_validator(mode="after")
+    def _each_column_has_one_role(self) -> Self:
+        used = [*self.numeric, *self.categorical]
+        if not used and not self.date_parts:
+            message = "name at least one feature under numeric, categorical or date_parts"
+            raise ValueError(message)
+        twice = sorted({name for name in used if used.count(name) > 1})
+        if twice:
+            message = f"{', '.join(twice)} named more than once"
+            raise ValueError(message)
+        leaking = sorted(set(self.excluded) & (set(used) | set(self.date_parts)))
+        if leaking:
+            message = f"{', '.join(leaking)} is excluded and used as a feature"
+            raise ValueError(message)
+        return self
+
+
+class Objective(StrEnum):
+    """What the model predicts."""
+
+    REGRESSION = "regression"
+    BINARY = "binary"
+
+
+class TrainingSection(SpecSection):
+    """How a challenger is trained."""
+
+    objective: Objective = Objective.REGRESSION
+    features: FeaturesSection
+    window_days: int = Field(default=365, ge=1, le=3650, description="Days the challenger learns from.")
+    holdout_days: int = Field(default=7, ge=1, le=366, description="Newest days, kept for the bout.")
+    min_partitions: int = Field(default=7, ge=1, description="Accepted partitions needed in the training window.")
+    half_life_days: float | None = Field(
+        default=None, gt=0, description="A row this much older weighs half; empty: all rows weigh the same."
+    )
+    rounds: int = Field(default=200, ge=1, le=10_000)
+    # Plain XGBoost parameters; a few that would break reproducibility are refused below.
+    params: dict[str, float | int | str] = {"max_depth": 6, "eta": 0.1}
+    seed: int = Field(default=0, ge=0)
+    threads: int = Field(default=0, ge=0, description="0: as many as the machine or its cgroup grants.")
+
+    @field_validator("params")
+    @classmethod
+    def _params_leave_our_own_alone(cls, params: dict[str, float | int | str]) -> dict[str, float | int | str]:
+        ours = sorted(set(params) & {"objective", "seed", "nthread", "n_jobs", "device", "num_class"})
+        if ours:
+            message = f"{', '.join(ours)} is set by its own key of the spec, not under params"
+            raise ValueError(message)
+        return params
+
+
+class Metric(StrEnum):
+    """Primary metrics; for all of them smaller is better."""
+
+    RMSE = "rmse"
+    MAE = "mae"
+    LOG_LOSS = "log_loss"
+
+
+class ComparisonSection(SpecSection):
+    """When a challenger is proven better."""
+
+    metric: Metric = Metric.RMSE
+    min_gain: float = Field(
+        default=0.0, ge=0, lt=1, description="Share of the champion's error that must be gained, at the lower bound."
+    )
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="One-sided confidence of the lower bound.")
+    resamples: int = Field(default=2000, ge=200, le=100_000)
+    min_rows: int = Field(default=50, ge=1, description="Holdout rows needed for a verdict.")
+    min_blocks: int = Field(default=3, ge=2, description="Holdout partitions needed for a verdict.")
+    max_error: float | None = Field(default=None, gt=0, description="Floor: no model with more error is promoted.")
+
+
+class DeploymentTarget(StrEnum):
+    """Where the champion serves."""
+
+    PROCESS = "process"
+    DOCKER = "docker"
+    NONE = "none"
+
+
+class DeploymentSection(SpecSection):
+    """Where and how the champion serves."""
+
+    target: DeploymentTarget = DeploymentTarget.PROCESS
+    image: str = Field(default="titlebout-serving:latest", description="Serving image of target `docker`.")
+    port: int = Field(default=0, ge=0, le=65535, description="0, or a port that is taken: the next free one.")
+    golden_rows: int = Field(default=32, ge=1, le=1000)
+
+
+class DriftSection(SpecSection):
+    """When a change of the data is worth a retrain."""
+
+    newest_partitions: int = Field(default=3, ge=1, le=60, description="n of k-of-n: the newest partitions looked at.")
+    drifted_partitions: int = Field(default=2, ge=1, le=60, description="k of k-of-n: how many of them must drift.")
+    margin: float = Field(
+        default=1.5, ge=1, description="A distance counts from this multiple of the largest seen without drift."
+    )
+    columns: tuple[ColumnName, ...] = Field(default=(), description="Columns watched; empty: features and target.")
+    cooldown_days: int = Field(default=3, ge=0, description="Days of data between two retrains for drift.")
+
+    @model_validator(mode="after")
+    def _k_is_at_most_n(self) -> Self:
+        if self.drifted_partitions > self.newest_partitions:
+            message = "drifted_partitions must not exceed newest_partitions"
+            raise ValueError(message)
+        return self
+
+
+class ModelSpec(SpecSection):
+    """Everything Titlebout knows about one model before it has seen a row."""
+
+    name: Name
+    description: str = ""
+    owner: str = "titlebout"
+    schedule: ScheduleSection = ScheduleSection()
+    dataset: DatasetSection
+    validation: ValidationSection
+    training: TrainingSection
+    comparison: ComparisonSection = ComparisonSection()
+    deployment: DeploymentSection = DeploymentSection()
+    drift: DriftSection = DriftSection()
+
+    @property
+    def nightly_dag_id(self) -> str:
+        """DAG that runs the bout."""
+        return f"{self.name}_nightly"
+
+    @property
+    def drift_dag_id(self) -> str:
+        """DAG that watches for drift."""
+        return f"{self.name}_drift"
+
+    @model_validator(mode="after")
+    def _columns_exist(self) -> Self:
+        columns = self.dataset.columns
+        features = self.training.features
+        roles: dict[str, tuple[ColumnName, ...]] = {
+            "dataset.time_column": (self.dataset.time_column,),
+            "dataset.key_columns": self.dataset.key_columns,
+            "dataset.target": (self.dataset.target,),
+            "training.features.numeric": features.numeric,
+            "training.features.categorical": features.categorical,
+            "training.features.date_parts": tuple(features.date_parts),
+            "drift.columns": self.drift.columns,
+        }
+        for role, names in roles.items():
+            unknown = [name for name in names if name not in columns]
+            if unknown:
+                message = f"{role}: {', '.join(unknown)} is not among dataset.columns ({', '.join(columns)})"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _types_fit_the_roles(self) -> Self:
+        columns, features = self.dataset.columns, self.training.features
+        times = {ColumnType.DATE, ColumnType.TIMESTAMP}
+        for name in (self.dataset.time_column, *features.date_parts):
+            if columns[name] not in times:
+                message = f"{name} is read as a time but dataset.columns declares it as {columns[name]}"
+                raise ValueError(message)
+        for name in features.numeric:
+            if columns[name] not in {ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.FLAG}:
+                message = f"{name} is a numeric feature but dataset.columns declares it as {columns[name]}"
+                raise ValueError(message)
+        if self.dataset.target in {*features.numeric, *features.categorical, *features.date_parts}:
+            message = f"{self.dataset.target} is the target and cannot be a feature"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _metric_fits_the_objective(self) -> Self:
+        fitting = {Metric.LOG_LOSS} if self.training.objective is Objective.BINARY else {Metric.RMSE, Metric.MAE}
+        if self.comparison.metric not in fitting:
+            message = f"comparison.metric {self.comparison.metric} does not fit objective {self.training.objective}"
+            raise ValueError(message)
+        return self

@@ -1,0 +1,54 @@
+"""Which partitions a challenger learns from and which both models are judged on."""
+
+from collections.abc import Iterable
+
+from titlebout.core.errors import NotEnoughPartitionsError
+from titlebout.core.partitions import format_key, keys_between, shift_key
+from titlebout.core.results import PartitionKey
+from titlebout.core.spec import ModelSpec
+
+
+class Windows:
+    """Calendar windows of one partition key: training window first, holdout after it, never overlapping.
+
+    The holdout ends at the newest day whose labels are known when the key's night comes.
+    """
+
+    def __init__(self, spec: ModelSpec, partition: PartitionKey) -> None:
+        """Resolve the windows of a model for one partition key."""
+        training, dataset = spec.training, spec.dataset
+        first = format_key(dataset.first_partition)
+        last_holdout = shift_key(partition, -dataset.label_delay_days)
+        first_holdout = shift_key(last_holdout, 1 - training.holdout_days)
+        last_training = shift_key(first_holdout, -1)
+        first_training = max(first, shift_key(last_training, 1 - training.window_days))
+        self.partition = partition
+        self.training = tuple(keys_between(first_training, last_training))
+        self.holdout = tuple(keys_between(max(first, first_holdout), last_holdout))
+        self._min_partitions = training.min_partitions
+
+    @property
+    def keys(self) -> tuple[PartitionKey, ...]:
+        """All days of both windows, oldest first."""
+        return self.training + self.holdout
+
+    def accepted_training(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
+        """Return the days to train on.
+
+        Raises:
+            NotEnoughPartitionsError: Fewer accepted partitions than `training.min_partitions`.
+        """
+        found = tuple(sorted(set(self.training) & set(accepted)))
+        if len(found) < self._min_partitions:
+            span = f"{self.training[0]} to {self.training[-1]}" if self.training else f"before {self.partition}"
+            message = (
+                f"training window {span} holds {len(found)} accepted partitions, "
+                f"training.min_partitions asks for {self._min_partitions}; ingest older partitions "
+                "(backfill them), release quarantined ones, or lower training.min_partitions"
+            )
+            raise NotEnoughPartitionsError(message)
+        return found
+
+    def accepted_holdout(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
+        """Return the days to judge on; it may be none, which the comparison calls inconclusive."""
+        return tuple(sorted(set(self.holdout) & set(accepted)))

@@ -1,0 +1,1 @@
+"""One Airflow operator per step: it stores its arguments, and calls its step in `execute`."""

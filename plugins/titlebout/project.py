@@ -1,0 +1,120 @@
+"""Finds `include/` and `expectations/`, and is the only reader of model specs and suites."""
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import yaml
+from pydantic import JsonValue, ValidationError
+from pydantic_core import ErrorDetails
+
+from titlebout.core.errors import SpecError, SuiteNotFoundError, did_you_mean
+from titlebout.core.spec import FilesSource, ModelSpec, S3Source, SpecSection
+
+HOME_VARIABLE = "TITLEBOUT_HOME"
+
+
+def project_home() -> Path:
+    """Return the folder that holds `include/` and `expectations/`.
+
+    It is `TITLEBOUT_HOME`, or `AIRFLOW_HOME` where that is unset (`/opt/airflow` in the compose file,
+    `/usr/local/airflow` in Astro), or the working directory.
+    """
+    return Path(os.environ.get(HOME_VARIABLE) or os.environ.get("AIRFLOW_HOME") or ".").resolve()
+
+
+def model_names() -> tuple[str, ...]:
+    """Return the names of all model specs, sorted."""
+    return tuple(sorted(path.stem for path in (project_home() / "include" / "models").glob("*.yaml")))
+
+
+def load_model_spec(name: str) -> ModelSpec:
+    """Read and check `include/models/<name>.yaml`.
+
+    Raises:
+        SpecError: The file is missing, no YAML, or not a model spec; the message names file and key.
+    """
+    path = project_home() / "include" / "models" / f"{name}.yaml"
+    try:
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        message = f"{path}: no such model spec; {did_you_mean(name, model_names())}"
+        raise SpecError(message) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        message = f"{path}: not readable as YAML: {_one_line(error)}"
+        raise SpecError(message) from None
+    if not isinstance(document, dict):
+        message = f"{path}: expected a mapping with the key 'name', found {type(document).__name__}"
+        raise SpecError(message)
+    try:
+        spec = ModelSpec.model_validate(document)
+    except ValidationError as error:
+        raise SpecError("; ".join(f"{path}: {line}" for line in _explain(error))) from None
+    if spec.name != name:
+        message = f"{path}: name: found {spec.name!r}, but the file is called {name}.yaml; make them equal"
+        raise SpecError(message)
+    return spec
+
+
+def load_suite(name: str) -> dict[str, JsonValue]:
+    """Read `expectations/<name>.json`.
+
+    Raises:
+        SuiteNotFoundError: There is no such file.
+        SpecError: It is no JSON object with a list of expectations.
+    """
+    folder = project_home() / "expectations"
+    path = folder / f"{name}.json"
+    try:
+        suite = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        message = f"{path}: no such expectation suite; {did_you_mean(name, (p.stem for p in folder.glob('*.json')))}"
+        raise SuiteNotFoundError(message) from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        message = f"{path}: not readable as JSON: {_one_line(error)}"
+        raise SpecError(message) from None
+    if not isinstance(suite, dict) or not isinstance(suite.get("expectations"), list) or not suite["expectations"]:
+        message = f"{path}: key 'expectations' must be a list with at least one expectation"
+        raise SpecError(message)
+    return suite
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _explain(error: ValidationError) -> Iterator[str]:
+    """Yield one line per mistake: dotted key, what was found, what to do."""
+    for detail in error.errors(include_url=False):
+        yield f"{_dotted(detail)}: {_remedy(detail)}"
+
+
+def _dotted(detail: ErrorDetails) -> str:
+    return ".".join(str(part) for part in detail["loc"]) or "(whole file)"
+
+
+def _remedy(detail: ErrorDetails) -> str:
+    if detail["type"] == "extra_forbidden":
+        return f"unknown key; {did_you_mean(str(detail['loc'][-1]), _sibling_keys(detail['loc']))}"
+    if detail["type"] == "missing":
+        return "required key is missing"
+    found = repr(detail["input"])
+    message = detail["msg"].removeprefix("Value error, ")
+    return message if len(found) > 80 else f"{message} (found {found})"
+
+
+def _sibling_keys(location: tuple[int | str, ...]) -> tuple[str, ...]:
+    """Return the keys that the section of a misspelt key does have."""
+    section: type[SpecSection] = ModelSpec
+    for part in location[:-1]:
+        if part in _SOURCE_KINDS:  # a location inside a source names its kind as well
+            section = _SOURCE_KINDS[str(part)]
+            continue
+        annotation = section.model_fields[str(part)].annotation
+        if isinstance(annotation, type) and issubclass(annotation, SpecSection):
+            section = annotation
+    return tuple(section.model_fields)
+
+
+_SOURCE_KINDS: dict[str, type[SpecSection]] = {"files": FilesSource, "s3": S3Source}

@@ -1,0 +1,1 @@
+"""The model server: a small ASGI program without Airflow, MLflow and pandas."""
