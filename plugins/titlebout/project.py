@@ -9,8 +9,9 @@ import yaml
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
+from titlebout.core.dataset_spec import FilesSource, S3Source, SpecSection
 from titlebout.core.errors import SpecError, SuiteNotFoundError, did_you_mean
-from titlebout.core.spec import FilesSource, ModelSpec, S3Source, SpecSection
+from titlebout.core.spec import ModelSpec
 
 HOME_VARIABLE = "TITLEBOUT_HOME"
 

@@ -1,0 +1,49 @@
+"""Commands about the project's files: they need no database and no network."""
+
+import argparse
+import json
+
+from titlebout.core.errors import TitleboutError
+from titlebout.core.partitions import parse_key
+from titlebout.core.spec import ModelSpec
+from titlebout.core.windows import Windows
+from titlebout.project import load_model_spec, load_suite, model_names, project_home
+
+
+def check(options: argparse.Namespace) -> bool:
+    """Check specs and suites; print one line each and go on after a mistake."""
+    names = options.models or model_names()
+    if not names:
+        print(f"no model specs in {project_home() / 'include' / 'models'}")
+    mistakes = 0
+    for name in names:
+        try:
+            spec = load_model_spec(name)
+            suite = load_suite(spec.validation.suite)
+        except TitleboutError as error:
+            mistakes += 1
+            print(f"{name}: {error}")
+        else:
+            features = spec.training.features
+            count = len(features.numeric) + len(features.categorical) + sum(map(len, features.date_parts.values()))
+            print(f"{name}: ok ({count} features, {len(suite['expectations'])} expectations)")  # type: ignore[arg-type]  # load_suite checked that it is a list
+    return mistakes == 0 and bool(names)
+
+
+def schema(options: argparse.Namespace) -> bool:
+    """Print the JSON schema of a model spec."""
+    del options
+    print(json.dumps(ModelSpec.model_json_schema(), indent=2))
+    return True
+
+
+def plan(options: argparse.Namespace) -> bool:
+    """Print the windows of one partition key."""
+    spec = load_model_spec(options.model)
+    parse_key(options.partition)
+    windows = Windows(spec, options.partition)
+    for label, keys in (("training window", windows.training), ("holdout", windows.holdout)):
+        span = f"{keys[0]} to {keys[-1]}" if keys else "none"
+        print(f"{label:<16}{len(keys):>5} days  {span}")
+    print(f"{'at least':<16}{spec.training.min_partitions:>5} accepted partitions in the training window")
+    return True
