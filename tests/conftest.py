@@ -5,9 +5,11 @@ import tempfile
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
+# Held for the whole session: it is removed when the interpreter ends.
+AIRFLOW_HOME = tempfile.TemporaryDirectory(prefix="titlebout-airflow-", ignore_cleanup_errors=True)
 
 os.environ.update(
-    AIRFLOW_HOME=tempfile.mkdtemp(prefix="titlebout-airflow-"),
+    AIRFLOW_HOME=AIRFLOW_HOME.name,
     AIRFLOW__CORE__UNIT_TEST_MODE="True",
     AIRFLOW__CORE__LOAD_EXAMPLES="False",
     AIRFLOW__CORE__DAGS_FOLDER=str(PROJECT / "dags"),

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import yaml
@@ -56,6 +57,24 @@ def load_model_spec(name: str) -> ModelSpec:
         message = f"{path}: name: found {spec.name!r}, but the file is called {name}.yaml; make them equal"
         raise SpecError(message)
     return spec
+
+
+def readable_specs() -> Iterator[ModelSpec]:
+    """Yield every model spec that holds; one broken file takes no other model's DAGs down."""
+    for name in model_names():
+        with suppress(SpecError):
+            yield load_model_spec(name)
+
+
+def spec_mistakes() -> list[SpecError]:
+    """Return what is wrong with the files that `readable_specs` leaves out, and with suites that specs name."""
+    mistakes = []
+    for name in model_names():
+        try:
+            load_suite(load_model_spec(name).validation.suite)
+        except SpecError as error:
+            mistakes.append(error.with_traceback(None))
+    return mistakes
 
 
 def load_suite(name: str) -> dict[str, JsonValue]:

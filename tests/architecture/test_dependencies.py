@@ -36,7 +36,9 @@ def test_every_direct_dependency_is_locked():
     assert {name.lower() for name in declared()} <= locked
 
 
-@pytest.mark.parametrize("lock", sorted(PROJECT.glob("requirements*.lock")) + sorted(PROJECT.glob("requirements/*.lock")))
+@pytest.mark.parametrize(
+    "lock", sorted(PROJECT.glob("requirements*.lock")) + sorted(PROJECT.glob("requirements/*.lock"))
+)
 def test_a_lock_has_only_pinned_and_hashed_lines(lock: Path):
     for line in lock.read_text().splitlines():
         assert re.match(r"[\w.-]+==[\w.!+-]+( ; .+)? \\$|    --hash=sha256:[0-9a-f]{64}( \\)?$", line), line

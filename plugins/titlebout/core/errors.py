@@ -3,18 +3,22 @@
     TitleboutError
     ├── SpecError                  a model spec or a suite is wrong: file, key, what was found, nearest valid
     │   └── SuiteNotFoundError     the spec names a suite that `expectations/` does not hold
+    ├── ConnectionSettingsError    a connection is not defined, or lacks or misspells a field
     ├── PartitionKeyError          a run has no partition key, or one that is malformed or not over yet
     ├── PartitionMissingError      the source holds nothing for this key (not there yet, or gone)
     ├── PartitionUnreadableError   the source's bytes cannot be read as what the spec declares
     ├── PartitionRejectedError     expectations failed: the snapshot waits in quarantine
+    ├── FieldError                 a field of a row is unknown, missing, or holds what its type does not allow
     ├── NotEnoughPartitionsError   too few accepted partitions to train or to judge
     ├── ObjectMissingError         the lake does not hold an object that something names
     ├── CorruptObjectError         stored bytes do not match the SHA-256 that names them
+    ├── LakePathError              a path that leaves the lake or that not every store could hold
     ├── LakeConflictError          other bytes already stand at an immutable path
     ├── LedgerConflictError        the ledger moved on since it was read (compare-and-set lost)
     ├── LedgerTamperedError        the hash chain of the ledger is broken
     ├── DeploymentError            the release did not prove itself; the old champion serves on
     │   └── StaleTokenError        a newer attempt already holds the right to change what serves
+    ├── AccessRefusedError         a store answers and refuses: no such bucket or root, or no right to it
     └── UnavailableError           a store, registry, engine or server did not answer: worth a retry
 
 A *worse challenger* is not an error but a verdict. Messages say what happened, where, and what to do,
@@ -42,6 +46,10 @@ class SuiteNotFoundError(SpecError):
     """The spec names an expectation suite that does not exist."""
 
 
+class ConnectionSettingsError(TitleboutError):
+    """A connection is not defined, or one of its fields is missing or wrong; the message names both."""
+
+
 class PartitionKeyError(TitleboutError):
     """A run carries no usable partition key."""
 
@@ -58,6 +66,21 @@ class PartitionRejectedError(TitleboutError):
     """Critical expectations failed; the snapshot stays in quarantine."""
 
 
+class FieldError(TitleboutError):
+    """A field of a row cannot be scored as it is.
+
+    Attributes:
+        field: Name of the field or column.
+        problem: What is wrong with it and what to do, without the field's name.
+        row: Position in the request, counted from 0; None where a whole column is meant.
+    """
+
+    def __init__(self, field: str, problem: str, row: int | None = None) -> None:
+        self.field, self.problem, self.row = field, problem, row
+        where = "" if row is None else f" of row {row}"
+        super().__init__(f"field {field!r}{where} {problem}")
+
+
 class NotEnoughPartitionsError(TitleboutError):
     """The windows hold fewer accepted partitions than the spec asks for."""
 
@@ -68,6 +91,10 @@ class ObjectMissingError(TitleboutError):
 
 class CorruptObjectError(TitleboutError):
     """Stored bytes differ from the SHA-256 that names them; nothing was parsed."""
+
+
+class LakePathError(TitleboutError):
+    """A path in the lake is not made of plain relative parts."""
 
 
 class LakeConflictError(TitleboutError):
@@ -90,6 +117,10 @@ class StaleTokenError(DeploymentError):
     """The fencing token is older than one the server or the ledger has already seen."""
 
 
+class AccessRefusedError(TitleboutError):
+    """A store answers and refuses; correct the Airflow connection or the rights, a retry changes nothing."""
+
+
 class UnavailableError(TitleboutError):
     """A service did not answer in time. The only error that Airflow retries."""
 
@@ -110,6 +141,8 @@ def did_you_mean(found: str, valid: Iterable[str]) -> str:
     "did you mean 'window_days'?"
     """
     choices = sorted(valid)
+    if not choices:
+        return "there is none yet"
     near = difflib.get_close_matches(found, choices, n=1)
     if near:
         return f"did you mean {near[0]!r}?"

@@ -1,0 +1,123 @@
+"""Columns of a snapshot as the values that features and drift profiles are made of."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from titlebout.core.casting import ARROW_TYPES
+from titlebout.core.dataset_spec import ColumnType
+from titlebout.core.errors import FieldError, did_you_mean
+from titlebout.core.field_values import LARGEST_NUMBER, FieldValue, category_text, wall_clock
+
+
+class SnapshotColumn:
+    """One column of a table that has its declared type, as every column of a snapshot has."""
+
+    def __init__(self, table: pa.Table, name: str, declared: ColumnType, zone: tzinfo) -> None:
+        """Find the column.
+
+        Args:
+            table: Rows as snapshots store them; columns that nobody asks for may stand beside.
+            name: The column.
+            declared: Its type in the spec.
+            zone: Time zone in which times are read.
+
+        Raises:
+            FieldError: The table lacks the column or holds it in another type.
+        """
+        if name not in table.column_names:
+            raise FieldError(name, f"is no column of the table; {did_you_mean(name, table.column_names)}")
+        self._column = table.column(name)
+        wanted = ARROW_TYPES[declared]
+        if self._column.type != wanted:
+            raise FieldError(name, f"is stored as {self._column.type}, wanted {wanted}; ingest the rows again")
+        self._name, self._declared, self._zone = name, declared, zone
+
+    def numbers(self) -> NDArray[np.float64]:
+        """Return a column of integers, numbers or flags.
+
+        Returns:
+            float64, shape (n_rows,); flags are 0 and 1, what is missing is NaN.
+
+        Raises:
+            FieldError: A number is infinite or beyond float32.
+        """
+        values: NDArray[np.float64] = pc.cast(self._column, pa.float64(), safe=False).to_numpy()
+        if np.any(np.abs(values) > LARGEST_NUMBER):
+            remedy = "reject such rows with an expectation"
+            raise FieldError(self._name, f"holds infinity or a number beyond 3.4e38; {remedy}")
+        return values
+
+    @property
+    def missing(self) -> int:
+        """How many values are missing."""
+        return int(self._column.null_count)
+
+    def map(self, convert: Callable[[FieldValue], float]) -> NDArray[np.float64]:
+        """Apply a function of single values, calling it once per distinct value.
+
+        Returns:
+            float64, shape (n_rows,); NaN where the value is missing.
+
+        Raises:
+            FieldError: A time lies outside the years 1 to 9999.
+        """
+        return self._map(self._column, convert)
+
+    def map_times(self, convert: Callable[[FieldValue], float]) -> NDArray[np.float64]:
+        """Do the same for a function of times that is constant within each quarter of an hour.
+
+        Every offset from UTC in use since 1972 is a multiple of it: a year has at most 35,136 distinct values.
+        """
+        column = self._column
+        if pa.types.is_timestamp(column.type):
+            column = pc.floor_temporal(column.cast(pa.timestamp("us")), multiple=15, unit="minute")
+        return self._map(column, convert)
+
+    def category_counts(self) -> dict[str, int]:
+        """Return how often each category occurs, without the missing values."""
+        counted = pc.value_counts(self._column.drop_null())
+        counts: dict[str, int] = {}
+        for value, count in zip(
+            self._values(counted.field("values")), counted.field("counts").to_pylist(), strict=True
+        ):
+            text = category_text(value, self._declared)
+            counts[text] = counts.get(text, 0) + count  # an hour that a clock shows twice has one name
+        return counts
+
+    def json_values(self) -> list[JsonValue]:
+        """Return the values as a caller of the server would send them."""
+        whole = self._column.combine_chunks()
+        is_missing = whole.is_null().to_pylist()
+        values = iter(self._values(whole.drop_null()))
+        return [None if missing else _json_value(next(values)) for missing in is_missing]
+
+    def _map(self, column: pa.ChunkedArray, convert: Callable[[FieldValue], float]) -> NDArray[np.float64]:
+        encoded = column.dictionary_encode().unify_dictionaries()
+        if not encoded.num_chunks:
+            return np.empty(0)
+        distinct = [convert(value) for value in self._values(encoded.chunk(0).dictionary)]
+        # A missing value has index -1 and so finds the NaN at the end.
+        codes = np.concatenate([chunk.indices.fill_null(-1).to_numpy() for chunk in encoded.chunks])
+        numbers: NDArray[np.float64] = np.array([*distinct, np.nan])[codes]
+        return numbers
+
+    def _values(self, present: pa.Array) -> Sequence[FieldValue]:
+        """Return values that are not missing as Python objects, times as wall-clock times."""
+        try:
+            values: list[FieldValue] = present.to_pylist()
+            if pa.types.is_timestamp(present.type):
+                return [wall_clock(value, self._zone) for value in values if isinstance(value, datetime)]
+        except (ValueError, OverflowError):
+            problem = "holds a time outside the years 1 to 9999; reject such rows with an expectation"
+            raise FieldError(self._name, problem) from None
+        return values
+
+
+def _json_value(value: FieldValue) -> JsonValue:
+    return value if isinstance(value, (str, float, int)) else value.isoformat()

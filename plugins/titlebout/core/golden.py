@@ -1,0 +1,88 @@
+"""Golden rows: what a version answered where it was trained, so that a server can prove it answers the same."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
+
+from titlebout.core.dataset_spec import ColumnType
+from titlebout.core.errors import NotEnoughPartitionsError, TitleboutError
+from titlebout.core.predictor import Predictor
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+UNSEEN: Mapping[ColumnType, JsonValue] = {
+    ColumnType.TEXT: "a category that training never saw",
+    ColumnType.INTEGER: -(2**63),
+}
+"""Values that stand for a category which no training row had; the other types have no such value."""
+
+
+class GoldenRows(BaseModel):
+    """Rows as a caller sends them, and their scores."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows: tuple[dict[str, JsonValue], ...] = Field(min_length=1)
+    scores: tuple[FiniteFloat, ...] = Field(description="One per row, in the model's unit.")
+
+    @model_validator(mode="after")
+    def _one_score_per_row(self) -> Self:
+        if len(self.rows) != len(self.scores):
+            message = f"{len(self.rows)} rows but {len(self.scores)} scores"
+            raise ValueError(message)
+        return self
+
+    @classmethod
+    def pick(cls, predictor: Predictor, table: "pa.Table", count: int) -> Self:
+        """Pick rows evenly over a table and add two hard ones: everything missing, every category unseen.
+
+        The scores of the picked rows come from the table, not from the rows: a server that answers them
+        proves that it encodes rows as training encoded the table.
+
+        Args:
+            predictor: The model version.
+            table: At least one row, as snapshots store them.
+            count: Rows to pick at most; the two hard ones come on top.
+
+        Raises:
+            NotEnoughPartitionsError: The table is empty.
+        """
+        if not table.num_rows:
+            message = "no rows to pick golden rows from; ingest a partition that has rows"
+            raise NotEnoughPartitionsError(message)
+        positions = np.linspace(0, table.num_rows - 1, num=min(count, table.num_rows)).astype(np.int64)
+        picked = table.take(positions)
+        rows = predictor.plan.rows(picked)
+        hard = [dict.fromkeys(rows[0]), _with_unseen_categories(predictor, rows[0])]
+        scores = [*predictor.predict_table(picked), *predictor.predict_rows(hard)]
+        return cls(rows=(*rows, *hard), scores=tuple(float(score) for score in scores))
+
+    def mismatch(self, predictor: Predictor, tolerance: float = 1e-6) -> str | None:
+        """Score the rows again and say what differs, or None.
+
+        Args:
+            predictor: The model version, as loaded where it shall serve.
+            tolerance: Largest difference, as a share of the score where that is above 1.
+        """
+        try:
+            found = predictor.predict_rows(self.rows)
+        except TitleboutError as error:
+            return f"golden rows are refused: {error}"
+        wanted = np.array(self.scores)
+        # Not `any(difference > allowed)`: NaN has to count as a mismatch.
+        is_equal = np.abs(found - wanted) <= tolerance * np.maximum(1, np.abs(wanted))
+        if is_equal.all():
+            return None
+        first = int(np.argmin(is_equal))
+        return (
+            f"{np.count_nonzero(~is_equal)} of {len(wanted)} golden rows score differently; "
+            f"row {first}: {found[first]:.9g} instead of {wanted[first]:.9g}"
+        )
+
+
+def _with_unseen_categories(predictor: Predictor, row: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    types = {name: predictor.plan.fields[name] for name in predictor.plan.vocabularies}
+    return row | {name: UNSEEN[declared] for name, declared in types.items() if declared in UNSEEN}

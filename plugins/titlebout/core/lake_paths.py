@@ -1,0 +1,50 @@
+"""Which paths the lake takes: checked in one place, for every store alike."""
+
+import re
+
+from titlebout.core.errors import LakePathError
+
+# ASCII, no separator but the slash, nothing hidden: a part never starts with a dot, so `..` and the
+# temporary names of a store are out of reach. Percent signs, spaces and backslashes are left out on purpose.
+_PART = r"[A-Za-z0-9_=-][A-Za-z0-9_.=-]{0,127}"
+_PATH = re.compile(rf"{_PART}(/{_PART}){{0,15}}", re.ASCII)
+
+
+def checked_path(path: str) -> str:
+    """Return the path of an object if it is one.
+
+    >>> checked_path("bike_demand/partitions/2012-06-01/1-0123456789ab/data.parquet")
+    'bike_demand/partitions/2012-06-01/1-0123456789ab/data.parquet'
+
+    Raises:
+        LakePathError: It is absolute, climbs, is hidden, or holds other characters than ASCII letters,
+            digits and ``_ - . =``.
+    """
+    if isinstance(path, str) and _PATH.fullmatch(path):
+        return path
+    message = (
+        f"{repr(path)[:120]} is no path in the lake; "
+        "give relative parts of ASCII letters, digits and _ - . = that do not start with a dot"
+    )
+    raise LakePathError(message)
+
+
+def checked_prefix(prefix: str) -> str:
+    """Return a folder prefix without its trailing slash; empty means the whole lake.
+
+    >>> checked_prefix("bike_demand/versions/")
+    'bike_demand/versions'
+
+    Raises:
+        LakePathError: It is no folder of the lake.
+    """
+    return checked_path(prefix.removesuffix("/")) if prefix else ""
+
+
+def is_below(path: str, prefix: str) -> bool:
+    """Whether a path lies in a folder, whole parts compared.
+
+    >>> is_below("a/b/c", "a/b"), is_below("a/bc", "a/b"), is_below("a/b", "")
+    (True, False, True)
+    """
+    return not prefix or path.startswith(f"{prefix}/")

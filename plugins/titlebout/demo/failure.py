@@ -1,0 +1,58 @@
+"""The one error that stops a demo, and how to wait without hanging."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+Found = TypeVar("Found")
+TAIL_LINES = 15
+
+
+class DemoError(Exception):
+    """The demo cannot go on; caught in `__main__` alone, so it never leaves the command line."""
+
+    def __init__(self, message: str, *, log: Path | None = None) -> None:
+        super().__init__(message)
+        self.log = log
+
+    def explain(self) -> str:
+        """Say what happened and, where a log file knows more, name it and show its last lines."""
+        lines = [str(self)]
+        if self.log is not None:
+            lines.append(f"log file: {self.log}")
+            lines += [f"  | {line}" for line in log_tail(self.log)]
+        return "\n".join(lines)
+
+
+def log_tail(log: Path, lines: int = TAIL_LINES) -> list[str]:
+    """Return the last lines of a log file; none when there is no such file."""
+    try:
+        text = log.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    return text.splitlines()[-lines:]
+
+
+def wait_until(
+    look: Callable[[], Found | None],
+    *,
+    deadline_seconds: float,
+    what: str,
+    log: Path | None = None,
+    pause_seconds: float = 0.25,
+) -> Found:
+    """Call `look` until it returns something and return that.
+
+    Raises:
+        DemoError: The deadline passed first.
+    """
+    deadline = time.monotonic() + deadline_seconds
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        if time.monotonic() > deadline:
+            message = f"{what}: not within {deadline_seconds:.0f} s"
+            raise DemoError(message, log=log)
+        time.sleep(pause_seconds)

@@ -1,0 +1,51 @@
+"""Operator of the step `compare_with_champion`."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import Context, XComArg
+from pydantic import JsonValue
+
+from titlebout.connections import airflow_connection
+from titlebout.core.results import RunContext, TrainedChallenger, Verdict
+from titlebout.core.spec import ModelSpec
+from titlebout.step_operator import StepOperator, read_input
+from titlebout.wiring import build_lake, build_ledger, build_registry
+
+
+class CompareWithChampionOperator(StepOperator):
+    """Scores challenger and champion on the same holdout. A worse challenger is a verdict, not a failure.
+
+    Args:
+        challenger: Result of `train_challenger`, usually `train.output` (templated).
+        mlflow_conn_id: Connection of the MLflow tracking server or database (templated).
+        **kwargs: See `StepOperator` and Airflow's `BaseOperator`.
+    """
+
+    template_fields: Sequence[str] = (*StepOperator.template_fields, "challenger", "mlflow_conn_id")
+
+    def __init__(
+        self,
+        *,
+        challenger: XComArg | Mapping[str, JsonValue],
+        mlflow_conn_id: str = "titlebout_mlflow",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.challenger = challenger
+        self.mlflow_conn_id = mlflow_conn_id
+
+    def run_step(self, spec: ModelSpec, run: RunContext, context: Context) -> Verdict:
+        """Reach the verdict of this partition's bout."""
+        from titlebout.steps.compare_with_champion import compare_with_champion
+
+        verdict = compare_with_champion(
+            spec,
+            run,
+            challenger=read_input(TrainedChallenger, self.challenger, "challenger"),
+            lake=build_lake(airflow_connection(self.lake_conn_id)),
+            ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
+            registry=build_registry(airflow_connection(self.mlflow_conn_id)),
+        )
+        self.log.info("%s: %s", verdict.outcome, "; ".join(verdict.reasons))
+        return verdict

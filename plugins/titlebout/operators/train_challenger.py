@@ -1,0 +1,53 @@
+"""Operator of the step `train_challenger`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import Context
+
+from titlebout.connections import airflow_connection
+from titlebout.core.ledger import EntryKind
+from titlebout.core.ports import Ledger
+from titlebout.core.results import RunContext, TrainedChallenger
+from titlebout.core.spec import ModelSpec
+from titlebout.step_operator import StepOperator
+from titlebout.task_links import MlflowRunLink
+from titlebout.wiring import build_lake, build_ledger, build_registry
+
+
+class TrainChallengerOperator(StepOperator):
+    """Trains a challenger on the training window that belongs to the partition.
+
+    Args:
+        mlflow_conn_id: Connection of the MLflow tracking server or database (templated).
+        **kwargs: See `StepOperator` and Airflow's `BaseOperator`.
+    """
+
+    template_fields: Sequence[str] = (*StepOperator.template_fields, "mlflow_conn_id")
+    operator_extra_links = (MlflowRunLink(),)
+
+    def __init__(self, *, mlflow_conn_id: str = "titlebout_mlflow", **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.mlflow_conn_id = mlflow_conn_id
+
+    def run_step(self, spec: ModelSpec, run: RunContext, context: Context) -> TrainedChallenger:
+        """Train, and leave the address of the MLflow run for the link."""
+        from titlebout.steps.train_challenger import train_challenger
+
+        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        challenger = train_challenger(
+            spec,
+            run,
+            lake=build_lake(airflow_connection(self.lake_conn_id)),
+            ledger=ledger,
+            registry=build_registry(airflow_connection(self.mlflow_conn_id)),
+        )
+        context["ti"].xcom_push(key=MlflowRunLink.address_key, value=_run_url(ledger, challenger))
+        return challenger
+
+
+def _run_url(ledger: Ledger, challenger: TrainedChallenger) -> str:
+    for entry in reversed(ledger.entries(challenger.model)):
+        if entry.kind is EntryKind.CHALLENGER_TRAINED and entry.payload.get("version") == challenger.version:
+            return str(entry.payload.get("run_url") or "")
+    return ""

@@ -1,0 +1,163 @@
+"""Runs a model server as a process: one owner of the state folder, a port, an address file, a graceful end."""
+
+import errno
+import fcntl
+import logging
+import os
+import secrets
+import socket
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+import uvicorn
+
+from titlebout.core.errors import DeploymentError
+from titlebout.core.wire import LOCK_FILE, ServerDescription
+from titlebout.serving.application import create_app
+from titlebout.serving.settings import ServingSettings
+
+LOCK_PATIENCE_SECONDS = 5.0
+GRACE_SECONDS = 10
+# Far above what one model on one machine is asked, far below what runs out of memory or file descriptors.
+MAX_CONNECTIONS = 512
+
+_logger = logging.getLogger(__name__)
+
+
+class AddressedServer(uvicorn.Server):
+    """A uvicorn server that says where it listens, for as long as it does."""
+
+    def __init__(self, config: uvicorn.Config, address_file: Path, description: ServerDescription) -> None:
+        """Take the address to write once the server answers."""
+        super().__init__(config)
+        self._address_file = address_file
+        self._description = description
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then publish the address in one step."""
+        await super().startup(sockets)
+        temporary = self._address_file.with_name(f".{self._address_file.name}.{os.getpid()}")
+        temporary.write_text(self._description.model_dump_json(), encoding="utf-8")
+        temporary.replace(self._address_file)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Withdraw the address, then finish the running requests."""
+        self._address_file.unlink(missing_ok=True)
+        await super().shutdown(sockets)
+
+
+def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    Raises:
+        DeploymentError: Another server owns the state folder, the folder is damaged, or the host is not ours.
+    """
+    with _sole_owner(settings.state_dir), _listening_socket(host, port) as listener:
+        address_file.unlink(missing_ok=True)  # of a predecessor that was killed: its pid may be a stranger's by now
+        bound_port = listener.getsockname()[1]
+        config = uvicorn.Config(
+            create_app(settings),
+            lifespan="off",
+            ws="none",
+            log_config=None,
+            access_log=False,  # it would fill the disk and tell nothing that the answers do not
+            server_header=False,
+            proxy_headers=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        description = ServerDescription(
+            model=settings.model,
+            instance=settings.instance,
+            pid=os.getpid(),
+            host=host,
+            port=bound_port,
+            started_at=datetime.now(tz=UTC),
+        )
+        _logger.info(
+            "model server of %s on %s port %d, state in %s", settings.model, host, bound_port, settings.state_dir
+        )
+        AddressedServer(config, address_file, description).run(sockets=[listener])
+
+
+def admin_token(file: Path) -> str:
+    """Return the admin token from the environment, or from a file that is made on the first start.
+
+    Raises:
+        DeploymentError: Others may read the file, or it is empty.
+    """
+    if token := os.environ.get("TITLEBOUT_ADMIN_TOKEN"):
+        return token
+    if not file.exists():
+        _make_token(file)
+    token = file.read_text(encoding="ascii").strip()
+    if not token or file.stat().st_mode & 0o077:
+        message = f"{file} must hold the admin token and be readable by its owner only; remove it to have it made anew"
+        raise DeploymentError(message)
+    return token
+
+
+def _make_token(file: Path) -> None:
+    """Make the file in one step; where another server was faster, its token stands."""
+    descriptor, made = tempfile.mkstemp(dir=file.parent)  # readable by its owner only
+    with os.fdopen(descriptor, "w", encoding="ascii") as writable:
+        writable.write(secrets.token_urlsafe(32))
+    with suppress(FileExistsError):
+        os.link(made, file)
+    Path(made).unlink()
+
+
+@contextmanager
+def _sole_owner(state_dir: Path) -> Iterator[None]:
+    """Hold the lock of a state folder for as long as this process lives.
+
+    The kernel lets go of it when the process ends in whatever way. So whoever finds it taken knows that the
+    process of the address file lives, even if it does not answer, and that its number is not reused.
+    """
+    descriptor = os.open(state_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
+    deadline = time.monotonic() + LOCK_PATIENCE_SECONDS  # a host that looks whether we live holds it for a moment
+    while not _try_lock(descriptor):
+        if time.monotonic() > deadline:
+            os.close(descriptor)
+            message = f"another server owns {state_dir}; stop it, or give this one a folder of its own"
+            raise DeploymentError(message)
+        time.sleep(0.05)
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextmanager
+def _listening_socket(host: str, port: int) -> Iterator[socket.socket]:
+    """Listen on the wanted port, or on a free one where it is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _bind(listener, host, port)
+        yield listener
+    finally:
+        listener.close()
+
+
+def _bind(listener: socket.socket, host: str, port: int) -> None:
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE or not port:
+            message = f"cannot listen on {host} port {port}: {error}; choose another with --host and --port"
+            raise DeploymentError(message) from error
+        _logger.warning("port %d of %s is taken, choosing a free one", port, host)
+        _bind(listener, host, 0)

@@ -1,0 +1,168 @@
+"""What all operators share: the run's context, the retry policy, one line per failure, a JSON result."""
+
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule
+from pydantic import JsonValue, ValidationError
+
+from titlebout.core.errors import TitleboutError, UnavailableError
+from titlebout.core.partitions import resolve_key
+from titlebout.core.results import Result, RunContext, RunKind
+from titlebout.core.spec import ModelSpec
+from titlebout.project import load_model_spec
+
+ResultT = TypeVar("ResultT", bound=Result)
+
+
+class StepFailed(SystemExit):
+    """A step's own error on its way to Airflow; its message is the error's.
+
+    It is a `SystemExit` because Airflow's task runner logs the message of one in a single line, but any
+    other exception with a traceback, which says nothing to somebody who forgot a partition key.
+    """
+
+
+class StepUnavailable(StepFailed):
+    """A step's `UnavailableError` on its way to Airflow."""
+
+
+# The first rule that matches wins, so the special case stands before its base. A rule without a delay
+# uses the task's own: `retry_delay`, growing by `retry_exponential_backoff`.
+STEP_RETRY_POLICY = ExceptionRetryPolicy(
+    rules=[
+        RetryRule(
+            exception=[StepUnavailable, UnavailableError],
+            action=RetryAction.RETRY,
+            reason="a service did not answer; trying again may help",
+        ),
+        RetryRule(
+            exception=[StepFailed, TitleboutError],
+            action=RetryAction.FAIL,
+            reason="trying again would not help",
+        ),
+    ]
+)
+RETRY_DEFAULTS: Mapping[str, Any] = {
+    "retry_policy": STEP_RETRY_POLICY,
+    "retry_delay": timedelta(seconds=10),
+    "retry_exponential_backoff": 2.0,
+    "max_retry_delay": timedelta(minutes=5),
+}
+
+
+def over_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Slip the retry behaviour of a step below the operator's arguments and the DAG's `default_args`."""
+    return {**arguments, "default_args": {**RETRY_DEFAULTS, **(arguments.get("default_args") or {})}}
+
+
+@contextmanager
+def failures_in_one_line() -> Iterator[None]:
+    """Turn the errors that Titlebout raises on purpose into a `StepFailed`; let a bug keep its traceback."""
+    try:
+        yield
+    except UnavailableError as error:
+        raise StepUnavailable(_named(error)) from error
+    except TitleboutError as error:
+        raise StepFailed(_named(error)) from error
+
+
+def _named(error: TitleboutError) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def run_context(context: Context, spec: ModelSpec, partition: str | None = None) -> RunContext:
+    """Say what a step has to know about the Airflow run it works for.
+
+    Args:
+        context: Airflow's context of the task.
+        spec: The model's spec; its time zone decides when a day is over.
+        partition: A key that overrides both the run's configuration and its own partition key.
+
+    Raises:
+        PartitionKeyError: The run has no usable partition key.
+    """
+    dag_run = context["dag_run"]
+    conf: Mapping[str, Any] = dag_run.conf or {}
+    kind = _KINDS.get(str(dag_run.run_type), RunKind.MANUAL)
+    key = resolve_key(
+        {"partition": partition or conf.get("partition")},
+        dag_run.partition_key,
+        now=datetime.now(UTC),
+        timezone=spec.schedule.timezone,
+    )
+    return RunContext(
+        partition=key,
+        run_id=dag_run.run_id,
+        kind=kind,
+        reason=str(conf.get("reason") or _REASONS[kind]),
+    )
+
+
+_KINDS = {"scheduled": RunKind.SCHEDULED, "backfill": RunKind.BACKFILL}
+_REASONS = {RunKind.SCHEDULED: "schedule", RunKind.BACKFILL: "backfill", RunKind.MANUAL: "triggered by hand"}
+
+
+def read_input(kind: type[ResultT], value: object, argument: str) -> ResultT:
+    """Check what another task left in an XCom.
+
+    Raises:
+        TitleboutError: It is not what the argument stands for.
+    """
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "the whole value"
+        message = (
+            f"argument {argument!r} holds no {kind.__name__}: {where}: {first['msg']}; "
+            "clear the task that it comes from, so that this version of Titlebout makes it anew"
+        )
+        raise TitleboutError(message) from None
+
+
+class StepOperator(BaseOperator):
+    """Base of the operators that run one step for one partition of one model.
+
+    Args:
+        model: Name of the model spec (templated).
+        partition: Partition key; default: the run's own (templated).
+        lake_conn_id: Connection of the lake (templated).
+        ledger_conn_id: Connection of the ledger (templated).
+    """
+
+    template_fields: Sequence[str] = ("model", "partition", "lake_conn_id", "ledger_conn_id")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        partition: str | None = None,
+        lake_conn_id: str = "titlebout_lake",
+        ledger_conn_id: str = "titlebout_ledger",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**over_retry_defaults(kwargs))
+        self.model = model
+        self.partition = partition
+        self.lake_conn_id = lake_conn_id
+        self.ledger_conn_id = ledger_conn_id
+
+    def execute(self, context: Context) -> dict[str, JsonValue]:
+        """Run the step and return its result as JSON."""
+        with failures_in_one_line():
+            spec = load_model_spec(self.model)
+            run = run_context(context, spec, self.partition)
+            self.log.info("%s of %s for partition %s (%s)", self.task_id, spec.name, run.partition, run.reason)
+            result = self.run_step(spec, run, context)
+        for asset in self.outlets:
+            # A run triggered by drift carries its key in `conf`, so the event must be told.
+            context["outlet_events"][asset].add_partitions(run.partition)
+        return result.model_dump(mode="json")
+
+    @abstractmethod
+    def run_step(self, spec: ModelSpec, run: RunContext, context: Context) -> Result:
+        """Wire the step's adapters, run it, and return its result."""

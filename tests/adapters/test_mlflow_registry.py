@@ -1,0 +1,237 @@
+"""What is particular to MLflow; what every registry keeps is in tests/contracts."""
+
+import math
+import os
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes.mlflow_server import free_port
+from fakes.tracked import a_challenger, a_verdict
+from titlebout.adapters import mlflow_registry
+from titlebout.adapters.mlflow_registry import SETTINGS, MlflowRegistry
+from titlebout.core.errors import AccessRefusedError, ConnectionSettingsError, UnavailableError
+
+VERSION = "2012-06-01-aaaaaaaaaaaa"
+
+
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
+@pytest.fixture(scope="module")
+def registry(uri: str) -> MlflowRegistry:
+    return MlflowRegistry(uri)
+
+
+@pytest.fixture(scope="module")
+def client(uri: str):
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri, registry_uri=uri)
+
+
+@pytest.fixture
+def model() -> str:
+    return f"demand_{uuid.uuid4().hex[:12]}"
+
+
+def record(registry: MlflowRegistry, model: str, **changes: dict):
+    arguments = {"params": {"rounds": 150}, "metrics": {"rmse": 41.5}, "files": {"plan.json": b"{}"}, **changes}
+    return registry.record_challenger(a_challenger(model, VERSION), **arguments)
+
+
+def runs(client, model: str) -> list:
+    from mlflow.entities import ViewType
+
+    experiment = client.get_experiment_by_name(model)
+    return client.search_runs([experiment.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)
+
+
+def test_what_a_killed_try_left_running_is_replaced(registry, client, model):
+    experiment = client.create_experiment(model)
+    half_written = client.create_run(experiment, tags={"titlebout.version": VERSION})
+    client.log_param(half_written.info.run_id, "rounds", "another value")
+
+    registered = record(registry, model)
+
+    (run,) = runs(client, model)
+    assert run.info.run_id == registered.run_id != half_written.info.run_id
+    assert (run.info.status, run.data.params["rounds"]) == ("FINISHED", "150")
+
+
+def test_a_run_that_was_finished_but_not_registered_is_registered_as_it_is(registry, client, model):
+    experiment = client.create_experiment(model)
+    finished = client.create_run(experiment, tags={"titlebout.version": VERSION})
+    client.set_terminated(finished.info.run_id)
+
+    registered = record(registry, model)
+
+    assert registered.run_id == finished.info.run_id
+    assert len(runs(client, model)) == 1
+
+
+def test_of_two_tries_that_register_at_the_same_moment_the_first_one_stays(registry, client, model, monkeypatch):
+    first = record(registry, model)
+    answers = iter([None])  # the second try looked before the first one had registered
+    find = mlflow_registry._find
+    monkeypatch.setattr(mlflow_registry, "_find", lambda *question: next(answers, find(*question)))
+
+    second = record(registry, model)
+
+    assert second == first
+    assert len(client.search_model_versions(f"name = '{model}'")) == 1
+
+
+def test_a_verdict_is_written_once(registry, client, model):
+    registered = record(registry, model)
+
+    for _ in range(3):
+        registry.record_verdict(a_verdict(model, VERSION, gain=0.12))
+
+    assert len(client.get_metric_history(registered.run_id, "bout.gain")) == 1
+    tags = client.get_run(registered.run_id).data.tags
+    assert tags["titlebout.outcome"] == "promote"
+    assert "beats the baseline" in tags["titlebout.reasons"]
+
+
+def test_a_bout_without_a_number_leaves_none(registry, client, model):
+    registered = record(registry, model)
+
+    registry.record_verdict(a_verdict(model, VERSION, gain=None))
+
+    assert "bout.gain" not in client.get_run(registered.run_id).data.metrics
+
+
+def test_infinity_becomes_a_tag_since_mlflow_stores_it_as_a_finite_number(registry, client, model):
+    registered = record(registry, model, metrics={"rmse": math.inf, "gain": math.nan, "mae": 30.0})
+
+    data = client.get_run(registered.run_id).data
+    assert data.metrics == {"mae": 30.0}
+    assert (data.tags["rmse"], data.tags["gain"]) == ("inf", "nan")
+
+
+def test_many_parameters_and_awkward_names_fit(registry, client, model):
+    params = {f"parameter_{n}": n for n in range(250)} | {"long": "x" * 50_000, "nested": {"a": [1]}}
+    registered = record(registry, model, params=params, metrics={"share of weather=clear": 0.5})
+
+    data = client.get_run(registered.run_id).data
+    assert len(data.params) == 252
+    assert data.params["nested"] == '{"a": [1]}'
+    assert data.metrics == {"share of weather_clear": 0.5}
+
+
+def test_the_registered_version_names_the_model_bytes(registry, client, model):
+    record(registry, model)
+
+    (version,) = client.search_model_versions(f"name = '{model}'")
+    assert version.tags["titlebout.model_sha256"] == a_challenger(model, VERSION).model_sha256
+
+
+def test_the_files_lie_beside_the_database_and_hold_no_pickle(registry, uri, model):
+    record(registry, model, files={"model.ubj": b"{}", "plan.json": b"{}"})
+
+    folder = Path(uri.removeprefix("sqlite:///")).parent / "artifacts" / model
+    assert sorted(path.name for path in folder.rglob("*") if path.is_file()) == ["MLmodel", "model.ubj", "plan.json"]
+
+
+def test_mlflow_itself_loads_the_registered_model(registry, uri, model, monkeypatch):
+    import mlflow
+    import pandas as pd
+    import xgboost as xgb
+
+    rows = np.linspace(0, 1, 40, dtype=np.float32).reshape(20, 2)
+    booster = xgb.train({"max_depth": 2}, xgb.DMatrix(rows, rows.sum(axis=1), feature_names=["a", "b"]), 3)
+    registered = record(registry, model, files={"model.ubj": bytes(booster.save_raw("ubj"))})
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    name = f"models:/{model}/{registered.registry_version}"
+
+    expected = booster.predict(xgb.DMatrix(rows, feature_names=["a", "b"]))
+    loaded = mlflow.xgboost.load_model(name)
+    np.testing.assert_array_equal(loaded.predict(xgb.DMatrix(rows, feature_names=["a", "b"])), expected)
+    frame = pd.DataFrame(rows, columns=["a", "b"])
+    np.testing.assert_array_equal(mlflow.pyfunc.load_model(name).predict(frame), expected)
+
+
+@pytest.mark.slow  # seven seconds of waiting
+def test_a_server_that_is_down_is_unavailable_within_seconds(model):
+    started = time.monotonic()
+
+    with pytest.raises(UnavailableError):
+        MlflowRegistry(f"http://127.0.0.1:{free_port()}").set_champion(model, VERSION)
+
+    assert time.monotonic() - started < 15
+
+
+def test_an_unavailable_server_is_named_without_its_password(model, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
+    port = free_port()
+
+    with pytest.raises(UnavailableError) as failure:
+        MlflowRegistry(f"http://titlebout:hunter2@127.0.0.1:{port}").set_champion(model, VERSION)
+
+    assert f"http://127.0.0.1:{port}" in str(failure.value)
+    assert "Airflow connection" in str(failure.value)
+    assert "hunter2" not in str(failure.value)
+
+
+def test_a_database_that_cannot_be_opened_is_unavailable_within_seconds(tmp_path, model):
+    (tmp_path / "mlflow.db").mkdir()
+    started = time.monotonic()
+
+    with pytest.raises(UnavailableError, match=r"mlflow\.db"):
+        MlflowRegistry(f"sqlite:///{tmp_path}/mlflow.db").set_champion(model, VERSION)
+
+    assert time.monotonic() - started < 15
+
+
+@pytest.fixture
+def another_server() -> Iterator[str]:
+    """Answer like a web server that is no MLflow."""
+
+    class NotFound(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, *message: object) -> None:
+            """Keep quiet."""
+
+    server = HTTPServer(("127.0.0.1", 0), NotFound)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_server_that_is_no_mlflow_is_refused_and_not_retried(another_server, model):
+    with pytest.raises(AccessRefusedError, match=r"127\.0\.0\.1"):
+        MlflowRegistry(another_server).set_champion(model, VERSION)
+
+
+def test_the_old_file_store_is_refused(tmp_path, model):
+    with pytest.raises(AccessRefusedError):
+        MlflowRegistry(tmp_path.as_uri()).set_champion(model, VERSION)
+
+
+@pytest.mark.parametrize("uri", ["mssql+pyodbc://nowhere/mlflow", "mysql+oracledb://nowhere/mlflow"])
+def test_a_missing_database_driver_is_named(model, uri):
+    with pytest.raises(ConnectionSettingsError, match="pyodbc|oracledb"):
+        MlflowRegistry(uri).set_champion(model, VERSION)
+
+
+def test_what_the_user_set_for_mlflow_stands(uri, model, monkeypatch):
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "99")
+    monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
+
+    MlflowRegistry(uri).set_champion(model, VERSION)
+
+    assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "99"
+    assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == SETTINGS["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]

@@ -1,0 +1,76 @@
+"""Airflow parses every DAG file every 30 seconds and loads the plugin in every task: both stay light."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fakes.specs import demand_document
+
+pytestmark = pytest.mark.airflow
+
+PROJECT = Path(__file__).resolve().parents[2]
+DAG_FILES = sorted((PROJECT / "dags").glob("*.py"))
+HEAVY = ("boto3", "docker", "great_expectations", "mlflow", "numpy", "pandas", "pyarrow", "sklearn", "xgboost")
+ROUNDS = 3
+
+
+def probe(code: str, home: Path) -> float:
+    """Run code in a fresh interpreter and return the CPU seconds it took.
+
+    CPU time, because other work on the machine does not lengthen it as it does wall time. By exit status and
+    file, because Airflow prints while it is imported.
+    """
+    seconds = home / "seconds"
+    script = f"""
+import pathlib, time
+start = time.process_time()
+{code}
+pathlib.Path({str(seconds)!r}).write_text(str(time.process_time() - start))
+"""
+    environment = {**os.environ, "AIRFLOW_HOME": str(home), "TITLEBOUT_HOME": str(home)}
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return float(seconds.read_text())
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return an Airflow home with a project of one model in it, for which the DAG files make DAGs."""
+    models, suites = tmp_path / "include" / "models", tmp_path / "expectations"
+    models.mkdir(parents=True)
+    suites.mkdir()
+    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
+    (suites / "demand.json").write_text('{"expectations": [{"type": "any"}]}', encoding="utf-8")
+    return tmp_path
+
+
+def run_file(path: Path) -> str:
+    return f"import runpy; runpy.run_path({str(path)!r})"
+
+
+def nothing_heavy() -> str:
+    return f"import sys; heavy = sorted(set({HEAVY!r}) & set(sys.modules)); assert not heavy, heavy"
+
+
+@pytest.mark.parametrize("path", DAG_FILES, ids=lambda path: path.name)
+def test_reading_a_dag_file_imports_nothing_heavy(path: Path, home: Path):
+    probe(f"{run_file(path)}\n{nothing_heavy()}", home)
+
+
+def test_loading_the_plugin_imports_nothing_heavy(home: Path):
+    code = "from titlebout.airflow_plugin import TitleboutPlugin; assert TitleboutPlugin().operator_extra_links"
+    probe(f"{code}\n{nothing_heavy()}", home)
+
+
+def test_reading_a_dag_file_takes_less_than_one_and_a_half_imports_of_airflow(home: Path):
+    codes = {"airflow.sdk": "import airflow.sdk"} | {path.name: run_file(path) for path in DAG_FILES}
+    seconds = dict.fromkeys(codes, float("inf"))
+    for _ in range(ROUNDS):  # interleaved, so that a slow moment of the machine hits all of them
+        for name, code in codes.items():
+            seconds[name] = min(seconds[name], probe(code, home))
+    ratios = {name: seconds[name] / seconds["airflow.sdk"] for name in codes}
+    assert max(ratios.values()) < 1.5, ratios

@@ -1,0 +1,95 @@
+"""The command line answers from files and ledger, and turns mistakes into one line and exit code 2."""
+
+import sqlite3
+
+import pytest
+from fakes.chains import MODEL, write_bike_sharing_ledger
+
+from titlebout.cli.main import main
+from titlebout.core.dataset_spec import DatasetSection
+
+
+@pytest.fixture
+def ledger_path(tmp_path, monkeypatch):
+    path = tmp_path / "ledger.sqlite"
+    write_bike_sharing_ledger(path, monkeypatch)
+    return path
+
+
+def test_status_names_the_champion_and_what_waits_in_quarantine(ledger_path, capsys):
+    assert main(["status"]) == 0
+    printed = capsys.readouterr().out
+    assert "bike_sharing: 2012-10-30-0123456789ab since " in printed
+    assert "accepted        2 partitions  2012-10-28 to 2012-10-30" in printed
+    assert "quarantined     1 partitions  2012-10-29" in printed
+
+
+def test_served_at_tells_version_partition_and_release(ledger_path, capsys):
+    assert main(["served-at", MODEL, "2100-01-01T00:00+01:00"]) == 0
+    printed = capsys.readouterr().out
+    assert "2012-10-30-0123456789ab" in printed
+    assert "partition 2012-10-30" in printed
+    assert "run:manual__1" in printed
+
+
+def test_before_the_first_release_nothing_served(ledger_path, capsys):
+    assert main(["served-at", MODEL, "2000-01-01"]) == 1
+    assert "nothing served at 2000-01-01" in capsys.readouterr().out
+
+
+def test_a_malformed_moment_is_the_callers_mistake(ledger_path, capsys):
+    assert main(["served-at", MODEL, "14 March"]) == 2
+    assert "'14 March' is no ISO time" in capsys.readouterr().err
+
+
+def test_the_ledger_is_shown_one_line_per_entry(ledger_path, capsys):
+    assert main(["ledger", "show", MODEL]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 8
+    assert "partition_rejected" in lines[3]
+    assert "partition=2012-10-29" in lines[3]
+
+
+def test_an_intact_chain_is_verified(ledger_path, capsys):
+    assert main(["ledger", "verify"]) == 0
+    assert "bike_sharing: 8 entries, chain intact" in capsys.readouterr().out
+
+
+def test_a_changed_entry_is_found_and_named(ledger_path, capsys):
+    with sqlite3.connect(ledger_path) as connection:
+        connection.execute("UPDATE titlebout_ledger SET actor = 'mallory' WHERE sequence = 4")
+    assert main(["ledger", "verify"]) == 1
+    assert "TAMPERED: ledger of 'bike_sharing', entry 4 (partition_rejected)" in capsys.readouterr().out
+
+
+def test_a_missing_connection_names_the_variable(monkeypatch, capsys):
+    monkeypatch.delenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", raising=False)
+    assert main(["status"]) == 2
+    assert "AIRFLOW_CONN_TITLEBOUT_LEDGER" in capsys.readouterr().err
+
+
+def test_check_reports_every_model_and_fails_on_one_mistake(capsys):
+    assert main(["check", "bike_sharing", "bike_sharin"]) == 1
+    printed = capsys.readouterr().out
+    assert "bike_sharing: ok (" in printed
+    assert "did you mean 'bike_sharing'?" in printed
+
+
+def test_plan_shows_both_windows(capsys):
+    assert main(["plan", "bike_sharing", "2012-11-04"]) == 0
+    printed = capsys.readouterr().out
+    assert "holdout" in printed
+    assert "to 2012-11-04" in printed
+
+
+@pytest.mark.parametrize("key", ["2012-13-01", "٢٠١٢-01-01", "2012-01-01\n", "../x"])
+def test_plan_refuses_a_hostile_key(key, capsys):
+    assert main(["plan", "bike_sharing", key]) == 2
+    assert "is no partition key" in capsys.readouterr().err
+
+
+def test_the_schema_in_the_project_is_current(capsys, pytestconfig):
+    assert main(["schema"]) == 0
+    current = (pytestconfig.rootpath / "include" / "models" / "schema.json").read_text()
+    assert capsys.readouterr().out == current, "run `make schema`"
+    assert DatasetSection.__name__ in current

@@ -1,0 +1,16 @@
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+import titlebout.core
+
+# numpy's scalars print differently from version to version; examples turn them into plain numbers.
+MODULES = sorted(module.name for module in pkgutil.iter_modules(titlebout.core.__path__))
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_the_examples_in_docstrings_hold(name):
+    failed, _ = doctest.testmod(importlib.import_module(f"titlebout.core.{name}"))
+    assert failed == 0

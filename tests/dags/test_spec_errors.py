@@ -1,0 +1,37 @@
+"""A broken spec is seen, and takes only its own DAGs down."""
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+
+def test_a_broken_spec_leaves_the_other_models_dags_alone(bag):
+    assert set(bag.dags) == {"demand_nightly", "demand_drift", "finished_nightly", "finished_drift"}
+
+
+def test_a_broken_spec_is_an_import_error_that_names_file_key_and_remedy(bag):
+    ((file, text),) = bag.import_errors.items()
+    assert file.endswith("spec_errors.py")
+    assert "broken.yaml: training.windw_days: unknown key; did you mean 'window_days'?" in text
+    assert "demand.yaml" not in text
+
+
+def test_a_suite_that_is_not_there_is_shown_before_the_first_night(project, read_dags):
+    (project / "include" / "models" / "broken.yaml").unlink()
+    (project / "expectations" / "demand.json").rename(project / "expectations" / "demands.json")
+    bag = read_dags()
+    ((_, text),) = bag.import_errors.items()
+    assert text.count("did you mean 'demands'?") == 2
+    assert len(bag.dags) == 4
+
+
+def test_a_project_without_mistakes_shows_none(project, read_dags):
+    (project / "include" / "models" / "broken.yaml").unlink()
+    assert read_dags().import_errors == {}
+
+
+def test_a_project_without_models_has_no_dags_and_no_errors(project, read_dags):
+    for path in (project / "include" / "models").iterdir():
+        path.unlink()
+    bag = read_dags()
+    assert (bag.dags, bag.import_errors) == ({}, {})

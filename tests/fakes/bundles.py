@@ -1,0 +1,66 @@
+"""Real, tiny releases: a booster of a few trees, its plan and its golden rows."""
+
+from dataclasses import replace
+from datetime import date
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+
+from fakes.specs import demand_spec
+from titlebout.core.features import FeaturePlan
+from titlebout.core.golden import GoldenRows
+from titlebout.core.ports import ReleaseBundle
+from titlebout.core.predictor import Predictor
+
+ROW = {"hour": 8, "temperature": 11.5, "weather": "rain"}
+
+
+def demand_table(rows: int = 96) -> pa.Table:
+    """Return rows of the demand model with a signal in them."""
+    hour = np.arange(rows) % 24
+    temperature = 10 + 8 * np.sin(np.arange(rows) / 7)
+    weather = np.array(["dry", "rain", "snow"])[np.arange(rows) % 3]
+    return pa.table(
+        {
+            "day": pa.array([date(2024, 1, 1)] * rows),
+            "hour": pa.array(hour, pa.int64()),
+            "temperature": pa.array(temperature, pa.float64()),
+            "weather": pa.array(weather, pa.string()),
+            "rentals": pa.array(5.0 * hour + temperature - 3.0 * (weather == "rain"), pa.float64()),
+        }
+    )
+
+
+@cache
+def demand_bundle(version: str = "2024-01-10-aaaaaaaaaaaa", *, rounds: int = 5, model: str = "demand") -> ReleaseBundle:
+    """Return a release; another number of rounds gives other scores."""
+    import xgboost
+
+    table = demand_table()
+    plan = FeaturePlan.fit(demand_spec(), table)
+    matrix = xgboost.DMatrix(
+        plan.encode(table),
+        label=table.column("rentals").to_numpy(),
+        feature_names=list(plan.feature_names),
+        feature_types=list(plan.feature_types),
+        enable_categorical=True,
+    )
+    booster = xgboost.train({"max_depth": 3, "nthread": 1, "tree_method": "hist"}, matrix, rounds)
+    encoded = plan.model_dump_json().encode()
+    raw = bytes(booster.save_raw("ubj"))
+    golden = GoldenRows.pick(Predictor.load(raw, encoded), table, 8).model_dump_json().encode()
+    return ReleaseBundle(model=model, version=version, booster=raw, plan=encoded, golden=golden)
+
+
+def scores_of(bundle: ReleaseBundle, *rows: dict[str, object]) -> list[float]:
+    """Return what a bundle scores offline."""
+    predictor = Predictor.load(bundle.booster, bundle.plan)
+    return [float(score) for score in predictor.predict_rows(list(rows))]  # type: ignore[arg-type]  # JSON in tests
+
+
+def with_wrong_golden_rows(bundle: ReleaseBundle) -> ReleaseBundle:
+    """Return a release whose golden rows promise scores that its booster does not give."""
+    golden = GoldenRows.model_validate_json(bundle.golden)
+    promised = golden.model_copy(update={"scores": tuple(score + 0.01 for score in golden.scores)})
+    return replace(bundle, golden=promised.model_dump_json().encode())

@@ -1,0 +1,43 @@
+"""A model server on a real socket, in a thread of the test process."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from titlebout.core.ports import ServerAddress
+from titlebout.serving.application import create_app
+from titlebout.serving.settings import ServingSettings
+
+ADMIN_TOKEN = "a secret of the test"
+
+
+@contextmanager
+def listening(app: ASGIApp) -> Iterator[str]:
+    """Serve an application on a free port and yield its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started:
+            assert time.monotonic() < deadline, "the server in the thread did not start"
+            time.sleep(0.005)
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join(timeout=15)
+
+
+@contextmanager
+def live_server(state_dir: Path, *, model: str = "demand") -> Iterator[ServerAddress]:
+    """Run a model server and yield its address."""
+    app = create_app(ServingSettings(model=model, state_dir=state_dir, admin_token=ADMIN_TOKEN))
+    with listening(app) as url:
+        yield ServerAddress(url=url, admin_token=ADMIN_TOKEN)

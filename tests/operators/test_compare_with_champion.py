@@ -1,0 +1,53 @@
+"""Operator of the step `compare_with_champion`."""
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+VERSION = "2024-05-01-aaaaaaaaaaaa"
+
+
+def run_operator(context, challenger) -> dict:
+    from titlebout.operators.compare_with_champion import CompareWithChampionOperator
+
+    task = CompareWithChampionOperator(task_id="compare_with_champion", model="demand", challenger=challenger)
+    return task.execute(context)
+
+
+def test_it_compares_the_challenger_from_the_xcom_and_returns_the_verdict(step, context):
+    from fakes.tracked import a_challenger, a_verdict
+
+    verdict = a_verdict("demand", VERSION, gain=0.12)
+    called = step("compare_with_champion", verdict)
+    assert run_operator(context, a_challenger("demand", VERSION).model_dump(mode="json")) == verdict.model_dump(
+        mode="json"
+    )
+    assert called["challenger"] == a_challenger("demand", VERSION)
+    assert called["kinds"]["registry"] == "MlflowRegistry"
+
+
+def test_a_worse_challenger_is_no_failure(step, context):
+    from fakes.tracked import a_challenger, a_verdict
+    from titlebout.core.results import Outcome
+
+    step("compare_with_champion", a_verdict("demand", VERSION, gain=-0.3).model_copy(update={"outcome": Outcome.KEEP}))
+    assert run_operator(context, a_challenger("demand", VERSION).model_dump(mode="json"))["outcome"] == "keep"
+
+
+def test_an_xcom_of_another_shape_fails_before_the_step(context):
+    from titlebout.step_operator import StepFailed
+
+    with pytest.raises(StepFailed, match="argument 'challenger' holds no TrainedChallenger"):
+        run_operator(context, {"version": VERSION})
+
+
+def test_the_challenger_of_another_task_makes_an_edge():
+    from airflow.sdk import DAG
+
+    from titlebout.operators.compare_with_champion import CompareWithChampionOperator
+    from titlebout.operators.train_challenger import TrainChallengerOperator
+
+    with DAG("dag", schedule=None):
+        train = TrainChallengerOperator(task_id="train", model="demand")
+        CompareWithChampionOperator(task_id="compare", model="demand", challenger=train.output)
+    assert train.downstream_task_ids == {"compare"}

@@ -1,0 +1,127 @@
+"""A user's mistakes in specs and suites get one clear message with file, key and remedy."""
+
+import json
+
+import pytest
+import yaml
+
+from fakes.specs import demand_document
+from titlebout.core.errors import SpecError, SuiteNotFoundError
+from titlebout.project import load_model_spec, load_suite, model_names, project_home
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    (tmp_path / "include" / "models").mkdir(parents=True)
+    (tmp_path / "expectations").mkdir()
+    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def write_spec(home, stem="demand", **changes):
+    path = home / "include" / "models" / f"{stem}.yaml"
+    path.write_text(yaml.safe_dump(demand_document(**changes)))
+    return path
+
+
+def message(name="demand"):
+    with pytest.raises(SpecError) as caught:
+        load_model_spec(name)
+    return str(caught.value)
+
+
+def test_a_correct_spec_is_read(home):
+    write_spec(home)
+    spec = load_model_spec("demand")
+    assert model_names() == ("demand",)
+    assert (spec.nightly_dag_id, spec.drift_dag_id) == ("demand_nightly", "demand_drift")
+
+
+def test_the_home_falls_back_to_airflow_home(tmp_path, monkeypatch):
+    monkeypatch.delenv("TITLEBOUT_HOME")
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    assert project_home() == tmp_path.resolve()
+
+
+def test_a_misspelt_key_names_file_key_and_the_nearest_valid_one(home):
+    path = write_spec(home, training__windw_days=3)
+    assert message() == f"{path}: training.windw_days: unknown key; did you mean 'window_days'?"
+
+
+def test_a_misspelt_key_inside_the_source_is_explained_too(home):
+    write_spec(home, dataset__source={"kind": "files", "path": "x.csv", "fromat": "csv"})
+    assert "dataset.source.files.fromat: unknown key; did you mean 'format'?" in message()
+
+
+def test_a_missing_key_is_named(home):
+    path = write_spec(home, dataset__target=None)
+    document = yaml.safe_load(path.read_text())
+    del document["dataset"]["target"]
+    path.write_text(yaml.safe_dump(document))
+    assert message() == f"{path}: dataset.target: required key is missing"
+
+
+def test_a_leaking_column_cannot_be_a_feature(home):
+    write_spec(home, training__features={"numeric": ["hour"], "excluded": {"hour": "leaks"}})
+    assert "hour is excluded and used as a feature" in message()
+
+
+def test_the_target_cannot_be_a_feature(home):
+    write_spec(home, training__features={"numeric": ["rentals"]})
+    assert "rentals is the target and cannot be a feature" in message()
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        ({"dataset__time_column": "nope"}, "dataset.time_column: nope is not among dataset.columns"),
+        ({"dataset__time_column": "hour"}, "hour is read as a time but dataset.columns declares it as integer"),
+        ({"training__features": {"numeric": ["weather"]}}, "weather is a numeric feature but"),
+        ({"training__params": {"nthread": 4}}, "nthread is set by its own key"),
+        ({"schedule__timezone": "Mars/Olympus"}, "'Mars/Olympus' is no IANA time zone"),
+        ({"comparison__metric": "log_loss"}, "comparison.metric log_loss does not fit objective regression"),
+        ({"drift__drifted_partitions": 9}, "drifted_partitions must not exceed newest_partitions"),
+        ({"dataset__source": {"kind": "s3", "bucket": "abc", "prefix": "x/"}}, "must contain {partition}"),
+        ({"training__features": {}}, "name at least one feature"),
+        ({"training__features": {"numeric": ["hour", "hour"]}}, "hour named more than once"),
+        ({"name": "../evil"}, "name:"),
+    ],
+)
+def test_a_contradiction_is_explained(home, change, part):
+    write_spec(home, **change)
+    assert part in message()
+
+
+def test_the_file_name_and_the_model_name_must_agree(home):
+    write_spec(home, stem="other")
+    assert "name: found 'demand', but the file is called other.yaml" in message("other")
+
+
+def test_a_missing_spec_offers_the_nearest(home):
+    write_spec(home)
+    assert "no such model spec; did you mean 'demand'?" in message("demnd")
+
+
+@pytest.mark.parametrize("text", ["- a\n- b\n", "a: [1\n", "\x00"])
+def test_a_file_that_is_no_mapping_is_refused(home, text):
+    (home / "include" / "models" / "demand.yaml").write_text(text)
+    assert "demand.yaml" in message()
+
+
+def test_a_missing_suite_offers_the_nearest(home):
+    (home / "expectations" / "demand.json").write_text("{}")
+    with pytest.raises(SuiteNotFoundError, match=r"no such expectation suite; did you mean 'demand'\?"):
+        load_suite("demnd")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", json.dumps({"expectations": []})])
+def test_a_suite_without_expectations_is_refused(home, text):
+    (home / "expectations" / "demand.json").write_text(text)
+    with pytest.raises(SpecError, match=r"demand\.json"):
+        load_suite("demand")
+
+
+def test_a_suite_is_read(home):
+    suite = {"name": "demand", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "hour"}}]}
+    (home / "expectations" / "demand.json").write_text(json.dumps(suite))
+    assert load_suite("demand") == suite

@@ -1,0 +1,259 @@
+"""What the operators share."""
+
+import inspect
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import yaml
+
+from fakes.specs import demand_document, demand_spec
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a project with the model `demand`."""
+    models = tmp_path / "include" / "models"
+    models.mkdir(parents=True)
+    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
+    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
+    return tmp_path
+
+
+def operator_classes() -> list[type]:
+    from titlebout.operators.compare_with_champion import CompareWithChampionOperator
+    from titlebout.operators.deploy_model import DeployModelOperator
+    from titlebout.operators.ingest_partition import IngestPartitionOperator
+    from titlebout.operators.train_challenger import TrainChallengerOperator
+    from titlebout.operators.validate_partition import ValidatePartitionOperator
+    from titlebout.sensors.drift import DriftSensor
+
+    return [
+        CompareWithChampionOperator,
+        DeployModelOperator,
+        DriftSensor,
+        IngestPartitionOperator,
+        TrainChallengerOperator,
+        ValidatePartitionOperator,
+    ]
+
+
+def own_arguments(operator: type) -> list[str]:
+    """Return the constructor arguments that Titlebout's classes add to Airflow's."""
+    ours = [each for each in operator.__mro__ if each.__module__.startswith("titlebout")]
+    names = [name for each in ours for name in inspect.signature(each.__init__).parameters]
+    return [name for name in names if name not in {"self", "kwargs", "poke_interval", "timeout"}]
+
+
+def airflow_context(*, conf: dict[str, Any] | None = None, key: str | None = None, run_type: str = "manual") -> Any:
+    dag_run = SimpleNamespace(conf=conf, partition_key=key, run_type=run_type, run_id="the-run")
+    return {"dag_run": dag_run, "outlet_events": {}}
+
+
+def result(**changes: Any) -> Any:
+    from titlebout.core.results import Release, ReleaseStatus
+
+    return Release(model="demand", version="v1", status=ReleaseStatus.SETTLED, **changes)
+
+
+@pytest.mark.parametrize("index", range(6))
+def test_an_operator_stores_its_arguments_unchanged_and_renders_all_of_them(index: int):
+    operator = operator_classes()[index]
+    given = {name: object() for name in own_arguments(operator)}
+    task = operator(task_id="task", **given)
+    assert {name: getattr(task, name) for name in given} == given
+    assert set(operator.template_fields) == set(given)
+
+
+@pytest.mark.parametrize(
+    ("run_type", "kind", "reason"),
+    [
+        ("scheduled", "scheduled", "schedule"),
+        ("backfill", "backfill", "backfill"),
+        ("manual", "manual", "triggered by hand"),
+        ("operator_triggered", "manual", "triggered by hand"),
+        ("asset_materialization", "manual", "triggered by hand"),
+    ],
+)
+def test_only_a_backfill_is_not_live(run_type: str, kind: str, reason: str):
+    from titlebout.step_operator import run_context
+
+    run = run_context(airflow_context(key="2024-05-01", run_type=run_type), demand_spec())
+    assert (run.kind, run.reason, run.run_id) == (kind, reason, "the-run")
+    assert run.is_live == (run_type != "backfill")
+
+
+@pytest.mark.parametrize(
+    ("conf", "key", "override", "expected"),
+    [
+        (None, "2024-05-01", None, "2024-05-01"),
+        ({"partition": None, "reason": ""}, "2024-05-01", None, "2024-05-01"),
+        ({"partition": "2024-05-02"}, "2024-05-01", None, "2024-05-02"),
+        ({"partition": "2024-05-02"}, "2024-05-01", "2024-05-03", "2024-05-03"),
+        ({"partition": "2024-05-02"}, None, None, "2024-05-02"),
+    ],
+)
+def test_the_partition_comes_from_the_operator_then_the_form_then_the_run(conf, key, override, expected):
+    from titlebout.step_operator import run_context
+
+    assert run_context(airflow_context(conf=conf, key=key), demand_spec(), override).partition == expected
+
+
+def test_a_reason_given_with_the_run_is_kept():
+    from titlebout.step_operator import run_context
+
+    context = airflow_context(conf={"reason": "late data"}, key="2024-05-01", run_type="scheduled")
+    assert run_context(context, demand_spec()).reason == "late data"
+
+
+def test_a_run_without_a_key_is_told_where_to_put_one():
+    from titlebout.core.errors import PartitionKeyError
+    from titlebout.step_operator import run_context
+
+    with pytest.raises(PartitionKeyError, match="Advanced Options > Partition Key"):
+        run_context(airflow_context(), demand_spec())
+
+
+def test_only_an_unavailable_service_is_worth_a_retry():
+    from airflow.sdk import RetryAction
+
+    from titlebout.core import errors
+    from titlebout.step_operator import STEP_RETRY_POLICY, StepFailed, StepUnavailable
+
+    def decision(error: BaseException) -> RetryAction:
+        return STEP_RETRY_POLICY.evaluate(error, try_number=1, max_tries=2).action
+
+    classes = [each for each in vars(errors).values() if isinstance(each, type)]
+    for error in [each for each in classes if issubclass(each, errors.TitleboutError)]:
+        wanted = RetryAction.RETRY if issubclass(error, errors.UnavailableError) else RetryAction.FAIL
+        assert decision(error.__new__(error)) is wanted, error
+    assert decision(StepUnavailable("message")) is RetryAction.RETRY
+    assert decision(StepFailed("message")) is RetryAction.FAIL
+    assert decision(ZeroDivisionError()) is RetryAction.DEFAULT
+
+
+def test_retries_come_soon_and_slower_each_time_unless_the_dag_says_otherwise():
+    from airflow.sdk import DAG
+
+    from titlebout.operators.ingest_partition import IngestPartitionOperator
+    from titlebout.step_operator import STEP_RETRY_POLICY
+
+    task = IngestPartitionOperator(task_id="task", model="demand")
+    assert task.retry_policy is STEP_RETRY_POLICY
+    assert (task.retry_delay, task.retry_exponential_backoff) == (timedelta(seconds=10), 2)
+    with DAG("dag", schedule=None, default_args={"retry_delay": timedelta(minutes=7)}):
+        task = IngestPartitionOperator(task_id="task", model="demand")
+        other = IngestPartitionOperator(task_id="other", model="demand", retry_delay=timedelta(minutes=9))
+    assert task.retry_policy is STEP_RETRY_POLICY
+    assert (task.retry_delay, other.retry_delay) == (timedelta(minutes=7), timedelta(minutes=9))
+
+
+def test_the_result_is_plain_json(project: Path):
+    from titlebout.step_operator import StepOperator
+
+    class Fine(StepOperator):
+        def run_step(self, spec, run, context):
+            return result(reason=f"{spec.name} {run.partition}")
+
+    returned = Fine(task_id="fine", model="demand").execute(airflow_context(key="2024-05-01"))
+    assert json.loads(json.dumps(returned)) == returned
+    assert returned["reason"] == "demand 2024-05-01"
+
+
+def test_every_asset_event_carries_the_partition_key(project: Path):
+    from airflow.sdk import Asset
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    from titlebout.step_operator import StepOperator
+
+    class Fine(StepOperator):
+        def run_step(self, spec, run, context):
+            return result()
+
+    asset = Asset(name="demand_partition")
+    context = airflow_context(conf={"partition": "2024-05-01"}) | {"outlet_events": OutletEventAccessors()}
+    Fine(task_id="fine", model="demand", outlets=[asset]).execute(context)
+    assert context["outlet_events"][asset].partition_keys == {"2024-05-01"}
+
+
+def test_an_input_that_is_not_what_it_should_be_names_argument_and_field():
+    from titlebout.core.errors import TitleboutError
+    from titlebout.core.results import Release
+    from titlebout.step_operator import read_input
+
+    assert read_input(Release, result().model_dump(mode="json"), "release") == result()
+    with pytest.raises(TitleboutError, match="argument 'release' holds no Release: status: "):
+        read_input(Release, {**result().model_dump(mode="json"), "status": "maybe"}, "release")
+    with pytest.raises(TitleboutError, match="argument 'release' holds no Release: the whole value: "):
+        read_input(Release, None, "release")
+
+
+PROBE = '''"""An Airflow DAG whose steps fail in three ways."""
+from datetime import timedelta
+from airflow.sdk import DAG
+from titlebout.core.errors import PartitionRejectedError, UnavailableError
+from titlebout.core.results import Release
+from titlebout.step_operator import StepOperator
+
+class Mistake(StepOperator):
+    def run_step(self, spec, run, context):
+        raise PartitionRejectedError("3 expectations failed; mend the source")
+
+class Away(StepOperator):
+    def run_step(self, spec, run, context):
+        if context["ti"].try_number == 1:
+            raise UnavailableError("the ledger does not answer; start it")
+        return Release(model=spec.name, version="v1", status="settled")
+
+class Bug(StepOperator):
+    def run_step(self, spec, run, context):
+        return 1 / 0
+
+with DAG("probe", schedule=None, default_args={"retries": 1, "retry_delay": timedelta(0)}):
+    Mistake(task_id="mistake", model="demand")
+    Away(task_id="away", model="demand")
+    Bug(task_id="bug", model="demand", retries=0)
+'''
+
+
+RUN_PROBE = """
+import json, pathlib
+from airflow.dag_processing.dagbag import DagBag
+from airflow.utils.db import initdb
+
+initdb()
+dag = DagBag(dag_folder="dags", bundle_path=pathlib.Path("dags"), bundle_name="dags-folder").dags["probe"]
+run = dag.test(run_conf={"partition": "2024-05-01"})
+states = {task.task_id: [task.state, task.try_number] for task in run.get_task_instances()}
+pathlib.Path("states.json").write_text(json.dumps(states))
+"""
+
+
+@pytest.mark.slow
+def test_in_airflow_a_mistake_is_one_line_an_absent_service_a_retry_and_a_bug_a_traceback(project: Path):
+    folder = project / "dags"
+    folder.mkdir()
+    (folder / "probe.py").write_text(PROBE, encoding="utf-8")
+    environment = {**os.environ, "AIRFLOW_HOME": str(project / "airflow"), "AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
+    done = subprocess.run(
+        [sys.executable, "-c", RUN_PROBE], cwd=project, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert json.loads((project / "states.json").read_text()) == {
+        "mistake": ["failed", 1],
+        "away": ["success", 2],
+        "bug": ["failed", 1],
+    }
+    log = done.stdout + done.stderr
+    assert log.count("PartitionRejectedError: 3 expectations failed; mend the source") == 1
+    assert log.count("UnavailableError: the ledger does not answer; start it") == 1
+    assert log.count("Traceback") == 1
+    assert "ZeroDivisionError" in log
