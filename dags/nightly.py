@@ -69,8 +69,9 @@ def asset(spec: ModelSpec, what: str) -> Asset:
 
 DOC = """{spec.description}
 
-Made from `include/models/{spec.name}.yaml`. One run handles one partition: a day in {spec.schedule.timezone}. To run one by
-hand, give it under *Partition* in the trigger form. A backfill trains and judges, and never changes what serves."""
+Made from `include/models/{spec.name}.yaml`. One run handles one partition: a day in {spec.schedule.timezone}.
+To run one by hand, give it under *Partition* in the trigger form. A backfill trains and judges, and never changes
+what serves."""
 
 for model_spec in readable_specs():
     nightly(model_spec)

@@ -54,7 +54,10 @@ def own_arguments(operator: type) -> list[str]:
 
 
 def airflow_context(*, conf: dict[str, Any] | None = None, key: str | None = None, run_type: str = "manual") -> Any:
-    dag_run = SimpleNamespace(conf=conf, partition_key=key, run_type=run_type, run_id="the-run")
+    """Return the part of a task's context that matters here, with the enumeration that a worker really gets."""
+    from airflow.sdk.api.datamodels._generated import DagRunType
+
+    dag_run = SimpleNamespace(conf=conf, partition_key=key, run_type=DagRunType(run_type), run_id="the-run")
     return {"dag_run": dag_run, "outlet_events": {}}
 
 

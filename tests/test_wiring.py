@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from fakes.specs import demand_spec
-from titlebout.core.errors import ConnectionSettingsError
+from titlebout.connection_fields import ConnectionFields
+from titlebout.core.errors import ConnectionSettingsError, UnavailableError
 from titlebout.wiring import (
-    ConnectionFields,
     build_client,
     build_host,
     build_lake,
@@ -113,7 +113,17 @@ def test_the_spec_chooses_where_servers_live(tmp_path):
 
     assert name_of(build_host(demand_spec(deployment__target="process"), connect)) == "ProcessHost"
     assert name_of(build_host(demand_spec(deployment__target="process"), connect, conn_id="other")) == "ProcessHost"
+    assert name_of(build_host(demand_spec(deployment__target="none"), connect)) == "NoServer"
     assert asked == ["titlebout_server", "other"]
+
+
+def test_a_docker_engine_that_does_not_answer_is_worth_a_retry(tmp_path):
+    def connect(conn_id: str) -> ConnectionFields:
+        assert conn_id == "titlebout_docker"
+        return connection(conn_id, conn_type="docker", extra={"base_url": f"unix://{tmp_path}/no.sock"})
+
+    with pytest.raises(UnavailableError, match=r"'titlebout_docker': the Docker engine at unix://.*start it"):
+        build_host(demand_spec(deployment__target="docker"), connect)
 
 
 def test_the_other_adapters_need_no_connection():

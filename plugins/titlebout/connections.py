@@ -1,7 +1,7 @@
 """From an Airflow connection id to the plain fields that the wiring reads."""
 
+from titlebout.connection_fields import ConnectionFields
 from titlebout.core.errors import ConnectionSettingsError
-from titlebout.wiring import ConnectionFields
 
 
 def airflow_connection(conn_id: str) -> ConnectionFields:

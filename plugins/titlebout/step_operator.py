@@ -1,5 +1,6 @@
 """What all operators share: the run's context, the retry policy, one line per failure, a JSON result."""
 
+import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -59,6 +60,16 @@ def over_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
     return {**arguments, "default_args": {**RETRY_DEFAULTS, **(arguments.get("default_args") or {})}}
 
 
+# What they say about their own start, up to hundreds of lines, would bury what the step says.
+TALKATIVE_LIBRARIES = ("alembic", "great_expectations")
+
+
+def quiet_libraries() -> None:
+    """Let talkative libraries write only their warnings into the task log."""
+    for name in TALKATIVE_LIBRARIES:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
 @contextmanager
 def failures_in_one_line() -> Iterator[None]:
     """Turn the errors that Titlebout raises on purpose into a `StepFailed`; let a bug keep its traceback."""
@@ -87,7 +98,8 @@ def run_context(context: Context, spec: ModelSpec, partition: str | None = None)
     """
     dag_run = context["dag_run"]
     conf: Mapping[str, Any] = dag_run.conf or {}
-    kind = _KINDS.get(str(dag_run.run_type), RunKind.MANUAL)
+    # An enumeration whose `str()` is its Python name: "DagRunType.BACKFILL".
+    kind = _KINDS.get(getattr(dag_run.run_type, "value", dag_run.run_type), RunKind.MANUAL)
     key = resolve_key(
         {"partition": partition or conf.get("partition")},
         dag_run.partition_key,
@@ -153,6 +165,7 @@ class StepOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, JsonValue]:
         """Run the step and return its result as JSON."""
+        quiet_libraries()
         with failures_in_one_line():
             spec = load_model_spec(self.model)
             run = run_context(context, spec, self.partition)

@@ -7,15 +7,14 @@ files every 30 seconds.
 import json
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from pydantic import JsonValue
-
-from titlebout.core.errors import ConnectionSettingsError, did_you_mean
+from titlebout.connection_fields import ConnectionFields, database_url, http_address, named_extra
+from titlebout.core.dataset_spec import S3Source
+from titlebout.core.errors import ConnectionSettingsError, UnavailableError, bounded
 from titlebout.core.ports import (
     Lake,
     Ledger,
@@ -25,24 +24,13 @@ from titlebout.core.ports import (
     ServerClient,
     ServerHost,
 )
-from titlebout.core.dataset_spec import S3Source
 from titlebout.core.spec import DeploymentTarget, ModelSpec
 
-POSTGRES_TYPES = ("postgres", "postgresql")
+if TYPE_CHECKING:
+    from titlebout.adapters.s3_bucket import S3Bucket
 
-
-@dataclass(frozen=True)
-class ConnectionFields:
-    """The fields of one connection. Secrets stay out of its `repr`, and so out of logs."""
-
-    conn_id: str
-    conn_type: str = ""
-    host: str = ""
-    port: int | None = None
-    login: str = ""
-    password: str = field(default="", repr=False)
-    schema: str = ""
-    extra: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+DOCKER_URL = "unix:///var/run/docker.sock"
+DOCKER_TIMEOUT_SECONDS = 15
 
 
 Connect = Callable[[str], ConnectionFields]
@@ -82,7 +70,7 @@ def environment_connection(conn_id: str) -> ConnectionFields:
 
 def build_lake(connection: ConnectionFields) -> Lake:
     """Open the lake at `root_uri`: `file:///folder` or `s3://bucket/prefix`."""
-    extra = _extra(connection, required=("root_uri",), optional=("endpoint_url", "region_name"))
+    extra = named_extra(connection, required=("root_uri",), optional=("endpoint_url", "region_name"))
     root = urlsplit(extra["root_uri"])
     if root.scheme == "file" and not root.netloc and root.path.startswith("/"):
         from titlebout.adapters.local_lake import LocalLake
@@ -91,14 +79,7 @@ def build_lake(connection: ConnectionFields) -> Lake:
     if root.scheme == "s3" and root.netloc:
         from titlebout.adapters.s3_lake import S3Lake
 
-        return S3Lake(
-            root.netloc,
-            root.path.strip("/"),
-            endpoint_url=extra.get("endpoint_url"),
-            region_name=extra.get("region_name"),
-            access_key=connection.login or None,
-            secret_key=connection.password or None,
-        )
+        return S3Lake(_bucket(root.netloc, connection, extra), root.path.strip("/"))
     message = f"connection {connection.conn_id!r}: extra: root_uri must be file:///folder or s3://bucket/prefix"
     raise ConnectionSettingsError(message)
 
@@ -107,21 +88,21 @@ def build_ledger(connection: ConnectionFields) -> Ledger:
     """Open the ledger's database, by connection type: SQLite at `host`, or Postgres."""
     from titlebout.adapters.sql_ledger import SqlLedger
 
-    return SqlLedger(_database_url(connection))
+    return SqlLedger(database_url(connection))
 
 
 def build_source(spec: ModelSpec, connection: ConnectionFields) -> PartitionSource:
     """Open the source that the spec describes, where the connection says it is."""
     source = spec.dataset.source
     if isinstance(source, S3Source):
-        from titlebout.adapters.s3_source import S3Source as S3Reader
+        from titlebout.adapters.s3_source import S3SourceReader
 
-        extra = _extra(connection, optional=("endpoint_url", "region_name"))
-        return S3Reader(spec.dataset)
-    from titlebout.adapters.files_source import FilesSource
+        extra = named_extra(connection, optional=("endpoint_url", "region_name"))
+        return S3SourceReader(spec.dataset, _bucket(source.bucket, connection, extra))
+    from titlebout.adapters.files_source import FilesSourceReader
 
-    root = _extra(connection, required=("root",))["root"]
-    return FilesSource(Path(root), spec.dataset, timezone=spec.schedule.timezone)
+    root = named_extra(connection, required=("root",))["root"]
+    return FilesSourceReader(Path(root), spec.dataset, timezone=spec.schedule.timezone)
 
 
 def build_validator() -> PartitionValidator:
@@ -135,18 +116,23 @@ def build_registry(connection: ConnectionFields) -> ModelRegistry:
     """Open MLflow at `tracking_uri` (a server or a database), or at the connection's host and port."""
     from titlebout.adapters.mlflow_registry import MlflowRegistry
 
-    extra = _extra(connection, optional=("tracking_uri", "artifact_root"))
-    uri = extra.get("tracking_uri") or _http_address(connection)
+    extra = named_extra(connection, optional=("tracking_uri", "artifact_root"))
+    uri = extra.get("tracking_uri") or http_address(connection)
     return MlflowRegistry(uri, extra.get("artifact_root"))
 
 
 def build_host(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None) -> ServerHost:
     """Return where the model's server lives, by `deployment.target` of the spec."""
-    if spec.deployment.target is DeploymentTarget.DOCKER:
-        raise NotImplementedError
+    target = spec.deployment.target
+    if target is DeploymentTarget.NONE:
+        from titlebout.adapters.no_server import NoServer
+
+        return NoServer()
+    if target is DeploymentTarget.DOCKER:
+        return _docker_host(spec, connect(conn_id or "titlebout_docker"))
     from titlebout.adapters.process_host import ProcessHost
 
-    root = _extra(connect(conn_id or "titlebout_server"), required=("state_root",))["state_root"]
+    root = named_extra(connect(conn_id or "titlebout_server"), required=("state_root",))["state_root"]
     return ProcessHost(Path(root), port=spec.deployment.port)
 
 
@@ -157,58 +143,39 @@ def build_client() -> ServerClient:
     return HttpServerClient()
 
 
-def _extra(
-    connection: ConnectionFields, *, required: tuple[str, ...] = (), optional: tuple[str, ...] = ()
-) -> dict[str, str]:
-    """Read named keys of a connection's extra. An empty text counts as absent."""
-    known = (*required, *optional)
-    where = f"connection {connection.conn_id!r}: extra"
-    for key, value in connection.extra.items():
-        if key not in known:
-            message = f"{where}: unknown key {key!r}; {did_you_mean(key, known)}"
-            raise ConnectionSettingsError(message)
-        if not isinstance(value, str):
-            message = f"{where}: {key} must be text, found {type(value).__name__}"
-            raise ConnectionSettingsError(message)
-    found = {key: str(value) for key, value in connection.extra.items() if value}
-    missing = [key for key in required if key not in found]
-    if missing:
-        message = f"{where}: {', '.join(missing)} is missing; add it to the connection"
-        raise ConnectionSettingsError(message)
-    return found
+def _docker_host(spec: ModelSpec, connection: ConnectionFields) -> ServerHost:
+    import docker
+    from docker.errors import DockerException
 
+    from titlebout.adapters.docker_host import DockerHost
 
-def _database_url(connection: ConnectionFields) -> str:
-    where = f"connection {connection.conn_id!r}"
-    if connection.conn_type == "sqlite":
-        if not connection.host.startswith("/"):
-            message = f"{where}: host must be the absolute path of the SQLite file"
-            raise ConnectionSettingsError(message)
-        return f"sqlite:///{connection.host}"
-    if connection.conn_type in POSTGRES_TYPES:
-        if not (connection.host and connection.schema):
-            message = f"{where}: a Postgres connection needs host and schema (the database's name)"
-            raise ConnectionSettingsError(message)
-        address = f"{_user_part(connection)}{connection.host}" + (f":{connection.port}" if connection.port else "")
-        return f"postgresql+psycopg2://{address}/{quote(connection.schema, safe='')}"
-    message = f"{where}: connection type must be sqlite or postgres, found {connection.conn_type!r}"
-    raise ConnectionSettingsError(message)
-
-
-def _http_address(connection: ConnectionFields) -> str:
-    if not connection.host:
+    # Host and login of the Docker provider's connection are those of an image registry; nothing is pulled here.
+    extra = named_extra(connection, optional=("base_url", "network"))
+    engine_url = extra.get("base_url", DOCKER_URL)
+    try:
+        client = docker.DockerClient(base_url=engine_url, timeout=DOCKER_TIMEOUT_SECONDS)
+    except DockerException as error:
         message = (
-            f"connection {connection.conn_id!r}: give the MLflow server's host, or `tracking_uri` in the extra, "
-            "such as http://localhost:5000 or sqlite:////folder/mlflow.db"
+            f"connection {connection.conn_id!r}: the Docker engine at {engine_url} does not answer: "
+            f"{bounded(str(error), 200)}; start it, or let this user use it"
         )
-        raise ConnectionSettingsError(message)
-    scheme, _, host = connection.host.rpartition("://")
-    port = f":{connection.port}" if connection.port else ""
-    return f"{scheme or connection.schema or 'http'}://{_user_part(connection)}{host}{port}"
+        raise UnavailableError(message) from error
+    return DockerHost(
+        client,
+        spec.deployment.image,
+        engine_url=engine_url,
+        port=spec.deployment.port,
+        network=extra.get("network"),
+    )
 
 
-def _user_part(connection: ConnectionFields) -> str:
-    if not connection.login:
-        return ""
-    secret = f":{quote(connection.password, safe='')}" if connection.password else ""
-    return f"{quote(connection.login, safe='')}{secret}@"
+def _bucket(name: str, connection: ConnectionFields, extra: Mapping[str, str]) -> "S3Bucket":
+    from titlebout.adapters.s3_bucket import S3Bucket, S3Settings
+
+    settings = S3Settings(
+        endpoint_url=extra.get("endpoint_url"),
+        region_name=extra.get("region_name"),
+        access_key=connection.login or None,
+        secret_key=connection.password or None,
+    )
+    return S3Bucket(name, settings)

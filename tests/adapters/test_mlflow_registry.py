@@ -6,6 +6,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -88,6 +89,33 @@ def test_of_two_tries_that_register_at_the_same_moment_the_first_one_stays(regis
 
     assert second == first
     assert len(client.search_model_versions(f"name = '{model}'")) == 1
+
+
+def test_tasks_that_meet_a_new_model_at_the_same_moment_all_get_their_version(registry, uri, client, model):
+    registry.set_champion(model, VERSION)  # the database is there before they start
+    together = threading.Barrier(4)
+
+    def one(day: int) -> str:
+        its_own = MlflowRegistry(uri)
+        its_own.set_champion(model, VERSION)  # connects
+        together.wait(timeout=60)
+        challenger = a_challenger(model, f"2012-06-0{day}-aaaaaaaaaaaa")
+        return its_own.record_challenger(challenger, params={}, metrics={}, files={}).registry_version
+
+    with ThreadPoolExecutor(4) as pool:
+        numbers = list(pool.map(one, range(1, 5)))
+
+    assert sorted(numbers) == ["1", "2", "3", "4"]
+    assert len(runs(client, model)) == 4
+
+
+def test_files_that_cannot_be_stored_leave_no_version(tmp_path, client, uri, model):
+    (tmp_path / "a_file").write_text("in the way of a folder")
+
+    with pytest.raises(UnavailableError, match="not stored"):
+        record(MlflowRegistry(uri, artifact_root=f"{tmp_path.as_uri()}/a_file"), model)
+
+    assert client.search_model_versions(f"name = '{model}'") == []
 
 
 def test_a_verdict_is_written_once(registry, client, model):
@@ -223,7 +251,7 @@ def test_the_old_file_store_is_refused(tmp_path, model):
 
 @pytest.mark.parametrize("uri", ["mssql+pyodbc://nowhere/mlflow", "mysql+oracledb://nowhere/mlflow"])
 def test_a_missing_database_driver_is_named(model, uri):
-    with pytest.raises(ConnectionSettingsError, match="pyodbc|oracledb"):
+    with pytest.raises(ConnectionSettingsError, match=r"pyodbc|oracledb"):
         MlflowRegistry(uri).set_champion(model, VERSION)
 
 

@@ -11,6 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fakes.specs import demand_spec
+from titlebout.connection_fields import ConnectionFields, database_url, named_extra
+from titlebout.wiring import build_host, build_lake, build_registry, build_source
+
 PROJECT = Path(__file__).resolve().parents[2]
 COMPOSE_TEXT = (PROJECT / "docker-compose.yaml").read_text(encoding="utf-8")
 SETTINGS = yaml.safe_load((PROJECT / "airflow_settings.yaml").read_text(encoding="utf-8"))["airflow"]
@@ -44,6 +48,12 @@ def settings_connections() -> dict[str, dict]:
     return {entry["conn_id"]: entry for entry in SETTINGS["connections"]}
 
 
+def as_fields(conn_id: str, document: dict, prefix: str = "") -> ConnectionFields:
+    names = ("host", "port", "login", "password", "schema", "extra")
+    given = {name: document[prefix + name] for name in names if document.get(prefix + name)}
+    return ConnectionFields(conn_id, document["conn_type"], **given)
+
+
 def compose_pools() -> dict[str, int]:
     script = AIRFLOW["airflow-init"]["command"][0]
     return {name: int(slots) for name, slots in re.findall(r"airflow pools set (\w+) (\d+)", script)}
@@ -74,10 +84,28 @@ def test_both_files_define_the_connections_that_the_code_uses():
 
 def test_connections_have_the_same_keys_in_the_extra_of_both_files():
     """A key that only one of the files knows is likely a misspelt one."""
-    optional = {"endpoint_url", "region_name"}
+    optional = {"endpoint_url", "region_name", "network"}
     for name, connection in compose_connections().items():
         other = settings_connections()[name]
         assert set(connection.get("extra", {})) - optional == set(other.get("conn_extra", {})) - optional, name
+
+
+@pytest.mark.parametrize("source", ["docker-compose.yaml", "airflow_settings.yaml"])
+def test_the_wiring_understands_every_connection(source: str):
+    found = {
+        "docker-compose.yaml": {name: as_fields(name, each) for name, each in compose_connections().items()},
+        "airflow_settings.yaml": {
+            name: as_fields(name, each, "conn_") for name, each in settings_connections().items()
+        },
+    }[source]
+    rides = {"kind": "s3", "bucket": "rides", "prefix": "day={partition}/"}
+    assert build_lake(found["titlebout_lake"])
+    assert build_registry(found["titlebout_mlflow"])
+    assert build_source(demand_spec(), found["titlebout_source"])
+    assert build_source(demand_spec(dataset__source=rides), found["titlebout_s3"])
+    assert build_host(demand_spec(), found.__getitem__)
+    assert database_url(found["titlebout_ledger"])
+    assert named_extra(found["titlebout_docker"], required=("base_url",), optional=("network",))
 
 
 def test_both_files_define_the_pools_that_the_dags_use():

@@ -86,6 +86,12 @@ def test_a_model_that_answers_nan_is_found_out(golden, predictor, monkeypatch):
     assert "nan instead of" in golden.mismatch(predictor)
 
 
+def test_scores_that_a_server_gave_are_compared_one_by_one(golden):
+    assert golden.difference(golden.scores) is None
+    assert golden.difference(golden.scores[:-1]) == "10 golden rows got 9 scores"
+    assert "1 of 10 golden rows score differently; row 9: inf" in golden.difference([*golden.scores[:-1], math.inf])
+
+
 @pytest.mark.parametrize("change", [{"scores": [1.0]}, {"rows": [], "scores": []}, {"scores": [math.nan] * 10}])
 def test_a_file_that_proves_nothing_is_refused(golden, change):
     document = json.loads(golden.model_dump_json()) | change

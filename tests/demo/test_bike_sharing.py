@@ -13,8 +13,8 @@ import pytest
 from titlebout.demo.bike_sharing import BikeFeed, load_hours
 from titlebout.demo.failure import DemoError
 
-HEADER = "instant,dteday,hr,temp,casual,registered,cnt"
-HOURS = f"{HEADER}\n1,2012-01-01,0,0.24,3,13,16\n2,2012-01-01,1,0.90,8,32,40\n3,2012-01-02,0,0.2,5,27,32\n".encode()
+HEADER = "instant,dteday,hr,temp,atemp,casual,registered,cnt"
+HOURS = f"{HEADER}\n1,2012-01-01,0,0.24,0.2879,3,13,16\n2,2012-01-01,1,0.90,0.1,8,32,40\n3,2012-01-02,0,0.2,0.2,5,27,32\n".encode()
 SHA256 = hashlib.sha256(HOURS).hexdigest()
 
 
@@ -126,7 +126,7 @@ def test_a_day_keeps_the_header_and_the_text_of_its_rows():
     assert BikeFeed(HOURS).day("2012-01-01") == b"\n".join(HOURS.splitlines()[:3]) + b"\n"
 
 
-def test_injected_drift_warms_the_hour_and_keeps_the_parts_adding_up():
+def test_injected_drift_cools_the_hour_down_and_keeps_the_parts_adding_up():
     rows = BikeFeed(HOURS).day("2012-01-01", drifted=True).decode().splitlines()
-    assert rows[1] == "1,2012-01-01,0,0.44,5,21,26"
-    assert rows[2] == "2,2012-01-01,1,1.00,13,51,64"
+    assert rows[1] == "1,2012-01-01,0,0.0400,0.0879,5,23,28"
+    assert rows[2] == "2,2012-01-01,1,0.7000,0.0000,14,58,72"

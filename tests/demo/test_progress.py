@@ -80,5 +80,9 @@ def test_a_line_longer_than_the_terminal_is_cut(clock, monkeypatch):
 
 
 def test_a_table_aligns_its_columns_and_survives_having_no_rows():
-    assert table(["a", "long"], [["wide cell", "b"]]).splitlines() == ["a          long", "---------  ----", "wide cell  b"]
+    assert table(["a", "long"], [["wide cell", "b"]]).splitlines() == [
+        "a          long",
+        "---------  ----",
+        "wide cell  b",
+    ]
     assert table(["a"], []) == "a\n-"

@@ -1,32 +1,46 @@
-"""Ports: the preferred one where it is free."""
+"""Ports: the preferred one where it is free and nobody else is about to use it."""
 
 import socket
+from pathlib import Path
 
-from titlebout.demo.sockets import LOOPBACK, free_port
+import pytest
 
-
-def test_a_free_port_is_taken_as_preferred():
-    preferred = free_port(0)
-    assert free_port(preferred) == preferred
+from titlebout.demo.sockets import LOOPBACK, PortClaims, free_port
 
 
-def test_a_port_in_use_is_replaced_by_another_one():
+@pytest.fixture
+def claims(tmp_path: Path) -> PortClaims:
+    return PortClaims(tmp_path)
+
+
+def test_a_free_port_is_taken_as_preferred(claims):
+    preferred = free_port()
+    assert claims.claim(preferred) == preferred
+
+
+def test_a_port_in_use_is_replaced_by_another_one(claims):
     with socket.create_server((LOOPBACK, 0)) as taken:
         port = taken.getsockname()[1]
-        found = free_port(port)
-    assert found not in {0, port}
+        assert claims.claim(port) not in {0, port}
 
 
-def test_a_port_that_somebody_holds_on_all_interfaces_counts_as_in_use():
+def test_a_port_that_somebody_holds_on_all_interfaces_counts_as_in_use(claims):
     with socket.create_server(("0.0.0.0", 0)) as taken:
         port = taken.getsockname()[1]
-        assert free_port(port) != port
+        assert claims.claim(port) != port
 
 
-def test_a_port_whose_last_connection_just_closed_is_free():
+def test_a_port_that_another_demo_claims_is_replaced_before_anybody_listens_on_it(claims, tmp_path):
+    port = free_port()
+    other = PortClaims(tmp_path)
+    assert claims.claim(port) == port
+    assert other.claim(port) != port
+
+
+def test_a_port_whose_last_connection_just_closed_is_free(claims):
     with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection((LOOPBACK, port)):
             accepted, _ = server.accept()
             accepted.close()  # this side closes first and so keeps the port in TIME_WAIT
-    assert free_port(port) == port
+    assert claims.claim(port) == port

@@ -15,10 +15,14 @@ import tarfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from titlebout.adapters.docker_host import DockerHost
+from titlebout.adapters.docker_host.model_container import MODEL_LABEL
 
 if TYPE_CHECKING:
     import docker
@@ -27,10 +31,32 @@ PROJECT = Path(__file__).resolve().parents[2]
 CACHE = PROJECT / ".cache" / "serving-image"
 LOCK = PROJECT / "requirements-serving.lock"
 BASE_IMAGE = "titlebout-test-base:bookworm"
+SERVING_IMAGE = "titlebout-test-serving"
 ENGINE_START_SECONDS = 60
 # libstdc++6: NumPy does not import without it. libpython3.11-stdlib: python3-minimal lacks `http` and more.
 BASE_PACKAGES = "python3-minimal,libpython3.11-stdlib,ca-certificates,libstdc++6"
 LEFT_OUT = ("man", "doc", "locale", "info")
+
+
+@pytest.fixture(name="docker_client", scope="session")
+def docker_client_fixture() -> Iterator["docker.DockerClient"]:
+    """Return a client of a real engine; skip where there can be none."""
+    with docker_engine() as client:
+        yield client
+
+
+@pytest.fixture(name="docker_host")
+def docker_host_fixture(docker_client: "docker.DockerClient") -> Iterator[DockerHost]:
+    """Return a host on that engine; what tests leave behind is removed."""
+    containers, volumes = docker_client.containers, docker_client.volumes
+    known = {container.id for container in containers.list(all=True)} | {volume.id for volume in volumes.list()}
+    yield DockerHost(docker_client, serving_image(docker_client))
+    for container in containers.list(all=True, filters={"label": MODEL_LABEL}):
+        if container.id not in known:  # the engine may belong to somebody who serves models with it
+            container.remove(force=True)
+    for volume in volumes.list():
+        if volume.id not in known and volume.id.startswith("titlebout-"):
+            volume.remove(force=True)
 
 
 @contextmanager
@@ -78,13 +104,14 @@ def _awaited_client(engine: "subprocess.Popen[bytes]") -> "docker.DockerClient":
     pytest.skip(f"dockerd does not start here: {''.join(last_line)[:200]}")
 
 
+@cache
 def serving_image(client: "docker.DockerClient") -> str:
     """Return the tag of the serving image of this working tree, built where it does not exist yet."""
     import docker
 
     context = _context()
     # The archive holds no times: the same tree has the same tag.
-    tag = f"titlebout-test-serving:{hashlib.sha256(context).hexdigest()[:16]}"
+    tag = f"{SERVING_IMAGE}:{hashlib.sha256(context).hexdigest()[:16]}"
     try:
         client.images.get(tag)
     except docker.errors.ImageNotFound:
@@ -99,6 +126,9 @@ def serving_image(client: "docker.DockerClient") -> str:
             forcerm=True,
             timeout=300,
         )
+        for image in client.images.list(SERVING_IMAGE):  # of earlier trees
+            if tag not in image.tags:
+                client.images.remove(image.id, force=True)
     return tag
 
 

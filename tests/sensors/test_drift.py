@@ -1,6 +1,8 @@
 """The sensor that waits for drift."""
 
 import json
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -44,6 +46,11 @@ def look(monkeypatch, answer):
     monkeypatch.setattr(module, "measure_drift", stand_in)
 
 
+def first_looked(moment: datetime | None = None) -> dict[str, Any]:
+    """Return the context of a sensor that has been looking since a moment."""
+    return {"ti": SimpleNamespace(get_first_reschedule_date=lambda context: moment)}
+
+
 def report(**changes: Any):
     from titlebout.core.results import DriftReport
 
@@ -65,7 +72,7 @@ def finding():
 
 def test_a_finding_ends_the_wait_and_is_handed_on_as_json(monkeypatch):
     look(monkeypatch, report(finding=finding()))
-    assert sensor().execute({}) == finding().model_dump(mode="json")
+    assert sensor().execute(first_looked()) == finding().model_dump(mode="json")
 
 
 def test_no_finding_frees_the_slot_until_the_next_look(monkeypatch):
@@ -73,12 +80,8 @@ def test_no_finding_frees_the_slot_until_the_next_look(monkeypatch):
 
     look(monkeypatch, report())
 
-    class TaskInstance:
-        def get_first_reschedule_date(self, context):
-            return None
-
     with pytest.raises(AirflowRescheduleException):
-        sensor().execute({"ti": TaskInstance()})
+        sensor().execute(first_looked())
 
 
 def test_a_champion_that_is_not_there_yet_is_no_finding():
@@ -86,18 +89,12 @@ def test_a_champion_that_is_not_there_yet_is_no_finding():
 
 
 def test_no_finding_until_the_timeout_is_a_skip(monkeypatch):
-    from datetime import UTC, datetime, timedelta
-
     from airflow.sdk.exceptions import AirflowSkipException
 
     look(monkeypatch, report())
 
-    class TaskInstance:
-        def get_first_reschedule_date(self, context):
-            return datetime.now(UTC) - timedelta(days=1)
-
     with pytest.raises(AirflowSkipException, match="timed out"):
-        sensor().execute({"ti": TaskInstance()})
+        sensor().execute(first_looked(datetime.now(UTC) - timedelta(days=1)))
 
 
 @pytest.mark.parametrize("changes", [{"mode": "poke"}, {"soft_fail": False}])
@@ -112,7 +109,7 @@ def test_a_ledger_that_does_not_answer_is_no_skip(monkeypatch):
 
     look(monkeypatch, UnavailableError("the ledger does not answer"))
     with pytest.raises(StepUnavailable, match="the ledger does not answer"):
-        sensor().execute({"ti": None})
+        sensor().execute(first_looked())
 
 
 def test_a_look_that_never_ends_is_no_skip(monkeypatch):
@@ -122,7 +119,7 @@ def test_a_look_that_never_ends_is_no_skip(monkeypatch):
 
     look(monkeypatch, AirflowTaskTimeout("Timeout"))
     with pytest.raises(StepUnavailable, match="took longer than execution_timeout"):
-        sensor().execute({"ti": None})
+        sensor().execute(first_looked())
 
 
 def test_it_is_retried_like_a_step():

@@ -393,3 +393,16 @@ def test_two_runs_at_once_leave_one_judgement(world, monkeypatch):
 
     assert world.kinds().count(EntryKind.PARTITION_ACCEPTED) == 1
     assert verify_chain(world.ledger.entries(SPEC.name)) == 2
+
+
+def test_two_runs_at_once_with_different_suites_are_both_heard(world, monkeypatch):
+    world.ingest(DAY)
+    seen_before = world.ledger.entries(SPEC.name)
+    world.validate()
+
+    with monkeypatch.context() as stale:
+        stale.setattr(world.ledger, "entries", lambda model: seen_before)
+        with pytest.raises(PartitionRejectedError):
+            world.validate(suite=stricter())
+
+    assert world.status(DAY) is PartitionStatus.QUARANTINED

@@ -5,7 +5,9 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 
 _CHUNK_BYTES = 1 << 20
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
+_NO_HARD_LINKS = {errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_TEMPORARY_PREFIX = ".new-"
+_ABANDONED_SECONDS = 24 * 3600
 
 
 class LocalLake:
@@ -33,55 +38,55 @@ class LocalLake:
     """
 
     def __init__(self, root: Path) -> None:
-        """Take the root folder; it is made when the first object is published."""
-        self._root = root.absolute()
+        """Take the root folder, which may itself be a link; it is made when the first object is published."""
+        self._root = root.resolve()
 
     def publish(self, path: str, data: bytes | Path) -> str:
         """Store bytes or a local file in one atomic step; see the port."""
         target = self._located(path)
-        try:
+        with self._translated(target, _size(data)):
+            if target.exists():
+                _refuse_other_bytes(target, data)
+                return self.uri(path)
             self._make_folder(target.parent)
+            _sweep(target.parent)
             temporary = _written(target.parent, data)
             try:
-                os.link(temporary, target)
+                _link(temporary, target)
                 _flush_folder(target.parent)
             except FileExistsError:
-                self._refuse_other_bytes(target, temporary)
+                _refuse_other_bytes(target, temporary)
             finally:
                 temporary.unlink(missing_ok=True)
-        except OSError as error:
-            raise self._translated(error, target, _size(data)) from error
         return self.uri(path)
 
     def read(self, path: str, *, sha256: str | None = None) -> bytes:
         """Return an object's bytes; see the port."""
         target = self._located(path)
-        try:
+        with self._translated(target):
             content = target.read_bytes()
-        except OSError as error:
-            raise self._translated(error, target) from error
         if sha256 is not None:
-            self._refuse_corrupt(target, hashlib.sha256(content).hexdigest(), sha256)
+            _refuse_corrupt(target, hashlib.sha256(content).hexdigest(), sha256)
         return content
 
     def local_copy(self, path: str, *, sha256: str) -> Path:
         """Return the object's own file, checked; see the port."""
         target = self._located(path)
-        try:
-            self._refuse_corrupt(target, _file_sha256(target), sha256)
-        except OSError as error:
-            raise self._translated(error, target) from error
+        with self._translated(target):
+            _refuse_corrupt(target, _file_sha256(target), sha256)
         return target
 
     def has(self, path: str) -> bool:
         """Whether something was published at the path."""
-        return self._located(path).is_file()
+        target = self._located(path)
+        with self._translated(target):
+            return target.is_file()
 
     def list_paths(self, prefix: str) -> Iterator[str]:
         """Yield the published paths below a prefix in sorted order."""
         folder = self._root / checked_prefix(prefix)
-        found = (path.relative_to(self._root) for path in folder.rglob("*") if path.is_file())
-        return iter(sorted(path.as_posix() for path in found if not path.name.startswith(".")))
+        # Sorted as whole paths, as an object store sorts its keys: `a-b/c` comes before `a/c`.
+        return iter(sorted(path.relative_to(self._root).as_posix() for path in _files_below(folder)))
 
     def uri(self, path: str) -> str:
         """Return the URI of a path."""
@@ -89,45 +94,95 @@ class LocalLake:
 
     def _located(self, path: str) -> Path:
         """Return the file of a path. A symbolic link on the way could lead out of the lake, so it is refused."""
-        target = self._root / checked_path(path)
-        for part in (target, *target.parents):
-            if part == self._root:
-                return target
-            if part.is_symlink():
-                message = f"{part}: is a symbolic link, which the lake does not follow; replace it by what it names"
+        target = self._root
+        for part in checked_path(path).split("/"):
+            target /= part
+            if target.is_symlink():
+                message = f"{target}: is a symbolic link, which the lake does not follow; replace it by what it names"
                 raise AccessRefusedError(message)
         return target
 
     def _make_folder(self, folder: Path) -> None:
-        for part in reversed([folder, *folder.parents]):
-            if part == self._root or self._root in part.parents:
-                part.mkdir(mode=0o700, parents=part == self._root, exist_ok=True)
+        """Make a folder and those above it, and flush each name: a power cut must not forget it."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        missing = [part for part in (folder, *folder.parents) if self._root in part.parents and not part.exists()]
+        for part in reversed(missing):
+            part.mkdir(mode=0o700, exist_ok=True)
+            _flush_folder(part.parent)
 
-    def _refuse_other_bytes(self, target: Path, temporary: Path) -> None:
-        if _file_sha256(target) != _file_sha256(temporary):
-            message = f"{target}: other bytes already stand at this immutable path; find out who wrote them"
-            raise LakeConflictError(message)
+    @contextmanager
+    def _translated(self, target: Path, needed_bytes: int = 0) -> Iterator[None]:
+        try:
+            yield
+        except (FileNotFoundError, IsADirectoryError) as error:
+            message = f"{target}: nothing was published there; run the step that makes it again"
+            raise ObjectMissingError(message) from error
+        except (FileExistsError, NotADirectoryError) as error:
+            message = f"{error.filename}: is a file where the lake needs a folder; find out who wrote it"
+            raise LakeConflictError(message) from error
+        except PermissionError as error:
+            message = f"{target}: {error.strerror}; give the Airflow user the right to it"
+            raise AccessRefusedError(message) from error
+        except OSError as error:
+            if error.errno == errno.EROFS:
+                message = f"{target}: {error.strerror}; mount the lake writable"
+                raise AccessRefusedError(message) from error
+            raise self._unavailable(error, target, needed_bytes) from error
 
-    @staticmethod
-    def _refuse_corrupt(target: Path, found: str, wanted: str) -> None:
-        if found != wanted:
-            message = f"{target}: bytes have SHA-256 {found[:12]}…, wanted {wanted[:12]}…; restore it from a backup"
-            raise CorruptObjectError(message)
+    def _unavailable(self, error: OSError, target: Path, needed_bytes: int) -> UnavailableError:
+        if error.errno not in _NO_SPACE:
+            return UnavailableError(f"{target}: {error.strerror or error}; look after the disk, then clear the task")
+        existing = next(part for part in target.parents if part.exists())
+        free_bytes = shutil.disk_usage(existing).free
+        return UnavailableError(
+            f"{target}: no space left: {needed_bytes} bytes needed, {free_bytes} free; make room, then clear the task"
+        )
 
-    def _translated(self, error: OSError, target: Path, needed_bytes: int = 0) -> Exception:
-        if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
-            return ObjectMissingError(f"{target}: nothing was published there")
-        if error.errno in _NO_SPACE:
-            free_bytes = shutil.disk_usage(self._root).free
-            return UnavailableError(f"{target}: {needed_bytes} bytes needed, {free_bytes} free; make room")
-        if isinstance(error, PermissionError) or error.errno == errno.EROFS:
-            return AccessRefusedError(f"{target}: {error.strerror}; give the Airflow user the right to it")
-        return UnavailableError(f"{target}: {error.strerror or error}; look after the disk")
+
+def _refuse_other_bytes(target: Path, data: bytes | Path) -> None:
+    wanted = _file_sha256(data) if isinstance(data, Path) else hashlib.sha256(data).hexdigest()
+    if target.is_dir() or _file_sha256(target) != wanted:
+        message = f"{target}: something else already stands at this immutable path; find out who wrote it"
+        raise LakeConflictError(message)
+
+
+def _refuse_corrupt(target: Path, found: str, wanted: str) -> None:
+    if found != wanted:
+        message = f"{target}: the bytes have SHA-256 {found[:12]}…, not {wanted[:12]}…; restore it from a backup"
+        raise CorruptObjectError(message)
+
+
+def _files_below(folder: Path) -> Iterator[Path]:
+    """Yield regular files, never what hides behind a dot or a symbolic link."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        files = (Path(parent) / name for name in names if not name.startswith("."))
+        yield from (file for file in files if file.is_file() and not file.is_symlink())
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a killed writer left behind a day ago or earlier."""
+    for leftover in folder.glob(f"{_TEMPORARY_PREFIX}*"):
+        with suppress(FileNotFoundError):  # a writer beside this one may finish between listing and looking
+            if leftover.lstat().st_mtime < time.time() - _ABANDONED_SECONDS:
+                leftover.unlink()
+
+
+def _link(temporary: Path, target: Path) -> None:
+    """Give a finished file its name, unless the name is taken."""
+    try:
+        os.link(temporary, target)
+    except OSError as error:
+        if error.errno not in _NO_HARD_LINKS:
+            raise
+        # SMB and some FUSE mounts know no hard links. What stands there was looked for before; of two
+        # writers at the same moment the last one wins, and both write what the hash in the path names.
+        temporary.rename(target)
 
 
 def _written(folder: Path, data: bytes | Path) -> Path:
     """Write bytes to a hidden file and flush them to the disk; nothing is left where that fails."""
-    descriptor, name = tempfile.mkstemp(prefix=".new-", dir=folder)
+    descriptor, name = tempfile.mkstemp(prefix=_TEMPORARY_PREFIX, dir=folder)
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as file:

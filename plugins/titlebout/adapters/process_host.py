@@ -14,13 +14,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
 import titlebout
-from titlebout.core.dataset_spec import Name
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.ports import ServerAddress
-from titlebout.core.wire import ADDRESS_FILE, ADMIN_TOKEN_FILE, LIVE_PATH, LOCK_FILE, ServerDescription
+from titlebout.core.wire import (
+    ADDRESS_FILE,
+    ADMIN_TOKEN_FILE,
+    LIVE_PATH,
+    LOCK_FILE,
+    ServerDescription,
+    checked_model_name,
+)
 
 if TYPE_CHECKING:
     from titlebout.core.ports import ServerHost
@@ -37,7 +43,6 @@ MAX_LOG_BYTES = 5 * 2**20
 # Everything else stays behind: an Airflow task's environment is full of connections and keys.
 INHERITED_VARIABLES = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH", "PYTHONPATH")
 
-_model_name: TypeAdapter[str] = TypeAdapter(Name)
 _logger = logging.getLogger(__name__)
 
 
@@ -101,11 +106,7 @@ class ProcessHost:
                 self._end(model)
 
     def _folder(self, model: str) -> Path:
-        try:
-            return self._root / _model_name.validate_python(model)
-        except ValidationError:
-            message = f"{model[:80]!r} is no name of a model; use lower case letters, digits and underscores"
-            raise DeploymentError(message) from None
+        return self._root / checked_model_name(model)
 
     def _start(self, model: str) -> None:
         folder = self._folder(model)

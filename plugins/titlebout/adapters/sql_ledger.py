@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from pydantic import JsonValue
 
-from titlebout.core.errors import LedgerConflictError, UnavailableError, bounded
+from titlebout.core.errors import (
+    AccessRefusedError,
+    LedgerConflictError,
+    LedgerTamperedError,
+    UnavailableError,
+    bounded,
+)
 from titlebout.core.ledger import GENESIS, EntryBody, EntryKind, LedgerEntry
 
 if TYPE_CHECKING:
@@ -19,7 +25,18 @@ if TYPE_CHECKING:
 
 SCHEMA_REVISION = "0001"
 _VERSION_TABLE = "titlebout_ledger_version"
-_BUSY_MILLISECONDS = 15_000
+_BUSY_SECONDS = 15
+# The first of the two keys of an advisory lock: other programs in the same database use other ones.
+_LOCK_SPACE = 0x7469746C
+_NO_ANSWER = (sa.exc.OperationalError, sa.exc.InterfaceError)
+_POSTGRES_WAITS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "titlebout",
+}
 
 _LEDGER = sa.table(
     "titlebout_ledger",
@@ -40,6 +57,7 @@ class SqlLedger:
 
         Raises:
             UnavailableError: It does not answer.
+            AccessRefusedError: Its folder cannot be written to, or a newer release has changed its schema.
         """
         self._engine = _engine(url)
         with self._translated():
@@ -108,7 +126,9 @@ class SqlLedger:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
             else:
                 connection.exec_driver_sql("BEGIN")
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:lock))"), {"lock": lock})
+                connection.exec_driver_sql(f"SET LOCAL statement_timeout = '{_BUSY_SECONDS}s'")
+                query = sa.text("SELECT pg_advisory_xact_lock(:space, hashtext(:lock))")
+                connection.execute(query, {"space": _LOCK_SPACE, "lock": lock})
             try:
                 yield connection
             except BaseException:
@@ -122,12 +142,17 @@ class SqlLedger:
         # Imported only when there is something to do: every Airflow task opens the ledger.
         from alembic import command
         from alembic.config import Config
+        from alembic.util import CommandError
 
         config = Config()
         config.set_main_option("script_location", str(Path(__file__).parent / "ledger_migrations"))
         with self._writing(_VERSION_TABLE) as connection:
             config.attributes.update(connection=connection, version_table=_VERSION_TABLE)
-            command.upgrade(config, "head")
+            try:
+                command.upgrade(config, "head")
+            except CommandError as error:
+                message = f"ledger {self._where}: its schema is of a newer release ({error}); upgrade titlebout"
+                raise AccessRefusedError(message) from error
 
     def _schema_revision(self) -> str | None:
         with self._engine.connect() as connection:
@@ -144,29 +169,55 @@ class SqlLedger:
             message = "another writer appended the same ledger entry first; clear the task to decide again"
             raise LedgerConflictError(message) from error
         except sa.exc.SQLAlchemyError as error:
-            # The URL is shown without its password; the driver's message may repeat the host, never the secret.
-            where = self._engine.url.render_as_string(hide_password=True)
+            # The driver's message may repeat the host, never the secret.
             said = bounded(" ".join(str(getattr(error, "orig", None) or error).split()), 160)
-            message = f"ledger {where} does not answer: {said}; start the database, then clear the task"
+            # Every other kind is an answer: no right to the table, no database in this file, an odd value.
+            if isinstance(error, sa.exc.DBAPIError) and not isinstance(error, _NO_ANSWER):
+                message = f"ledger {self._where} refuses: {said}; correct the connection or grant its user the right"
+                raise AccessRefusedError(message) from error
+            message = f"ledger {self._where} does not answer: {said}; start the database, then clear the task"
             raise UnavailableError(message) from error
+
+    @property
+    def _where(self) -> str:
+        """The database's URL without its password."""
+        return self._engine.url.render_as_string(hide_password=True)
 
 
 def _engine(url: str) -> sa.Engine:
-    """Make an engine whose transactions begin and end only where `_writing` says so."""
-    if sa.make_url(url).get_backend_name() != "sqlite":
+    """Make an engine whose transactions begin and end only where `_writing` says so.
+
+    It keeps no connection open: there is none to break when Airflow forks or the database restarts.
+    """
+    address = sa.make_url(url)
+    if address.get_backend_name() != "sqlite":
         return sa.create_engine(
-            url, pool_pre_ping=True, isolation_level="AUTOCOMMIT", connect_args={"connect_timeout": 10}
+            address, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", connect_args=_POSTGRES_WAITS
         )
-    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", connect_args={"timeout": _BUSY_MILLISECONDS / 1000})
-
-    @sa.event.listens_for(engine, "connect")
-    def _configure(connection: sqlite3.Connection, record: object) -> None:
-        del record
-        # WAL lets readers go on while one writes; FULL flushes every commit to the disk.
-        for pragma in ("journal_mode = WAL", "synchronous = FULL", f"busy_timeout = {_BUSY_MILLISECONDS}"):
-            connection.execute(f"PRAGMA {pragma}")
-
+    _make_folder(address.database)
+    engine = sa.create_engine(
+        address, poolclass=sa.NullPool, isolation_level="AUTOCOMMIT", connect_args={"timeout": _BUSY_SECONDS}
+    )
+    sa.event.listen(engine, "connect", _configure_sqlite)
     return engine
+
+
+def _make_folder(file: str | None) -> None:
+    if file:
+        try:
+            Path(file).parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            message = f"{file}: its folder cannot be made: {error.strerror}; correct `host` of the ledger's connection"
+            raise AccessRefusedError(message) from error
+
+
+def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:
+    """Let readers go on while one writes (WAL), and flush every commit to the disk."""
+    del record
+    # The mode stays with the file. Setting it again would need a lock that does not wait for its turn.
+    if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+        connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
 
 
 def _row(entry: LedgerEntry) -> dict[str, Any]:
@@ -177,7 +228,15 @@ def _row(entry: LedgerEntry) -> dict[str, Any]:
 
 
 def _entry(row: sa.RowMapping) -> LedgerEntry:
-    return LedgerEntry.model_validate({**row, "payload": json.loads(row["payload"])})
+    """Read a row back; where that fails, the chain itself could not say what is wrong."""
+    try:
+        return LedgerEntry.model_validate({**row, "payload": json.loads(row["payload"])})
+    except (ValueError, TypeError) as error:
+        message = (
+            f"ledger of {row['model']!r}, entry {row['sequence']} ({row['kind']}) is not readable: it was changed by "
+            "hand, or a newer release wrote it; restore the ledger from a backup, or upgrade titlebout"
+        )
+        raise LedgerTamperedError(message) from error
 
 
 if TYPE_CHECKING:

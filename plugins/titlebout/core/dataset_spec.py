@@ -28,6 +28,10 @@ class ColumnType(StrEnum):
     TIMESTAMP = "timestamp"
 
 
+NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.FLAG})
+TIMES = frozenset({ColumnType.DATE, ColumnType.TIMESTAMP})
+
+
 class FileFormat(StrEnum):
     """The file formats that a source can read."""
 

@@ -27,6 +27,9 @@ def decode(
 ) -> pa.Table:
     """Read one file as rows in the declared columns and types.
 
+    A CSV that was cut inside the last field of its last line, or right behind a line, looks whole: nothing
+    here can tell. The suite's expectation on the number of rows is what notices a large loss.
+
     Args:
         data: The file's bytes, or where the file lies.
         file_format: CSV (UTF-8, one header line) or Parquet.
@@ -50,6 +53,7 @@ def decode(
 
 
 def _decode_csv(content: bytes, columns: Mapping[str, ColumnType], delimiter: str, where: str) -> pa.Table:
+    _refuse_other_encodings(content, where)
     if content.count(b'"') % 2:
         message = f"{where}: a quote is opened and never closed, the file may be cut short; deliver it again"
         raise PartitionUnreadableError(message)
@@ -66,7 +70,7 @@ def _decode_csv(content: bytes, columns: Mapping[str, ColumnType], delimiter: st
             ),
         )
     except (pa.ArrowException, OSError, ValueError) as error:
-        message = misfits.message(where) or _not_readable(where, "CSV in UTF-8", error)
+        message = misfits.message(where) or _not_readable(where, "CSV", error)
         raise PartitionUnreadableError(message) from None
     refuse_missing_columns(table.column_names, columns, where)
     for name, declared in columns.items():
@@ -74,6 +78,15 @@ def _decode_csv(content: bytes, columns: Mapping[str, ColumnType], delimiter: st
             position = table.column_names.index(name)
             table = table.set_column(position, name, _without_markers(table.column(position)))
     return table
+
+
+def _refuse_other_encodings(content: bytes, where: str) -> None:
+    try:
+        lines = content.decode().strip()
+    except UnicodeDecodeError as error:
+        raise PartitionUnreadableError(_not_readable(where, "CSV in UTF-8", error)) from None
+    if "\n" not in lines and "\r" not in lines:
+        raise PartitionUnreadableError(_empty(where, "it has one line, the header"))
 
 
 class _Misfits:

@@ -27,6 +27,7 @@ in at most `MAX_MESSAGE_CHARACTERS` characters: they travel through logs, alerts
 
 import difflib
 from collections.abc import Iterable
+from typing import Self
 
 MAX_MESSAGE_CHARACTERS = 500
 
@@ -79,6 +80,10 @@ class FieldError(TitleboutError):
         self.field, self.problem, self.row = field, problem, row
         where = "" if row is None else f" of row {row}"
         super().__init__(f"field {field!r}{where} {problem}")
+
+    def __reduce__(self) -> tuple[type[Self], tuple[str, str, int | None]]:
+        """Let the error travel between processes, which would otherwise build it from its message alone."""
+        return type(self), (self.field, self.problem, self.row)
 
 
 class NotEnoughPartitionsError(TitleboutError):

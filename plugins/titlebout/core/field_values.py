@@ -82,7 +82,7 @@ def date_part(value: date, part: DatePart) -> int:
             return value.weekday()
         case DatePart.MONTH:
             return value.month
-        case DatePart.DAY_OF_YEAR:
+        case _:
             return value.timetuple().tm_yday
 
 

@@ -1,9 +1,10 @@
 """Golden rows: what a version answered where it was trained, so that a server can prove it answers the same."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
 from titlebout.core.dataset_spec import ColumnType
@@ -68,18 +69,23 @@ class GoldenRows(BaseModel):
             tolerance: Largest difference, as a share of the score where that is above 1.
         """
         try:
-            found = predictor.predict_rows(self.rows)
+            return self.difference(predictor.predict_rows(self.rows), tolerance)
         except TitleboutError as error:
             return f"golden rows are refused: {error}"
-        wanted = np.array(self.scores)
+
+    def difference(self, found: Sequence[float] | NDArray[np.float64], tolerance: float = 1e-6) -> str | None:
+        """Say how scores of the rows, wherever they were asked for, differ from those promised, or None."""
+        wanted, scores = np.array(self.scores), np.asarray(found, dtype=np.float64)
+        if len(scores) != len(wanted):
+            return f"{len(wanted)} golden rows got {len(scores)} scores"
         # Not `any(difference > allowed)`: NaN has to count as a mismatch.
-        is_equal = np.abs(found - wanted) <= tolerance * np.maximum(1, np.abs(wanted))
+        is_equal = np.abs(scores - wanted) <= tolerance * np.maximum(1, np.abs(wanted))
         if is_equal.all():
             return None
         first = int(np.argmin(is_equal))
         return (
             f"{np.count_nonzero(~is_equal)} of {len(wanted)} golden rows score differently; "
-            f"row {first}: {found[first]:.9g} instead of {wanted[first]:.9g}"
+            f"row {first}: {scores[first]:.9g} instead of {wanted[first]:.9g}"
         )
 
 

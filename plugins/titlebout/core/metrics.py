@@ -31,10 +31,8 @@ def row_losses(metric: Metric, labels: NDArray[np.float64], scores: NDArray[np.f
             return (scores - labels) ** 2
         case Metric.MAE:
             return np.abs(scores - labels)
-        case Metric.LOG_LOSS:
-            is_probability = (scores >= 0) & (scores <= 1)
-            scores = np.clip(np.where(is_probability, scores, np.nan), _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
-            return -(labels * np.log(scores) + (1 - labels) * np.log1p(-scores))
+        case _:
+            return _surprises(labels, scores)
 
 
 def error_of(metric: Metric, loss: float, rows: int) -> float:
@@ -59,3 +57,11 @@ def error_of(metric: Metric, loss: float, rows: int) -> float:
 def loss_exponent(metric: Metric) -> float:
     """Return the power to which a ratio of loss sums has to be raised to become a ratio of errors."""
     return 0.5 if metric is Metric.RMSE else 1.0
+
+
+def _surprises(labels: NDArray[np.float64], probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    is_probability = (probabilities >= 0) & (probabilities <= 1)
+    known = np.where(is_probability, probabilities, np.nan)
+    clipped = np.clip(known, _SMALLEST_PROBABILITY, 1 - _SMALLEST_PROBABILITY)
+    losses: NDArray[np.float64] = -(labels * np.log(clipped) + (1 - labels) * np.log1p(-clipped))
+    return losses

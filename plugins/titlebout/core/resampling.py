@@ -34,8 +34,8 @@ def gain_interval(
     errors: it is additive and treats gain and loss alike.
 
     The plain percentile interval is too narrow for few blocks: with 7 of them a bound at 95 % promotes one of
-    two equal models in 8 to 12 % of all bouts (simulated). Two corrections are computed and the more cautious one holds, which
-    brings 4 to 6 % for 3 to 14 blocks, and up to 7 % where days differ wildly in size:
+    two equal models in 8 to 12 % of all bouts. Two corrections are computed and the more cautious one holds; in the
+    same simulations that promotes in 4 to 6 % for 3 to 14 blocks, and in up to 7 % where days differ wildly in size:
 
     - the percentile at the level at which it matches Student's t (expanded percentile interval);
     - the estimate minus t standard errors, where the bootstrap's standard error grows by sqrt(n / (n - 1)).

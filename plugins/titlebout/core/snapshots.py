@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import shutil
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -94,8 +95,11 @@ def write_parquet(table: pa.Table, path: Path) -> None:
         )
     except OSError as error:
         path.unlink(missing_ok=True)
-        free_bytes = shutil.disk_usage(path.parent).free
-        message = f"{path}: cannot write {table.nbytes} bytes of rows, {free_bytes} bytes are free; {error.strerror}"
+        free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
+        message = (
+            f"{path}: cannot write {table.nbytes} bytes of rows: {error.strerror or error}; "
+            f"{free_bytes} bytes are free for temporary files, make room, then clear the task"
+        )
         raise UnavailableError(message) from error
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from titlebout.core.dataset_spec import ColumnName, ColumnType, DatasetSection, Name, SpecSection
+from titlebout.core.dataset_spec import NUMBERS, TIMES, ColumnName, ColumnType, DatasetSection, Name, SpecSection
 
 
 class ScheduleSection(SpecSection):
@@ -97,7 +97,9 @@ class TrainingSection(SpecSection):
     )
     rounds: int = Field(default=200, ge=1, le=10_000)
     # Plain XGBoost parameters; a few that would break reproducibility are refused below.
-    params: dict[str, float | int | str] = Field(default_factory=lambda: dict[str, float | int | str](max_depth=6, eta=0.1))
+    params: dict[str, float | int | str] = Field(
+        default_factory=lambda: dict[str, float | int | str](max_depth=6, eta=0.1)
+    )
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0, description="0: as many as the machine or its cgroup grants.")
 
@@ -174,10 +176,6 @@ class DriftSection(SpecSection):
         return self
 
 
-_NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.FLAG})
-_TIMES = frozenset({ColumnType.DATE, ColumnType.TIMESTAMP})
-
-
 class ModelSpec(SpecSection):
     """Everything Titlebout knows about one model before it has seen a row."""
 
@@ -226,10 +224,10 @@ class ModelSpec(SpecSection):
     def _types_fit_the_roles(self) -> Self:
         columns, features = self.dataset.columns, self.training.features
         roles = (
-            ("is read as a time", (self.dataset.time_column, *features.date_parts), _TIMES),
-            ("is a numeric feature", features.numeric, _NUMBERS),
-            ("is the target", (self.dataset.target,), _NUMBERS),
-            ("is watched for drift", self.drift.columns, set(ColumnType) - _TIMES),
+            ("is read as a time", (self.dataset.time_column, *features.date_parts), TIMES),
+            ("is a numeric feature", features.numeric, NUMBERS),
+            ("is the target", (self.dataset.target,), NUMBERS),
+            ("is watched for drift", self.drift.columns, set(ColumnType) - TIMES),
         )
         for role, names, fitting in roles:
             for name in names:

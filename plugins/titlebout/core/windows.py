@@ -1,6 +1,7 @@
 """Which partitions a challenger learns from and which both models are judged on."""
 
-from collections.abc import Iterable
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
 
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.partitions import format_key, keys_between, shift_key
@@ -52,3 +53,19 @@ class Windows:
     def accepted_holdout(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
         """Return the days to judge on; it may be none, which the comparison calls inconclusive."""
         return tuple(sorted(set(self.holdout) & set(accepted)))
+
+
+def shared_batches(keys: Iterable[PartitionKey], run_id: str, size: int = 5) -> Iterator[Sequence[PartitionKey]]:
+    """Split the days that a run has to catch up on into batches, in an order of the run's own.
+
+    Runs of a backfill start side by side with the same days to catch up on. If each goes its own way and looks
+    before every batch what the others have done, they share the work instead of doing all of it each.
+
+    Args:
+        keys: The days.
+        run_id: Gives the order: the same for the same run, unlike any other run's.
+        size: Days in a batch.
+    """
+    ordered = sorted(keys, key=lambda key: hashlib.sha256(f"{run_id}/{key}".encode()).digest())
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from titlebout.core.dataset_spec import Name
-from titlebout.core.errors import CorruptObjectError
+from titlebout.core.errors import CorruptObjectError, DeploymentError
 from titlebout.core.ports import ReleaseBundle, ServedRelease
 from titlebout.core.results import Sha256
 
@@ -34,6 +34,22 @@ VersionName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,127}\
 
 BUNDLE_FILES: Mapping[str, str] = {"booster": "booster.ubj", "plan": "plan.json", "golden": "golden.json"}
 """Part of a bundle to the name of its file."""
+
+
+_model_name: TypeAdapter[str] = TypeAdapter(Name)
+
+
+def checked_model_name(model: str) -> str:
+    """Return a model's name that may become part of a path or of a container's name.
+
+    Raises:
+        DeploymentError: It may not.
+    """
+    try:
+        return _model_name.validate_python(model)
+    except ValidationError:
+        message = f"{model[:80]!r} is no name of a model; use lower case letters, digits and underscores"
+        raise DeploymentError(message) from None
 
 
 class SentFile(BaseModel):
@@ -73,7 +89,7 @@ class ReleasePush(BaseModel):
 
     model: Name
     version: VersionName
-    token: int = Field(ge=1, description="Fencing token: a server refuses one that is older than it has seen.")
+    token: int = Field(ge=1, strict=True, description="Fencing token: a server refuses one that is older than it has seen.")
     files: dict[str, SentFile] = Field(description="File name to file, exactly those of BUNDLE_FILES.")
 
     @classmethod

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from titlebout.connection_fields import ConnectionFields
 from titlebout.demo.folder import DemoFolder
 from titlebout.demo.sockets import LOOPBACK
-from titlebout.wiring import ConnectionFields
 
 PARALLEL_TASKS = 4  # on two cores; more would only wait for each other
 LONGEST_TEMPORARY_FOLDER = 60  # multiprocessing binds Unix sockets below it, whose paths are limited to 104 bytes

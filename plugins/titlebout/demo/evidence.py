@@ -3,7 +3,6 @@
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import islice
 
 import httpx
 from pydantic import JsonValue
@@ -126,9 +125,8 @@ class Evidence:
             message = "no champion serves"
             raise DemoError(message)
         table = read_snapshot(self._lake, self.state().partitions[day].snapshot)
-        table = table.take(
-            list(islice(range(table.num_rows // (2 * count), table.num_rows, table.num_rows // count), count))
-        )
+        # One further in each step, or every row could be of the same hour or place.
+        table = table.take([step * table.num_rows // count + step for step in range(count)])
         manifest = self._manifest(champion.version)
         plan = FeaturePlan.model_validate_json(self._lake.read(manifest.plan_path, sha256=manifest.plan_sha256))
         rows = plan.rows(table)

@@ -111,7 +111,7 @@ def _address(data: Path, password: str) -> tuple[Sequence[str], str]:
     if len(os.fsencode(data / ".s.PGSQL.5432")) <= MAX_SOCKET_PATH_BYTES:
         settings = ["listen_addresses=", f'unix_socket_directories="{data}"']
         return settings, f"postgresql+psycopg2://postgres:@/postgres?host={quote(str(data))}"
-    port = free_port(5432)
+    port = free_port()
     settings = [f"listen_addresses={LOOPBACK}", f"port={port}", "unix_socket_directories="]
     return settings, f"postgresql+psycopg2://postgres:{password}@{LOOPBACK}:{port}/postgres"
 

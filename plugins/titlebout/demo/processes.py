@@ -5,15 +5,18 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped]  # ships no annotations
 
 from titlebout.demo.failure import DemoError
 
 GRACE_SECONDS = 8.0
+# At an interrupt Postgres shuts down at once; at a terminate it waits for its clients.
+_POLITE_SIGNALS = {"postgres": signal.SIGINT}
 
 
 @dataclass(frozen=True)
@@ -75,6 +78,19 @@ class ProcessBook:
             message = f"{service.name} stopped by itself"
             raise DemoError(message, log=Path(service.log))
 
+    def listens(self, service: Service, port: int) -> bool:
+        """Whether it is this service that listens on a port, and not a stranger who was faster.
+
+        Raises:
+            DemoError: The service is gone.
+        """
+        self.check_running(service)
+        return any(
+            connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+            for process in self._family(service)
+            for connection in _connections(process)
+        )
+
     def stop_all(self) -> list[str]:
         """Stop all services of the book that still run; return their names."""
         running = [service for service in self.services() if self._family(service)]
@@ -83,18 +99,18 @@ class ProcessBook:
         self._path.unlink(missing_ok=True)
         return [service.name for service in running]
 
-    def _stop(self, services: Iterable[Service]) -> None:
-        """Ask politely, all at once; what is left of the families after the grace time is killed."""
+    def _stop(self, services: Sequence[Service]) -> None:
+        """Ask the leaders, all at once; what is left of a family when they are gone is killed."""
         families = [process for service in services for process in self._family(service)]
+        # Airflow's and MLflow's children take their orders from their leader.
+        asked = {service.pid: _POLITE_SIGNALS.get(service.name, signal.SIGTERM) for service in services}
+        leaders = [process for process in families if process.pid in asked]
+        for process in leaders:
+            _signal(process, asked[process.pid])
+        psutil.wait_procs(leaders, timeout=GRACE_SECONDS)
         for process in families:
-            # Only leaders are asked: Airflow's own children take their orders from them. Postgres shuts down
-            # at once on an interrupt, while on a terminate it would wait for its clients.
-            if process.pid == os.getsid(process.pid):
-                _signal(process, signal.SIGINT if process.name().startswith("postgres") else signal.SIGTERM)
-        _, stubborn = psutil.wait_procs(families, timeout=GRACE_SECONDS)
-        for process in stubborn:
             _signal(process, signal.SIGKILL)
-        psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
+        psutil.wait_procs(families, timeout=GRACE_SECONDS)
 
     def _family(self, service: Service) -> list[psutil.Process]:
         """Return the living processes of a service: of its session, and at work inside the demo's folder.
@@ -123,6 +139,13 @@ def is_alive(pid: int) -> bool:
         return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
+
+
+def _connections(process: psutil.Process) -> Sequence[Any]:
+    try:
+        return list(process.net_connections(kind="tcp"))
+    except psutil.Error:
+        return ()
 
 
 def _signal(process: psutil.Process, number: signal.Signals) -> None:

@@ -1,6 +1,5 @@
 """Follows Airflow's runs to their end."""
 
-from collections import Counter
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,21 +37,22 @@ class RunWatch:
             DemoError: A run ended otherwise than it must, or did not end.
         """
         self.api.backfill(dag_id, min(days), max(days), max_active_runs=4)
-        found: dict[str, Json] = {}
+        wanted = {day: "failed" if day in failing else "success" for day in days}
 
         def ended() -> bool | None:
-            found.update({run["partition_key"]: run for run in self.api.runs(dag_id) if run["run_type"] == "backfill"})
-            states = Counter(found[day]["state"] for day in days if day in found)
-            count = sum(states[state] for state in ENDED)
-            stage.update(f"{count}/{len(days)} days" + (f", {states['failed']} refused" if states["failed"] else ""))
+            runs = [run for run in self.api.runs(dag_id) if run["run_type"] == "backfill"]
+            states = {run["partition_key"]: run["state"] for run in runs if run["partition_key"] in wanted}
+            for run in runs:
+                day, state = run["partition_key"], run["state"]
+                if day in wanted and state in ENDED and state != wanted[day]:
+                    message = f"the backfill run of {day} ended as {state}, expected {wanted[day]}"
+                    raise DemoError(message, log=self.failed_log(dag_id, run["dag_run_id"]))
+            count = sum(state in ENDED for state in states.values())
+            refused = sum(state == "failed" for state in states.values())
+            stage.update(f"{count}/{len(days)} days" + (f", {refused} refused" if refused else ""))
             return True if count == len(days) else None
 
         self._wait(ended, BACKFILL_SECONDS, f"the backfill of {dag_id}")
-        for day in sorted(days):
-            expected = "failed" if day in failing else "success"
-            if found[day]["state"] != expected:
-                message = f"the backfill run of {day} ended as {found[day]['state']}, expected {expected}"
-                raise DemoError(message, log=self.failed_log(dag_id, found[day]["dag_run_id"]))
 
     def run(self, stage: Stage, dag_id: str, run_id: str) -> None:
         """Wait until one run has succeeded.

@@ -2,9 +2,8 @@
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import httpx
 
@@ -15,16 +14,17 @@ from titlebout.demo.folder import DemoFolder
 from titlebout.demo.postgres import start_postgres
 from titlebout.demo.processes import ProcessBook, Service
 from titlebout.demo.progress import Progress
-from titlebout.demo.sockets import LOOPBACK, free_port
+from titlebout.demo.sockets import LOOPBACK, PortClaims
 
 START_SECONDS = 180.0
 # Logs are read from the disk that all processes share: nobody needs to serve them on yet another port.
-AIRFLOW_SERVICES = (
-    ("dag-processor", ()),
-    ("scheduler", ("--skip-serve-logs",)),
-    ("api-server", ()),
-    ("triggerer", ("--skip-serve-logs",)),
-)
+AIRFLOW_SERVICES: Mapping[str, Sequence[str]] = {
+    "dag-processor": ("airflow", "dag-processor"),
+    "scheduler": ("titlebout.demo.warm_scheduler", "--skip-serve-logs"),
+    "api-server": ("airflow", "api-server"),
+    "triggerer": ("airflow", "triggerer", "--skip-serve-logs"),
+}
+AIRFLOW_PARTS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
 
 
 class Stack:
@@ -32,7 +32,8 @@ class Stack:
 
     def __init__(self, folder: DemoFolder, progress: Progress) -> None:
         """Choose ports; nothing is started yet."""
-        self.ports = Ports(airflow=free_port(8080), mlflow=free_port(5000))
+        self._claims = PortClaims(folder.root.parent)
+        self.ports = Ports(airflow=self._claims.claim(8080), mlflow=self._claims.claim(5000))
         self.api = AirflowApi(self.ports.airflow_url)
         self.book = ProcessBook(folder.pids, folder.root)
         self._folder = folder
@@ -54,12 +55,10 @@ class Stack:
         airflow = airflow_environment(self._folder, self.ports, database.url)
         with self._progress.stage("make Airflow's tables"):
             self._migrate(airflow)
-        services = [
-            self.book.start(
-                name, [sys.executable, "-m", "airflow", name, *options], environment=airflow, log=logs / f"{name}.log"
-            )
-            for name, options in AIRFLOW_SERVICES
-        ]
+        services = {
+            name: self.book.start(name, [sys.executable, "-m", *module], environment=airflow, log=logs / f"{name}.log")
+            for name, module in AIRFLOW_SERVICES.items()
+        }
         with self._progress.stage("wait for Airflow") as stage:
             wait_until(
                 lambda: self._airflow_is_well(services, stage.update),
@@ -122,25 +121,23 @@ class Stack:
             message = "Airflow could not make its tables"
             raise DemoError(message, log=log)
 
-    def _airflow_is_well(self, services: list[Service], update: Callable[[str], None]) -> bool | None:
-        for service in services:
+    def _airflow_is_well(self, services: Mapping[str, Service], update: Callable[[str], None]) -> bool | None:
+        for service in services.values():
             self.book.check_running(service)
+        if not self.book.listens(services["api-server"], self.ports.airflow):
+            update("the API server is coming up")
+            return None
         health = self.api.health() or {}
-        waiting = [
-            name for name in ("metadatabase", "scheduler", "dag_processor", "triggerer") if not _well(health, name)
-        ]
+        waiting = [name for name in AIRFLOW_PARTS if (health.get(name) or {}).get("status") != "healthy"]
         if waiting:
-            update(f"waiting for {', '.join(waiting) if health else 'the API server'}")
+            update(f"waiting for {', '.join(waiting)}")
         return None if waiting else True
 
     def _mlflow_is_well(self, service: Service) -> bool | None:
-        self.book.check_running(service)
+        if not self.book.listens(service, self.ports.mlflow):
+            return None
         try:
             answer = httpx.get(f"{self.ports.mlflow_url}/health", timeout=5.0, trust_env=False)
         except httpx.HTTPError:
             return None
         return True if answer.status_code == httpx.codes.OK else None
-
-
-def _well(health: dict[str, Any], name: str) -> bool:
-    return (health.get(name) or {}).get("status") == "healthy"

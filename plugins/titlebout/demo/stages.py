@@ -101,12 +101,11 @@ class Story:
 
     def _change_the_world(self, stage: Stage) -> None:
         days = self._scenario.drifting
+        self._progress.say(f"           INJECTED into {days[0]} to {days[-1]}: {self._scenario.injection}")
         self._deliver(days[0], days[-1], True)
         self._watch.backfill(stage, self._spec.nightly_dag_id, days)
         self._evidence.check_champion(self._scenario.live)
-        stage.ends_with(
-            f"INJECTED into {days[0]} to {days[-1]}: {self._scenario.injection}; the backfill released nothing"
-        )
+        stage.ends_with(f"{len(days)} days with injected drift caught up; a backfill releases nothing")
 
     def _find_drift_and_retrain(self, stage: Stage) -> None:
         nightly, drift = self._spec.nightly_dag_id, self._spec.drift_dag_id
@@ -148,10 +147,11 @@ class Story:
 
 
 def _as_table(answers: list[Prediction], spec: ModelSpec) -> str:
-    """Lay out the rows asked about; of the features, only as many as fit into a line."""
-    features = list(answers[0].row)[:6]
-    header = [*features, f"predicted {spec.dataset.target}", "actual"]
+    """Lay out the rows asked about, with as many of their fields as fit into a line."""
+    names = list(answers[0].row)
+    names = [*names[:-4:-1], *names[: min(2, len(names) - 3)]]
+    header = [*names, f"predicted {spec.dataset.target}", "actual"]
     rows = [
-        [*(str(each.row[name]) for name in features), f"{each.predicted:.1f}", f"{each.actual:.1f}"] for each in answers
+        [*(str(each.row[name]) for name in names), f"{each.predicted:.1f}", f"{each.actual:.1f}"] for each in answers
     ]
     return "\n".join(f"           {line}" for line in table(header, rows).splitlines())

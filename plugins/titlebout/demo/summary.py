@@ -62,10 +62,11 @@ class Summary(BaseModel):
                 str(verdict.outcome),
                 *(shown(value) for value in (verdict.champion_error, verdict.challenger_error, verdict.gain_low)),
                 verdict.challenger,
+                "released" if verdict.challenger in self.champions else "",
             ]
-            for verdict in self.verdicts
+            for verdict in sorted(self.verdicts, key=lambda verdict: verdict.partition)
         ]
-        header = ["bout of", "verdict", "champion's error", "challenger's", "gain at least", "challenger"]
+        header = ["bout of", "verdict", "champion's error", "challenger's", "gain at least", "challenger", ""]
         blocks = [
             table(["seconds", "stage", "what happened"], stages),
             table(header, bouts),

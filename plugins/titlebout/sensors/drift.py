@@ -10,7 +10,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 from titlebout.connections import airflow_connection
 from titlebout.core.errors import UnavailableError
 from titlebout.project import load_model_spec
-from titlebout.step_operator import failures_in_one_line, over_retry_defaults
+from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries
 from titlebout.wiring import build_lake, build_ledger
 
 
@@ -53,6 +53,7 @@ class DriftSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Measure drift once."""
+        quiet_libraries()
         with failures_in_one_line():
             return self._look()
 

@@ -9,18 +9,27 @@ from pathlib import Path
 import pyarrow as pa
 
 import titlebout
-from titlebout.core.errors import PartitionMissingError, PartitionUnreadableError
+from titlebout.core.errors import (
+    LakeConflictError,
+    LedgerConflictError,
+    PartitionKeyError,
+    PartitionMissingError,
+    PartitionUnreadableError,
+)
 from titlebout.core.layout import partition_folder
 from titlebout.core.ledger import EntryKind, LedgerState
+from titlebout.core.partitions import parse_key
 from titlebout.core.ports import Lake, Ledger, PartitionSource, RawPartition
 from titlebout.core.results import PartitionKey, RunContext, Snapshot
 from titlebout.core.snapshots import canonical_table, content_sha256, event_times, write_parquet
 from titlebout.core.spec import ModelSpec
-from titlebout.core.windows import Windows
+from titlebout.core.windows import Windows, shared_batches
 
 log = logging.getLogger(__name__)
 
 _PROGRESS_EVERY = 25
+# Each lost race means that another run recorded a revision in between.
+_RACES = 10
 
 
 def ingest_partition(
@@ -32,81 +41,126 @@ def ingest_partition(
     Filling the windows makes a run's result independent of which other runs happened before it.
 
     Raises:
+        PartitionKeyError: The run's own day is older than the data set's first partition.
         PartitionMissingError: The source holds nothing for the run's own day.
         PartitionUnreadableError: It holds something that is no such partition. For an older day both are only a gap.
     """
+    if parse_key(run.partition) < spec.dataset.first_partition:
+        message = (
+            f"partition {run.partition} is older than dataset.first_partition ({spec.dataset.first_partition}) "
+            f"of {spec.name}; run a later one or correct the spec"
+        )
+        raise PartitionKeyError(message)
     state = LedgerState.of(ledger.entries(spec.name))
-    intake = _Intake(spec, run, source, lake, ledger, state)
-    unknown = [key for key in Windows(spec, run.partition).keys if key not in state.partitions and key < run.partition]
-    if unknown:
-        log.info("bringing in %d older days, %s to %s", len(unknown), unknown[0], unknown[-1])
-    gaps = 0
-    for position, key in enumerate(unknown, start=1):
-        try:
-            intake.ingest(key)
-        except (PartitionMissingError, PartitionUnreadableError) as error:
-            gaps += 1
-            log.warning("%s stays a gap: %s", key, error)
-        if position % _PROGRESS_EVERY == 0:
-            log.info("%d of %d older days read, %d gaps", position, len(unknown), gaps)
-    return intake.ingest(run.partition)
+    known = {key: record.snapshot for key, record in state.partitions.items()}
+    intake = _Intake(spec, run, source, lake, ledger)
+    own = intake.ingest(run.partition, known.get(run.partition))
+    older = [key for key in Windows(spec, run.partition).keys if key not in known and key < run.partition]
+    _fill_history(intake, older)
+    return own
+
+
+def _fill_history(intake: "_Intake", keys: list[PartitionKey]) -> None:
+    if keys:
+        log.info("bringing in %d older days, %s to %s", len(keys), keys[0], keys[-1])
+    gaps = done = 0
+    for batch in shared_batches(keys, intake.run.run_id):
+        known = LedgerState.of(intake.ledger.entries(intake.spec.name)).partitions
+        for key in batch:
+            if key in known:
+                continue
+            try:
+                intake.ingest(key, None)
+            except (PartitionMissingError, PartitionUnreadableError) as error:
+                gaps += 1
+                log.warning("%s stays a gap: %s", key, error)
+        done += len(batch)
+        if done % _PROGRESS_EVERY == 0 or done == len(keys):
+            log.info("%d of %d older days are in, %d gaps", done, len(keys), gaps)
 
 
 @dataclass(frozen=True)
 class _Intake:
-    """What every day of one run is brought in with; `state` is the ledger as the run found it."""
+    """What every day of one run is brought in with."""
 
     spec: ModelSpec
     run: RunContext
     source: PartitionSource
     lake: Lake
     ledger: Ledger
-    state: LedgerState
 
-    def ingest(self, key: PartitionKey) -> Snapshot:
-        """Publish one day, unless its newest revision holds the same content."""
+    def ingest(self, key: PartitionKey, newest: Snapshot | None) -> Snapshot:
+        """Read one day and record it, unless its newest revision holds the same content.
+
+        Args:
+            key: The day.
+            newest: Its newest revision, as far as the ledger was read.
+        """
         raw = self.source.read(key)
         table = canonical_table(raw.table, self.spec.dataset)
-        known = self.state.partitions.get(key)
-        if known and known.snapshot.content_sha256 == content_sha256(table):
-            log.info("%s: revision %d holds the same rows already", key, known.snapshot.revision)
-            return known.snapshot
-        revision = known.snapshot.revision + 1 if known else 1
-        return self._record(self._publish(key, revision, raw, table))
+        if not table.num_rows:
+            message = f"{raw.source_uri}: is empty for {key}; deliver its rows, then clear the task"
+            raise PartitionUnreadableError(message)
+        content = content_sha256(table)
+        for _ in range(_RACES):
+            # A file that was lost from the lake is ingested again, as a revision of its own.
+            if newest and newest.content_sha256 == content and self.lake.has(newest.data_path):
+                log.info("%s: revision %d holds these %d rows already", key, newest.revision, newest.rows)
+                return newest
+            revision = newest.revision + 1 if newest else 1
+            # The ledger answers with what it holds for this revision: another run may have been first.
+            newest = self._record(self._publish(key, revision, raw, table, content))
+            if newest.content_sha256 == content:
+                log.info("%s: revision %d recorded with %d rows", key, revision, newest.rows)
+                return newest
+        message = f"{key}: {_RACES} other runs recorded it at the same time; clear the task"
+        raise LedgerConflictError(message)
 
-    def _publish(self, key: PartitionKey, revision: int, raw: RawPartition, table: pa.Table) -> Snapshot:
+    def _publish(self, key: PartitionKey, revision: int, raw: RawPartition, table: pa.Table, content: str) -> Snapshot:
+        """Publish the rows, then the manifest that vouches for them."""
         min_time, max_time = event_times(table, self.spec.dataset.time_column)
-        with tempfile.TemporaryDirectory(prefix="titlebout-ingest-") as folder:
-            path = Path(folder) / "data.parquet"
+        with tempfile.TemporaryDirectory(prefix="titlebout-ingest-") as temporary:
+            path = Path(temporary) / "data.parquet"
             write_parquet(table, path)
             with path.open("rb") as file:
                 data_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            data_path = f"{partition_folder(self.spec.name, key, revision, data_sha256)}/data.parquet"
-            self.lake.publish(data_path, path)
+            folder = partition_folder(self.spec.name, key, revision, data_sha256)
+            self.lake.publish(f"{folder}/data.parquet", path)
             size_bytes = path.stat().st_size
-        return Snapshot(
+        snapshot = Snapshot(
             model=self.spec.name,
             partition=key,
             revision=revision,
-            data_path=data_path,
+            data_path=f"{folder}/data.parquet",
             data_sha256=data_sha256,
-            content_sha256=content_sha256(table),
+            content_sha256=content,
             size_bytes=size_bytes,
             rows=table.num_rows,
-            columns={field.name: str(field.type) for field in table.schema},
+            columns={name: declared.value for name, declared in self.spec.dataset.columns.items()},
             min_time=min_time,
             max_time=max_time,
             source_uri=raw.source_uri,
             source_etag=raw.source_etag,
             code_version=titlebout.__version__,
         )
+        return self._with_manifest(snapshot, f"{folder}/manifest.json")
+
+    def _with_manifest(self, snapshot: Snapshot, path: str) -> Snapshot:
+        """Publish a manifest, or return the one that an interrupted try left.
+
+        The same rows may come from a file with another ETag by now, or be read by another release of this code.
+        """
+        try:
+            self.lake.publish(path, snapshot.model_dump_json(indent=2).encode())
+        except LakeConflictError:
+            earlier = _manifest(self.lake.read(path))
+            wanted = (snapshot.data_sha256, snapshot.content_sha256)
+            if earlier is None or (earlier.data_sha256, earlier.content_sha256) != wanted:
+                raise
+            return earlier
+        return snapshot
 
     def _record(self, snapshot: Snapshot) -> Snapshot:
-        """Publish the manifest, then tell the ledger; return what it holds, should another run have been first."""
-        manifest = f"{snapshot.data_path.rpartition('/')[0]}/manifest.json"
-        # The same rows delivered under another name or at another time keep their first manifest.
-        if not self.lake.has(manifest):
-            self.lake.publish(manifest, snapshot.model_dump_json(indent=2).encode())
         entry = self.ledger.append(
             snapshot.model,
             EntryKind.PARTITION_INGESTED,
@@ -115,3 +169,11 @@ class _Intake:
             once=f"ingested:{snapshot.partition}:{snapshot.revision}",
         )
         return Snapshot.model_validate(entry.payload["snapshot"])
+
+
+def _manifest(content: bytes) -> Snapshot | None:
+    """Return the manifest that bytes hold, or None where they are none."""
+    try:
+        return Snapshot.model_validate_json(content)
+    except ValueError:
+        return None

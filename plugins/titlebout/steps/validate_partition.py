@@ -19,11 +19,11 @@ from titlebout.core.errors import (
     bounded,
 )
 from titlebout.core.layout import report_path
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
+from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionRecord, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, PartitionValidator
 from titlebout.core.results import RunContext, Severity, Snapshot, ValidationReport
 from titlebout.core.spec import ModelSpec
-from titlebout.core.windows import Windows
+from titlebout.core.windows import Windows, shared_batches
 
 logger = logging.getLogger(__name__)
 
@@ -59,14 +59,20 @@ def validate_partition(
         )
         raise PartitionMissingError(message)
     door = _Door(spec, run, suite, _sha256(_canonical(suite)), lake, ledger, validator, _judgements(entries))
-    for key in Windows(spec, run.partition).keys:
-        record = partitions.get(key)
-        if record and record.status is PartitionStatus.INGESTED and key != run.partition:
-            door.try_to_judge(record.snapshot)
+    waiting = [key for key in Windows(spec, run.partition).keys if key != run.partition and _waits(partitions.get(key))]
+    for batch in shared_batches(waiting, run.run_id):
+        newest = LedgerState.of(ledger.entries(spec.name)).partitions
+        for key in batch:
+            if _waits(newest[key]):
+                door.try_to_judge(newest[key].snapshot)
     report = door.judge(partitions[run.partition].snapshot)
     if not report.is_accepted:
         raise PartitionRejectedError(_rejection(report, lake.uri(report.report_path)))
     return report
+
+
+def _waits(record: PartitionRecord | None) -> bool:
+    return record is not None and record.status is PartitionStatus.INGESTED
 
 
 @dataclass(frozen=True)
@@ -199,6 +205,6 @@ def _rejection(report: ValidationReport, report_uri: str) -> str:
 def _log(report: ValidationReport) -> None:
     state = "accepted" if report.is_accepted else "in quarantine"
     level = logging.WARNING if report.failures else logging.INFO
-    logger.log(level, "%s %s is %s: %d expectations", report.model, report.partition, state, report.evaluated)
+    logger.log(level, "%s %s is %s (%d expectations)", report.model, report.partition, state, report.evaluated)
     for line in _shown(report):
         logger.warning("%s %s: %s", report.model, report.partition, line)

@@ -1,0 +1,6 @@
+"""Model servers in containers of a Docker engine, one per model: unprivileged, read-only, with limits."""
+
+from titlebout.adapters.docker_host.engine_host import DockerHost
+from titlebout.adapters.docker_host.model_container import ContainerLimits
+
+__all__ = ["ContainerLimits", "DockerHost"]

@@ -1,0 +1,205 @@
+"""Finds, starts and stops the containers of models on one engine."""
+
+import logging
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import httpx
+
+from titlebout.adapters.docker_host.model_container import (
+    MODEL_LABEL,
+    ContainerLimits,
+    ModelContainer,
+    container_name,
+    container_options,
+)
+from titlebout.core.errors import DeploymentError, UnavailableError, bounded
+from titlebout.core.ports import ServerAddress
+from titlebout.core.wire import checked_model_name
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+    from docker.models.containers import Container
+
+    from titlebout.core.ports import ServerHost
+
+BUILD_COMMAND = "docker build -f include/serving/Dockerfile -t {image} ."
+START_TIMEOUT_SECONDS = 60.0
+HANG_TIMEOUT_SECONDS = 15.0
+PORT_ATTEMPTS = 3
+
+_logger = logging.getLogger(__name__)
+
+
+class DockerHost:
+    """Start model servers as containers, found again by the label `titlebout.model`.
+
+    A named volume `titlebout-<model>` holds the server's releases and its admin token, which the server makes
+    itself on its first start. So the token appears neither in the environment nor in `docker inspect`; whoever
+    may use the engine can read it, but they own the machine anyway.
+
+    Args:
+        client: Connected to the engine; give it a short timeout, 10 s or so.
+        image: Serving image; it has to exist on the engine, nothing is pulled.
+        engine_url: Where the engine is, for messages.
+        port: Wanted port on the loopback interface of the engine's machine; 0, or one that is taken: a free one.
+        network: Docker network that the caller shares with the servers, where it runs in a container itself.
+            Servers are then addressed by name on it.
+        limits: Memory and processes of one server.
+    """
+
+    def __init__(  # settings of one engine, all but two with a default
+        self,
+        client: "DockerClient",
+        image: str,
+        *,
+        engine_url: str = "unix:///var/run/docker.sock",
+        port: int = 0,
+        network: str | None = None,
+        limits: ContainerLimits | None = None,
+    ) -> None:
+        """Take the engine; nothing is started."""
+        self._client = client
+        self._image = image
+        self._engine_url = engine_url
+        self._port = port
+        self._network = network
+        self._limits = limits or ContainerLimits()
+
+    def ensure_running(self, model: str) -> ServerAddress:
+        """Return the address of the model's server, started if it was not running.
+
+        Raises:
+            DeploymentError: The image is missing, or the server does not come up; the message holds its last
+                log lines.
+            UnavailableError: The engine does not answer.
+        """
+        with self._own_errors(f"start the server of {model!r}"):
+            old = self._container(model)
+            if old and (found := old.address()):
+                return found
+            image_id = self._image_id()  # before anything is stopped or removed
+            if old and (found := old.awaited_address(HANG_TIMEOUT_SECONDS)):  # busy, or still starting
+                return found
+            if old:
+                _logger.warning("server of %s is %s and does not answer, replacing its container", model, old.status)
+                old.remove()
+            new = self._started(model, image_id) or self._container(model)
+            if new is None:
+                message = f"container name {container_name(model)} belongs to another program; remove that container"
+                raise DeploymentError(message)
+            if found := new.awaited_address(START_TIMEOUT_SECONDS):
+                return found
+            failure = new.failure()
+            new.remove()  # its restart policy would try for ever
+            raise failure
+
+    def find(self, model: str) -> ServerAddress | None:
+        """Return the address of the model's server if it answers, or None.
+
+        Raises:
+            UnavailableError: The engine does not answer.
+        """
+        with self._own_errors(f"find the server of {model!r}"):
+            container = self._container(model)
+            return container.address() if container else None
+
+    def stop(self, model: str) -> None:
+        """Stop and remove the model's container after its running requests; its volume stays.
+
+        Raises:
+            UnavailableError: The engine does not answer.
+        """
+        with self._own_errors(f"stop the server of {model!r}"):
+            if container := self._container(model):
+                container.stop()
+                container.remove()
+
+    def _container(self, model: str) -> ModelContainer | None:
+        label = f"{MODEL_LABEL}={checked_model_name(model)}"
+        found = self._client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
+        return ModelContainer(found[0], model, self._network) if found else None
+
+    def _image_id(self) -> str:
+        """Pin the image: a tag may move while we work."""
+        from docker.errors import ImageNotFound
+
+        try:
+            return str(self._client.images.get(self._image).id)
+        except ImageNotFound as error:
+            build = BUILD_COMMAND.format(image=self._image)
+            message = f"image {self._image!r} is not on the engine {self._engine_url}; build it: {build}"
+            raise DeploymentError(message) from error
+
+    def _started(self, model: str, image_id: str) -> ModelContainer | None:
+        """Create and start a container; None when another process was faster."""
+        for port in (self._port or _free_port(), *(_free_port() for _ in range(PORT_ATTEMPTS))):
+            container = self._created(model, image_id, port)
+            if container is None:
+                return None
+            if _starts(container):
+                container.reload()
+                _logger.info("started container %s on port %d", container.name, port)
+                return ModelContainer(container, model, self._network)
+            _logger.warning("port %d is taken on the engine's machine, choosing a free one", port)
+        message = f"no free port for the server of {model!r}; set deployment.port to one that is free"
+        raise DeploymentError(message)
+
+    def _created(self, model: str, image_id: str, port: int) -> "Container | None":
+        """Create a container; None where its name is taken."""
+        from docker.errors import APIError
+
+        options = container_options(model, port=port, network=self._network, limits=self._limits)
+        try:
+            return self._client.containers.create(image_id, **options)
+        except APIError as error:
+            if error.status_code == httpx.codes.CONFLICT:
+                return None
+            raise
+
+    @contextmanager
+    def _own_errors(self, what: str) -> Iterator[None]:
+        """Translate whatever the engine's client raises."""
+        from docker.errors import APIError, DockerException
+        from requests.exceptions import RequestException
+
+        try:
+            yield
+        except APIError as error:
+            said = bounded(str(error.explanation or error), 250)
+            message = f"engine {self._engine_url} refused to {what}: {said}"
+            raise (UnavailableError if error.is_server_error() else DeploymentError)(message) from error
+        except (DockerException, RequestException) as error:
+            message = (
+                f"engine {self._engine_url} does not answer, cannot {what}; "
+                "check it with `docker info` and clear this task"
+            )
+            raise UnavailableError(message) from error
+
+
+def _starts(container: "Container") -> bool:
+    """Start a container; False where its port is taken."""
+    from docker.errors import APIError
+
+    try:
+        container.start()
+    except APIError as error:
+        container.remove(force=True)  # it would hold the name and never run
+        if any(words in str(error) for words in ("port is already allocated", "address already in use")):
+            return False
+        raise
+    return True
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+if TYPE_CHECKING:
+
+    def _is_a_host(host: DockerHost) -> ServerHost:
+        return host

@@ -1,0 +1,211 @@
+"""One column of a Parquet file, held as pandas would hold it, without pandas."""
+
+from datetime import UTC, date, datetime, timedelta
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from titlebout.core.plain_json import plain
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY = EPOCH.date()
+_MICROSECOND = timedelta(microseconds=1)
+_FIRST_DAY, _LAST_DAY = date.min.toordinal() - EPOCH_DAY.toordinal(), date.max.toordinal() - EPOCH_DAY.toordinal()
+_MICROSECONDS_A_DAY = 86_400_000_000
+
+
+class NotCompilableError(Exception):
+    """This expectation on this column is left to Great Expectations; the message says why. It leaves no adapter."""
+
+
+class ColumnKind(StrEnum):
+    """What pandas makes of a column."""
+
+    INTEGER = "integer"
+    NUMBER = "number"
+    FLAG = "flag"
+    TEXT = "text"
+    DATE = "date"
+    TIME = "time"
+
+
+_KINDS: dict[pa.DataType, ColumnKind] = {
+    pa.int64(): ColumnKind.INTEGER,
+    pa.float64(): ColumnKind.NUMBER,
+    pa.bool_(): ColumnKind.FLAG,
+    pa.string(): ColumnKind.TEXT,
+    pa.date32(): ColumnKind.DATE,
+    pa.timestamp("us", tz="UTC"): ColumnKind.TIME,
+}
+
+
+def kind_of(stored: pa.DataType) -> ColumnKind:
+    """Return the kind of an Arrow type: the types that snapshots have.
+
+    Raises:
+        NotCompilableError: Another type, which pandas may treat in a way of its own.
+    """
+    if stored not in _KINDS:
+        message = f"a column of type {stored} is judged by Great Expectations alone"
+        raise NotCompilableError(message)
+    return _KINDS[stored]
+
+
+class DecodedColumn:
+    """Values of one whole column, and what several expectations want to know of them, computed once.
+
+    Attributes:
+        name: The column.
+        kind: As pandas has it: integers with a missing value are NUMBER.
+        values: Shape (n_rows,). int64, float64 (missing is NaN), uint8 for flags, days or microseconds since
+            1970 for times (missing is 0), positions in `words` for texts (missing is -1).
+        has_value: bool, shape (n_rows,); None where no value is missing.
+    """
+
+    def __init__(self, name: str, column: pa.ChunkedArray) -> None:
+        """Take a column over.
+
+        Args:
+            name: The column.
+            column: Of a type that `kind_of` knows, or a dictionary of strings.
+
+        Raises:
+            NotCompilableError: Its values cannot be told apart as pandas does.
+        """
+        self.name = name
+        self.kind = kind_of(column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
+        self.rows = len(column)
+        if self.kind is ColumnKind.INTEGER and column.null_count:
+            self.kind = ColumnKind.NUMBER
+        if self.kind in {ColumnKind.INTEGER, ColumnKind.NUMBER}:
+            self.values = column.to_numpy()
+            missing = np.isnan(self.values) if self.kind is ColumnKind.NUMBER else None
+            self.has_value = ~missing if missing is not None and missing.any() else None
+            return
+        self.has_value = pc.is_valid(column).to_numpy() if column.null_count else None
+        if self.kind is ColumnKind.TEXT:
+            self._texts = column
+        else:
+            self.values = _whole_numbers(column, self.kind)
+            self._refuse_years_that_python_lacks()
+
+    @cached_property
+    def _encoded(self) -> pa.ChunkedArray:
+        """Texts as a dictionary; most expectations need to see each distinct text only once."""
+        if self.kind is not ColumnKind.TEXT:
+            message = f"{self.name} is no text"
+            raise NotCompilableError(message)
+        encoded = self._texts if pa.types.is_dictionary(self._texts.type) else self._texts.dictionary_encode()
+        return encoded.unify_dictionaries()
+
+    @cached_property
+    def values(self) -> NDArray[Any]:
+        """Set by the constructor, but for texts: these are encoded where somebody asks."""
+        codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in self._encoded.chunks]
+        return np.concatenate(codes) if codes else np.empty(0, np.int32)
+
+    @cached_property
+    def words(self) -> pa.Array:
+        """Distinct texts, possibly with some that no row holds."""
+        chunks = self._encoded.chunks
+        return chunks[0].dictionary if chunks else pa.array([], pa.string())
+
+    def _refuse_years_that_python_lacks(self) -> None:
+        unit = {ColumnKind.DATE: 1, ColumnKind.TIME: _MICROSECONDS_A_DAY}.get(self.kind)
+        if unit is None or not self.rows:
+            return
+        if self.values.min() < _FIRST_DAY * unit or self.values.max() >= (_LAST_DAY + 1) * unit:
+            message = f"{self.name} holds a time outside the years 1 to 9999"
+            raise NotCompilableError(message)
+
+    @cached_property
+    def present_count(self) -> int:
+        """Rows with a value."""
+        return self.rows if self.has_value is None else int(np.count_nonzero(self.has_value))
+
+    @property
+    def present(self) -> NDArray[Any]:
+        """Values of the rows that have one."""
+        return self.values if self.has_value is None else self.values[self.has_value]
+
+    @cached_property
+    def ordered(self) -> NDArray[Any]:
+        """The same, sorted."""
+        return np.sort(self.present)
+
+    @cached_property
+    def range(self) -> tuple[Any, Any] | None:
+        """Smallest and largest value; None where there is none."""
+        if not self.present_count:
+            return None
+        if "ordered" in self.__dict__:
+            return self.ordered[0], self.ordered[-1]
+        if self.kind is ColumnKind.NUMBER:  # fmin and fmax pass over NaN
+            return np.fmin.reduce(self.values), np.fmax.reduce(self.values)
+        present = self.present
+        return present.min(), present.max()
+
+    @cached_property
+    def word_counts(self) -> NDArray[np.int64]:
+        """How many rows hold each of `words`."""
+        return np.bincount(self.values + 1, minlength=len(self.words) + 1)[1:]
+
+    def distinct_count(self) -> int:
+        """Count the distinct values."""
+        if self.kind is ColumnKind.TEXT:
+            return int(np.count_nonzero(self.word_counts))
+        return int(np.count_nonzero(_steps(self.ordered))) + 1 if self.present_count else 0
+
+    def repeated(self) -> NDArray[Any]:
+        """Return the values that more than one row holds; of texts, their positions in `words`."""
+        if self.kind is ColumnKind.TEXT:
+            return np.flatnonzero(self.word_counts > 1)
+        return np.unique(self.ordered[1:][~_steps(self.ordered)])
+
+    def shown(self, row: int) -> JsonValue:
+        """Return one value as a report shows it."""
+        if self.has_value is not None and not self.has_value[row]:
+            return None
+        if self.kind is ColumnKind.TEXT:
+            return plain(self._texts[row].as_py())
+        return self.shown_value(self.values[row])
+
+    def shown_value(self, value: Any) -> JsonValue:
+        """Return a number of `values` as a report shows it."""
+        match self.kind:
+            case ColumnKind.FLAG:
+                return bool(value)
+            case ColumnKind.DATE:
+                return plain(EPOCH_DAY + timedelta(days=int(value)))
+            case ColumnKind.TIME:
+                return plain(EPOCH + int(value) * _MICROSECOND)
+            case _:
+                return plain(value)
+
+
+def microseconds(moment: datetime) -> int:
+    """Count microseconds since 1970.
+
+    >>> microseconds(datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC))
+    1000000
+    """
+    return (moment - EPOCH) // _MICROSECOND
+
+
+def _steps(ordered: NDArray[Any]) -> NDArray[np.bool_]:
+    """Whether each value differs from the one before it: shape (n - 1,)."""
+    changed: NDArray[np.bool_] = ordered[1:] != ordered[:-1]
+    return changed
+
+
+def _whole_numbers(column: pa.ChunkedArray, kind: ColumnKind) -> NDArray[Any]:
+    width = {ColumnKind.FLAG: pa.uint8(), ColumnKind.DATE: pa.int32(), ColumnKind.TIME: pa.int64()}[kind]
+    numbers = column.cast(width)
+    filled: NDArray[Any] = (pc.fill_null(numbers, 0) if column.null_count else numbers).to_numpy()
+    return filled

@@ -1,0 +1,76 @@
+"""Reads single columns of a Parquet file."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import JsonValue
+
+from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError, kind_of
+from titlebout.core.errors import PartitionUnreadableError, bounded
+
+
+class ParquetColumns:
+    """The columns of one file. Safe to use from several threads: each read opens the file anew."""
+
+    def __init__(self, path: Path) -> None:
+        """Read the footer.
+
+        Raises:
+            PartitionUnreadableError: The file is no Parquet file.
+        """
+        self._path = path
+        try:
+            with pq.ParquetFile(path) as file:
+                self._metadata, schema = file.metadata, file.schema_arrow
+        except (pa.ArrowException, OSError) as error:
+            raise self._unreadable(error) from error
+        self.rows: int = self._metadata.num_rows
+        self.names: list[str] = schema.names
+        self._types = dict(zip(schema.names, schema.types, strict=True))
+
+    def read(self, name: str, *, as_dictionary: bool = False) -> DecodedColumn:
+        """Decode one column.
+
+        Args:
+            name: The column.
+            as_dictionary: Read a text as distinct texts and positions, which costs less than to find the
+                distinct ones later.
+
+        Raises:
+            NotCompilableError: It is of a type, or holds a value, that is left to Great Expectations.
+            PartitionUnreadableError: Its bytes cannot be decoded.
+        """
+        as_dictionary = as_dictionary and kind_of(self._types[name]) is ColumnKind.TEXT
+        return DecodedColumn(name, self._read(name, dictionary=[name] if as_dictionary else None))
+
+    def show(self, name: str, rows: Sequence[int]) -> dict[int, JsonValue]:
+        """Return a column's values in some rows as a report shows them.
+
+        Raises:
+            NotCompilableError: Great Expectations may show them in another form.
+            PartitionUnreadableError: The column's bytes cannot be decoded.
+        """
+        column = self._read(name)
+        taken = column.take(pa.array(rows, pa.int64()))
+        if column.null_count and kind_of(column.type) is ColumnKind.INTEGER:
+            taken = taken.cast(pa.float64(), safe=False)  # as pandas has the whole column
+        shown = DecodedColumn(name, taken)
+        return {row: shown.shown(position) for position, row in enumerate(rows)}
+
+    def _read(self, name: str, dictionary: list[str] | None = None) -> pa.ChunkedArray:
+        kind_of(self._types[name])
+        try:
+            with pq.ParquetFile(self._path, metadata=self._metadata, read_dictionary=dictionary) as file:
+                table = file.read(columns=[name], use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise self._unreadable(error) from error
+        if table.column_names != [name]:
+            message = f"the name {name!r} stands for several columns"
+            raise NotCompilableError(message)
+        return table.column(0)
+
+    def _unreadable(self, error: Exception) -> PartitionUnreadableError:
+        said = bounded(str(error), 120)
+        return PartitionUnreadableError(f"{self._path}: not readable as Parquet ({said}); ingest the partition again")

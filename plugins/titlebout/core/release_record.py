@@ -1,0 +1,102 @@
+"""The ledger's side of a release: started with a fencing token, then settled or failed."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, UnavailableError, bounded
+from titlebout.core.ledger import EntryKind, LedgerState
+from titlebout.core.ports import Ledger
+from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
+
+LEDGER_ATTEMPTS = 20
+REASON_CHARACTERS = 300
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """What the ledger learns about attempts to let one version serve.
+
+    The token of an attempt is the sequence of its `release_started`: it rises by construction. The newest one
+    alone may settle, so an attempt that was overtaken can finish nothing.
+    """
+
+    ledger: Ledger
+    version: TrainedChallenger
+    actor: str
+
+    def start(self, state: LedgerState) -> int:
+        """Start an attempt on a state and return its token.
+
+        Raises:
+            LedgerConflictError: The ledger moved on since the state was read; nothing was written.
+        """
+        champion = state.champion.version if state.champion else None
+        started = self.ledger.append(
+            self.version.model,
+            EntryKind.RELEASE_STARTED,
+            self._payload(champion=champion),
+            actor=self.actor,
+            expected_sequence=state.sequence,
+        )
+        return started.sequence
+
+    def settle(self, token: int, *, url: str | None, reason: str) -> Release:
+        """Make the version the champion, unless a newer attempt has started.
+
+        Raises:
+            StaleTokenError: One has.
+            UnavailableError: Others kept writing first.
+        """
+        reason = bounded(reason, REASON_CHARACTERS)
+        for _ in range(LEDGER_ATTEMPTS):
+            state = self._state()
+            if state.newest_token != token:
+                message = f"release {token} of {self.version.model!r} was overtaken by release {state.newest_token}"
+                raise StaleTokenError(message)
+            try:
+                self.ledger.append(
+                    self.version.model,
+                    EntryKind.RELEASE_SETTLED,
+                    self._payload(token=token, reason=reason, url=url),
+                    actor=self.actor,
+                    once=f"settled:{token}",
+                    expected_sequence=state.sequence,
+                )
+            except LedgerConflictError:
+                continue
+            return settled_release(self.version.model, self.version.version, token, url=url, reason=reason)
+        raise ledger_is_busy(self.version.model)
+
+    def fail(self, token: int, error: DeploymentError) -> None:
+        """Record why an attempt failed; what served before serves on."""
+        self.ledger.append(
+            self.version.model,
+            EntryKind.RELEASE_FAILED,
+            self._payload(token=token, error=str(error)),
+            actor=self.actor,
+            once=f"failed:{token}",
+        )
+
+    def is_newest(self, token: int) -> bool:
+        """Whether no newer attempt has started."""
+        return self._state().newest_token == token
+
+    def _state(self) -> LedgerState:
+        return LedgerState.of(self.ledger.entries(self.version.model))
+
+    def _payload(self, **more: JsonValue) -> Mapping[str, JsonValue]:
+        return {"version": self.version.version, "partition": self.version.partition, **more}
+
+
+def settled_release(model: str, version: str, token: int, *, url: str | None, reason: str) -> Release:
+    """Return the result of a settled release."""
+    settled = ReleaseStatus.SETTLED
+    return Release(model=model, version=version, status=settled, token=token, url=url, reason=reason)
+
+
+def ledger_is_busy(model: str) -> UnavailableError:
+    """Return the error for a compare-and-set that was lost again and again."""
+    message = f"ledger of {model!r}: others wrote first {LEDGER_ATTEMPTS} times in a row; clear this task"
+    return UnavailableError(message)

@@ -1,0 +1,208 @@
+"""Evaluates expectations about single rows, as Great Expectations does on pandas."""
+
+import re
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError
+from titlebout.core.expectations import MAX_SHOWN, Finding, bound_as_stored, set_as_stored
+from titlebout.core.suite_checks import Check
+
+Mask = NDArray[np.bool_]
+# Which rows are at fault; None: no row, known without looking at each.
+Faults = Mask | None
+_ROWS_AT_ONCE = 65_536
+
+
+def judge_rows(check: Check, columns: Sequence[DecodedColumn]) -> Finding:
+    """Evaluate an expectation about single rows of one column."""
+    (column,) = columns
+    if check.kind in _NULL_CHECKS:
+        faults = _NULL_CHECKS[check.kind](column)
+        return _null_finding(check, column, faults)
+    faults = _VALUE_CHECKS[check.kind](check, column)
+    return row_finding(check, column.rows, column.present_count, faults, column.shown)
+
+
+def row_finding(check: Check, rows: int, considered: int, faults: Faults, show: Callable[[int], JsonValue]) -> Finding:
+    """Add the rows at fault up.
+
+    Args:
+        check: The expectation.
+        rows: Rows of the table.
+        considered: Rows that were not skipped for a missing value.
+        faults: Rows at fault.
+        show: Gives what a report shows of a row.
+    """
+    unexpected = 0 if faults is None else int(np.count_nonzero(faults))
+    success = not considered or (float(considered) - float(unexpected)) / float(considered) >= check.mostly
+    first = first_rows(faults) if unexpected else []
+    missing = rows - considered
+    share = unexpected / considered * 100 if considered else None
+    result = {
+        "element_count": rows,
+        "unexpected_count": unexpected,
+        "unexpected_percent": share if rows else None,
+        "partial_unexpected_list": [show(row) for row in first],
+        "missing_count": missing,
+        "missing_percent": missing / rows * 100 if rows else None,
+        "unexpected_percent_total": unexpected / rows * 100 if rows else None,
+        "unexpected_percent_nonmissing": share if rows else None,
+    }
+    return Finding(success, result, first)
+
+
+def _null_finding(check: Check, column: DecodedColumn, faults: Faults) -> Finding:
+    """Do the same where a missing value is the question and nothing is skipped."""
+    unexpected = 0 if faults is None else int(np.count_nonzero(faults))
+    rows = column.rows
+    first = first_rows(faults) if unexpected else []
+    result = {
+        "element_count": rows,
+        "unexpected_count": unexpected,
+        "unexpected_percent": unexpected / rows * 100 if rows else None,
+        "partial_unexpected_list": [column.shown(row) for row in first],
+    }
+    return Finding(not rows or (rows - unexpected) / rows >= check.mostly, result, first)
+
+
+def first_rows(faults: Faults) -> list[int]:
+    """Return the positions of the first rows at fault."""
+    found: list[int] = []
+    for start in range(0, 0 if faults is None else len(faults), _ROWS_AT_ONCE):
+        found += (np.flatnonzero(faults[start : start + _ROWS_AT_ONCE])[:MAX_SHOWN] + start).tolist()  # type: ignore[index] # no range without faults
+        if len(found) >= MAX_SHOWN:
+            break
+    return found[:MAX_SHOWN]
+
+
+def _missing(column: DecodedColumn) -> Faults:
+    return None if column.has_value is None else ~column.has_value
+
+
+def _present(column: DecodedColumn) -> Faults:
+    return np.ones(column.rows, dtype=bool) if column.has_value is None else column.has_value
+
+
+def _among_present(column: DecodedColumn, faults: Mask) -> Mask:
+    if column.has_value is not None:
+        faults &= column.has_value
+    return faults
+
+
+def _outside(check: Check, column: DecodedColumn) -> Faults:
+    low, high = (bound_as_stored(column, bound) for bound in check.bounds)
+    if column.range is None:
+        return None
+    strict_min, strict_max = check.kwargs.get("strict_min", False), check.kwargs.get("strict_max", False)
+    if _inside(np.array(column.range), low, high, strict_min, strict_max).all():
+        return None
+    return _among_present(column, ~_inside(column.values, low, high, strict_min, strict_max))
+
+
+def _inside(values: NDArray[Any], low: Any, high: Any, strict_min: bool, strict_max: bool) -> Mask:
+    inside = np.ones(len(values), dtype=bool)
+    if low is not None:
+        inside &= low < values if strict_min else low <= values
+    if high is not None:
+        inside &= values < high if strict_max else values <= high
+    return inside
+
+
+def _by_word(column: DecodedColumn, faulty: Mask) -> Faults:
+    """Carry a judgement of the distinct texts over to the rows."""
+    if not (faulty & (column.word_counts > 0)).any():
+        return None
+    return np.append(faulty, False)[column.values]  # position -1, no text, is the one appended
+
+
+def _in_set(check: Check, column: DecodedColumn) -> Mask:
+    wanted = set_as_stored(column, check.kwargs["value_set"])
+    if column.kind is ColumnKind.TEXT:
+        found: Mask = pc.is_in(column.words, value_set=pa.array(wanted, column.words.type)).to_numpy(
+            zero_copy_only=False
+        )
+        return found
+    return np.isin(column.values, wanted)
+
+
+def _not_in_set(check: Check, column: DecodedColumn) -> Faults:
+    faulty = ~_in_set(check, column)
+    return _by_word(column, faulty) if column.kind is ColumnKind.TEXT else _among_present(column, faulty)
+
+
+def _in_forbidden_set(check: Check, column: DecodedColumn) -> Faults:
+    faulty = _in_set(check, column)
+    return _by_word(column, faulty) if column.kind is ColumnKind.TEXT else _among_present(column, faulty)
+
+
+def _repeated(check: Check, column: DecodedColumn) -> Faults:
+    del check
+    repeated = column.repeated()
+    if not len(repeated):
+        return None
+    if column.kind is ColumnKind.TEXT:
+        return _by_word(column, column.word_counts > 1)
+    return _among_present(column, np.isin(column.values, repeated))
+
+
+def _wrong_length(check: Check, column: DecodedColumn) -> Faults:
+    low, high = check.bounds
+    lengths = pc.utf8_length(column.words).to_numpy()
+    inside = _inside(lengths, low, high, check.kwargs.get("strict_min", False), check.kwargs.get("strict_max", False))
+    return _by_word(column, ~inside)
+
+
+def _no_match(check: Check, column: DecodedColumn) -> Faults:
+    return _by_word(column, ~_matches(check.kwargs["regex"], column.words))
+
+
+def _match(check: Check, column: DecodedColumn) -> Faults:
+    return _by_word(column, _matches(check.kwargs["regex"], column.words))
+
+
+def _matches(regex: str, words: pa.Array) -> Mask:
+    """Whether the pattern is found in each text.
+
+    pandas asks Arrow's engine where it agrees with Python's `re`, and `re` where the two differ. A pattern
+    that only one of them takes is left to pandas.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            pattern = re.compile(regex)
+        pc.match_substring_regex(pa.array([""]), regex)
+    except (re.error, Warning, OverflowError, pa.ArrowException) as error:
+        message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
+        raise NotCompilableError(message) from error
+    if pattern.flags != re.UNICODE or r"\Z" in regex or "[[" in regex:
+        message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
+        raise NotCompilableError(message)
+    if "\\" not in regex and "$" not in regex:
+        found: Mask = pc.match_substring_regex(words, regex).to_numpy(zero_copy_only=False)
+        return found
+    return np.fromiter((pattern.search(word) is not None for word in words.to_pylist()), dtype=bool, count=len(words))
+
+
+_NULL_CHECKS: Mapping[str, Callable[[DecodedColumn], Faults]] = {
+    "expect_column_values_to_not_be_null": _missing,
+    "expect_column_values_to_be_null": _present,
+}
+_VALUE_CHECKS: Mapping[str, Callable[[Check, DecodedColumn], Faults]] = {
+    "expect_column_values_to_be_between": _outside,
+    "expect_column_values_to_be_in_set": _not_in_set,
+    "expect_column_values_to_not_be_in_set": _in_forbidden_set,
+    "expect_column_values_to_be_unique": _repeated,
+    "expect_column_value_lengths_to_be_between": _wrong_length,
+    "expect_column_values_to_match_regex": _no_match,
+    "expect_column_values_to_not_match_regex": _match,
+}
+ONE_COLUMN_ROWS = frozenset({*_NULL_CHECKS, *_VALUE_CHECKS})
+NULL_CHECKS = frozenset(_NULL_CHECKS)

@@ -1,0 +1,209 @@
+import json
+import math
+
+import pyarrow as pa
+import pytest
+
+from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.specs import demand_spec
+from titlebout.core.errors import CorruptObjectError, ObjectMissingError, UnavailableError
+from titlebout.core.layout import version_manifest
+from titlebout.core.ledger import EntryKind
+from titlebout.core.results import Outcome, RunKind, Verdict
+from titlebout.steps.compare_with_champion import compare_with_champion
+from titlebout.steps.train_challenger import train_challenger
+
+WEAK = {"training__rounds": 1, "training__params": {"max_depth": 1, "eta": 0.1}}
+
+
+def train(world, partition, spec=None):
+    return train_challenger(
+        spec or world.spec, run_of(partition), lake=world.lake, ledger=world.ledger, registry=world.registry
+    )
+
+
+def compare(world, challenger, run=None, spec=None):
+    return compare_with_champion(
+        spec or world.spec,
+        run or run_of(challenger.partition),
+        challenger=challenger,
+        lake=world.lake,
+        ledger=world.ledger,
+        registry=world.registry,
+    )
+
+
+@pytest.fixture
+def world():
+    world = DemandWorld()
+    world.deliver_days("2024-01-01", "2024-01-16")
+    return world
+
+
+@pytest.fixture
+def served(world):
+    """A world in which a weak champion serves."""
+    world.release(train(world, "2024-01-13", demand_spec(**WEAK)))
+    return world
+
+
+def test_the_first_model_beats_a_constant_and_is_promoted(world):
+    verdict = compare(world, train(world, "2024-01-13"))
+    assert (verdict.outcome, verdict.champion) == (Outcome.PROMOTE, None)
+    assert verdict.holdout == ("2024-01-11", "2024-01-12", "2024-01-13")
+    assert (verdict.rows, verdict.blocks) == (72, 3)
+    assert verdict.challenger_error < verdict.baseline_error
+
+
+def test_a_first_model_that_learned_nothing_is_not_promoted(world):
+    nothing = demand_spec(training__params={"eta": 0.0})
+    verdict = compare(world, train(world, "2024-01-13", nothing))
+    assert verdict.outcome is not Outcome.PROMOTE
+
+
+def test_a_better_challenger_is_promoted(served):
+    verdict = compare(served, train(served, "2024-01-14"))
+    assert verdict.outcome is Outcome.PROMOTE
+    assert verdict.challenger_error < verdict.champion_error
+
+
+def test_a_worse_challenger_is_kept_out(world):
+    world.release(train(world, "2024-01-13"))
+    verdict = compare(world, train(world, "2024-01-14", demand_spec(**WEAK)))
+    assert verdict.outcome is Outcome.KEEP
+    assert verdict.gain < 0
+
+
+def test_a_version_that_serves_already_is_kept(served):
+    champion = train(served, "2024-01-13", demand_spec(**WEAK))
+    assert "already serves" in compare(served, champion).reasons[0]
+
+
+def test_the_same_model_under_another_name_is_never_promoted(served):
+    """Its golden rows differ, hence its version; its model does not."""
+    twin = train(served, "2024-01-13", demand_spec(**WEAK, deployment__golden_rows=3))
+    verdict = compare(served, twin)
+    assert verdict.outcome is Outcome.KEEP
+    assert verdict.reasons == ("the challenger scores every row exactly as the champion does",)
+    assert verdict.gain == 0
+
+
+def test_a_backfill_of_an_older_night_never_replaces_the_champion(served):
+    older = train(served, "2024-01-12")
+    verdict = compare(served, older, run_of("2024-01-12", RunKind.BACKFILL))
+    assert verdict.outcome is Outcome.KEEP
+    assert "newer than partition 2024-01-12" in verdict.reasons[0]
+
+
+def test_a_holdout_that_a_model_was_trained_on_is_refused(served):
+    later = train(served, "2024-01-16")
+    spec = demand_spec(training__holdout_days=5)
+    verdict = compare(served, later, spec=spec)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert verdict.reasons[0].startswith(
+        f"{later.version} was trained on 2 partitions of the holdout (2024-01-12, 2024-01-13)"
+    )
+
+
+def test_without_a_holdout_nothing_is_concluded():
+    world = DemandWorld()
+    world.deliver_days("2024-01-01", "2024-01-10")
+    verdict = compare(world, train(world, "2024-01-13"))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert world.kinds() == [EntryKind.CHALLENGER_TRAINED, EntryKind.VERDICT_REACHED]
+
+
+def test_too_few_holdout_partitions_conclude_nothing():
+    world = DemandWorld()
+    world.deliver_days("2024-01-01", "2024-01-12")
+    verdict = compare(world, train(world, "2024-01-13"))
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "48 rows, comparison.min_rows asks for 50" in verdict.reasons[0]
+
+
+def test_a_verdict_is_recorded_once_in_ledger_and_registry(served):
+    challenger = train(served, "2024-01-14")
+    first = compare(served, challenger)
+    entry = served.ledger.entries("demand")[-1]
+    assert entry.kind is EntryKind.VERDICT_REACHED
+    assert Verdict.model_validate(entry.payload["verdict"]) == first
+    assert compare(served, challenger) == first
+    assert served.ledger.entries("demand")[-1] == entry
+    assert served.registry.runs["demand", challenger.version].verdicts == [first]
+
+
+def test_a_holdout_that_was_corrected_deserves_a_new_verdict(served):
+    challenger = train(served, "2024-01-14")
+    first = compare(served, challenger)
+    served.deliver("2024-01-14", demand_rows("2024-01-14", level=3.0), revision=2)
+    second = compare(served, challenger)
+    assert second.challenger_error > first.challenger_error
+    assert served.kinds()[-2:] == [EntryKind.VERDICT_REACHED] * 2
+
+
+def test_other_rules_deserve_a_new_verdict(served):
+    challenger = train(served, "2024-01-14")
+    assert compare(served, challenger).outcome is Outcome.PROMOTE
+    strict = demand_spec(comparison__max_error=0.001)
+    assert compare(served, challenger, spec=strict).outcome is Outcome.KEEP
+
+
+def test_a_registry_that_was_down_learns_the_verdict_from_the_ledger(served):
+    challenger = train(served, "2024-01-14")
+    served.registry.is_down = True
+    with pytest.raises(UnavailableError):
+        compare(served, challenger)
+    served.registry.is_down = False
+    verdict = compare(served, challenger)
+    assert served.kinds().count(EntryKind.VERDICT_REACHED) == 1
+    assert served.registry.runs["demand", challenger.version].verdicts == [verdict]
+
+
+@pytest.mark.parametrize("broken", ["model", "plan"])
+@pytest.mark.parametrize("whose", ["champion", "challenger"])
+def test_a_corrupt_model_is_an_error_and_never_a_promotion(served, whose, broken):
+    champion, challenger = train(served, "2024-01-13", demand_spec(**WEAK)), train(served, "2024-01-14")
+    path = getattr({"champion": champion, "challenger": challenger}[whose], f"{broken}_path")
+    served.lake.objects[path] = served.lake.objects[path][:-1]
+    with pytest.raises(CorruptObjectError):
+        compare(served, challenger)
+    assert EntryKind.VERDICT_REACHED not in served.kinds()
+
+
+@pytest.mark.parametrize("lost", ["model", "manifest"])
+def test_a_champion_that_the_lake_lost_is_an_error_and_never_a_promotion(served, lost):
+    champion, challenger = train(served, "2024-01-13", demand_spec(**WEAK)), train(served, "2024-01-14")
+    del served.lake.objects[champion.model_path if lost == "model" else version_manifest("demand", champion.version)]
+    with pytest.raises(ObjectMissingError):
+        compare(served, challenger)
+    assert EntryKind.VERDICT_REACHED not in served.kinds()
+
+
+def test_a_label_that_is_not_there_yet_concludes_nothing(served):
+    challenger = train(served, "2024-01-14")
+    rows = demand_rows("2024-01-14")
+    late = rows.set_column(4, "rentals", pa.array([None, *rows["rentals"].to_pylist()[1:]]))
+    served.deliver("2024-01-14", late, revision=2)
+    verdict = compare(served, challenger)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "labels are missing in 1 holdout partitions, 1 of them in 2024-01-14" in verdict.reasons[0]
+    assert math.isnan(verdict.challenger_error)
+    assert json.loads(verdict.model_dump_json())["challenger_error"] == "NaN"
+
+
+def test_a_row_that_cannot_be_scored_concludes_nothing(served):
+    challenger = train(served, "2024-01-14")
+    rows = demand_rows("2024-01-14")
+    infinite = rows.set_column(2, "temperature", pa.array([math.inf, *rows["temperature"].to_pylist()[1:]]))
+    served.deliver("2024-01-14", infinite, revision=2)
+    verdict = compare(served, challenger)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "holdout 2024-01-14 cannot be scored by both: field 'temperature' holds infinity" in verdict.reasons[0]
+
+
+def test_a_champion_of_another_target_is_not_comparable(served):
+    target = demand_spec(dataset__target="temperature", training__features={"numeric": ["hour"]})
+    other = train(served, "2024-01-14", target)
+    verdict = compare(served, other, spec=target)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "the champion predicts rentals (regression), the challenger temperature (regression)" in verdict.reasons[0]

@@ -1,0 +1,155 @@
+import pytest
+
+from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.specs import demand_spec
+from titlebout.core.errors import CorruptObjectError
+from titlebout.core.ledger import EntryKind
+from titlebout.core.partitions import keys_between
+from titlebout.steps.measure_drift import ACTOR, measure_drift
+from titlebout.steps.train_challenger import train_challenger
+
+
+def measure(world, spec=None):
+    return measure_drift(spec or world.spec, lake=world.lake, ledger=world.ledger)
+
+
+@pytest.fixture
+def world():
+    """A champion serves that was trained on the first ten days of January; the holdout is January 11 to 13."""
+    return serving(demand_spec())
+
+
+def serving(spec):
+    world = DemandWorld(spec=spec)
+    world.deliver_days("2024-01-01", "2024-01-13")
+    champion = train_challenger(
+        spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry
+    )
+    world.release(champion)
+    return world
+
+
+def deliver(world, first, last, **change):
+    for key in keys_between(first, last):
+        world.deliver(key, demand_rows(key, **change))
+
+
+def test_ordinary_days_are_no_drift(world):
+    world.deliver_days("2024-01-14", "2024-01-16")
+    report = measure(world)
+    assert report.finding is None
+    assert report.looked_at == ("2024-01-14", "2024-01-15", "2024-01-16")
+    assert report.reason == "0 of the newest 3 partitions drift, drift.drifted_partitions asks for 2"
+    assert EntryKind.DRIFT_FOUND not in world.kinds()
+
+
+@pytest.mark.parametrize(("change", "column"), [({"level": 1.8}, "rentals"), ({"warmer": 12.0}, "temperature")])
+def test_a_changed_world_is_found_and_recorded(world, change, column):
+    deliver(world, "2024-01-14", "2024-01-16", **change)
+    report = measure(world)
+    champion = report.champion
+    assert report.finding.champion == champion
+    assert column in report.finding.columns
+    assert report.finding.newest_partition == "2024-01-16"
+    entry = world.ledger.entries("demand")[-1]
+    assert (entry.kind, entry.actor) == (EntryKind.DRIFT_FOUND, ACTOR)
+    assert entry.once == f"drift:{report.finding.fingerprint}"
+    assert entry.payload["newest_partition"] == "2024-01-16"
+
+
+def test_a_second_look_finds_the_same_and_records_nothing(world):
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    first = measure(world)
+    entries = world.ledger.entries("demand")
+    assert measure(world) == first
+    assert world.ledger.entries("demand") == entries
+
+
+def test_the_next_days_are_in_the_cooldown_and_the_day_after_it_is_not(world):
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    assert measure(world).finding
+    for key in ("2024-01-17", "2024-01-18"):
+        deliver(world, key, key, level=1.8)
+        report = measure(world)
+        assert report.finding is None
+        assert "the last finding was on 2024-01-16, drift.cooldown_days is not over" in report.reason
+    deliver(world, "2024-01-19", "2024-01-19", level=1.8)
+    assert measure(world).finding.newest_partition == "2024-01-19"
+
+
+def test_one_strange_day_is_no_drift(world):
+    world.deliver_days("2024-01-14", "2024-01-15")
+    deliver(world, "2024-01-16", "2024-01-16", level=1.8)
+    report = measure(world)
+    assert report.finding is None
+    assert report.reason.startswith("1 of the newest 3 partitions drift")
+
+
+def test_drift_that_is_over_is_no_drift(world):
+    deliver(world, "2024-01-14", "2024-01-15", level=1.8)
+    world.deliver_days("2024-01-16", "2024-01-16")
+    report = measure(world)
+    assert report.finding is None
+    assert "but the newest (2024-01-16) does not" in report.reason
+
+
+def test_broken_data_in_quarantine_is_never_drift(world):
+    for key in keys_between("2024-01-14", "2024-01-16"):
+        world.deliver(key, demand_rows(key, level=1.8), accepted=False)
+    report = measure(world)
+    assert report.looked_at == ("2024-01-11", "2024-01-12", "2024-01-13")
+    assert report.finding is None
+
+
+def test_without_a_champion_there_is_nothing_to_drift_from():
+    world = DemandWorld()
+    world.deliver_days("2024-01-01", "2024-01-13")
+    report = measure(world)
+    assert (report.champion, report.looked_at, report.finding) == (None, (), None)
+    assert report.reason == "no champion serves yet"
+
+
+def test_too_few_new_partitions_are_no_evidence():
+    spec = demand_spec(drift__newest_partitions=4)
+    report = measure(serving(spec))
+    assert report.finding is None
+    assert report.looked_at == ("2024-01-11", "2024-01-12", "2024-01-13")
+    assert report.reason.startswith("3 accepted partitions are newer than the champion's training rows, drift.newest")
+
+
+def test_a_champion_with_too_short_a_past_is_no_reference():
+    world = serving(demand_spec(training__window_days=4))
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    report = measure(world)
+    assert report.finding is None
+    assert report.reason == "the champion was trained on 4 partitions, 5 are needed to know its usual distances"
+
+
+def test_the_spec_restricts_what_is_watched(world):
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    assert measure(world, demand_spec(drift__columns=["temperature"])).finding is None
+    assert measure(world, demand_spec(drift__columns=["rentals"])).finding
+
+
+def test_labels_that_cannot_be_known_yet_are_no_drift():
+    """The newest two days have no labels; that the column is empty there says nothing."""
+    world = serving(demand_spec(dataset__label_delay_days=2))
+    for key in keys_between("2024-01-14", "2024-01-16"):
+        rows = demand_rows(key)
+        unknown = [None] * rows.num_rows if key > "2024-01-14" else rows["rentals"].to_pylist()
+        world.deliver(key, rows.set_column(4, "rentals", [unknown]))
+    assert measure(world).finding is None
+
+
+def test_labels_that_should_be_known_and_are_not_are_drift(world):
+    for key in keys_between("2024-01-14", "2024-01-16"):
+        rows = demand_rows(key)
+        world.deliver(key, rows.set_column(4, "rentals", [[None] * rows.num_rows]))
+    assert "rentals" in measure(world).finding.columns
+
+
+def test_a_profile_with_other_bytes_is_an_error(world):
+    path = next(path for path in world.lake.objects if path.endswith("profile.json"))
+    world.lake.objects[path] += b" "
+    with pytest.raises(CorruptObjectError):
+        measure(world)
