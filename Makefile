@@ -97,10 +97,15 @@ bench: $(READY) ## all benchmarks; each writes its section of benchmarks/RESULTS
 schema: $(READY) ## regenerate include/models/schema.json for editors
 	$(BIN)/titlebout schema > include/models/schema.json
 
-lock: $(READY) ## resolve the dependencies again
-	$(BIN)/uv pip compile pyproject.toml --extra demo --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-annotate --no-header --no-emit-index-url --no-emit-find-links --quiet $(LOCK_ARGS) -o requirements.lock
+COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
+	--no-emit-index-url --no-emit-find-links --quiet $(LOCK_ARGS)
+lock: $(READY) ## resolve the dependencies again; LOCK_ARGS=--upgrade for newer ones
+	$(COMPILE) pyproject.toml --extra demo --group dev -o requirements.lock >/dev/null
 	awk '/^uv==/ {p=1} p {print} p && !/\\$$/ {exit}' requirements.lock > requirements/uv.lock
+	$(COMPILE) requirements/serving.in --constraint requirements.lock -o requirements-serving.lock >/dev/null
+	$(COMPILE) requirements/image.in --constraint requirements.lock | awk 'NR == FNR {if (/==/) have[$$0]; next} \
+		/==/ {keep = !($$0 in have)} keep' requirements.lock - > requirements/image.lock.new
+	mv requirements/image.lock.new requirements/image.lock
 
 clean: ## remove everything that was generated
 	rm -rf $(VENV) .demo .cache dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

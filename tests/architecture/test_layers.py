@@ -12,10 +12,19 @@ LIBRARIES = {"airflow", "alembic", "boto3", "docker", "httpx", "mlflow", "numpy"
 VAGUE = {"utils", "helpers", "common", "manager", "data", "misc", "tools"}
 
 
+def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Count a function's lines; its docstring may explain as much as it needs to."""
+    lines = (function.end_lineno or 0) - function.lineno + 1
+    if ast.get_docstring(function) is None:
+        return lines
+    docstring = function.body[0]
+    return lines - ((docstring.end_lineno or 0) - docstring.lineno + 1)
+
+
 def long_functions(path: Path) -> list[str]:
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     functions = [node for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)]
-    return [f"{path.name}:{f.lineno} {f.name}" for f in functions if (f.end_lineno or 0) - f.lineno + 1 > 40]
+    return [f"{path.name}:{each.lineno} {each.name}" for each in functions if code_lines(each) > 40]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())

@@ -3,8 +3,8 @@
 import sqlite3
 
 import pytest
-from fakes.chains import MODEL, write_bike_sharing_ledger
 
+from fakes.chains import MODEL, write_bike_sharing_ledger
 from titlebout.cli.main import main
 from titlebout.core.dataset_spec import DatasetSection
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from fakes.bundles import ROW, demand_bundle, scores_of, with_wrong_golden_rows
-from fakes.live_server import live_server
+from fakes.live_server import live_server, proven_in_this_process
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
 from titlebout.adapters.http_server_client import HttpServerClient
@@ -33,7 +33,7 @@ def memory_setup() -> Iterator[Setup]:
 
 
 def http_setup(state_dir: Path) -> Iterator[Setup]:
-    with live_server(state_dir) as address:
+    with proven_in_this_process(), live_server(state_dir) as address:
         # Port 9 of the loopback interface: nobody listens there.
         yield Setup(HttpServerClient(), address, replace(address, url="http://127.0.0.1:9"))
 

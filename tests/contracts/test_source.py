@@ -1,18 +1,17 @@
-"""What every source does: the in-memory one of the tests, files, and S3."""
+"""What every source does: the in-memory one of the tests, files, one file for all days, and S3."""
 
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
+import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
 
-from fakes.demand_days import demand_rows
-from fakes.s3_server import new_bucket, s3_client
+from fakes.s3_server import new_bucket
 from fakes.source import MemorySource
 from fakes.specs import demand_spec
 from titlebout.adapters.files_source import FilesSourceReader
@@ -26,136 +25,146 @@ from titlebout.core.errors import (
 )
 from titlebout.core.ports import PartitionSource
 
-KEY, OTHER_KEY = "2024-01-05", "2024-01-06"
-
 
 @dataclass(frozen=True)
-class Counter:
-    """A source, and where a day's file is handed in or taken back."""
+class Place:
+    """A source, and how bytes get there."""
 
     source: PartitionSource
-    format: str
-    deliver: Callable[[str, bytes], object]
-    take_back: Callable[[str], object]
-
-    def encoded(self, table: pa.Table) -> bytes:
-        sink = io.BytesIO()
-        write = pyarrow.csv.write_csv if self.format == "csv" else pq.write_table
-        write(table, sink)
-        return sink.getvalue()
+    deliver: Callable[[str, bytes], None]
+    extension: str = "csv"
 
 
-def dataset(kind: str, file_format: str, **fields: str):
-    return demand_spec(dataset__source={"kind": kind, "format": file_format, **fields}).dataset
+def memory(folder: Path) -> Place:
+    source = MemorySource(demand_spec().dataset)
+    return Place(source, source.files.__setitem__)
 
 
-def memory(file_format: str, folder: Path) -> Counter:
-    source = MemorySource(dataset("files", file_format, path="{partition}"))
-    return Counter(source, file_format, source.deliveries.__setitem__, source.deliveries.pop)
+def files(folder: Path, *, extension: str = "csv", pattern: str = "day={partition}/part.%s") -> Place:
+    section = {"kind": "files", "path": pattern.replace("%s", extension), "format": extension}
+
+    def deliver(partition: str, content: bytes) -> None:
+        path = folder / f"day={partition}" / f"part.{extension}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(content)
+
+    return Place(FilesSourceReader(folder, demand_spec(dataset__source=section).dataset), deliver, extension)
 
 
-def files(file_format: str, folder: Path) -> Counter:
-    def path(key: str) -> Path:
-        return folder / f"{key}.{file_format}"
+def bucket(folder: Path, *, extension: str = "csv") -> Place:
+    place = new_bucket()
+    section = {"kind": "s3", "bucket": place.name, "prefix": "rides/day={partition}/", "format": extension}
 
-    source = FilesSourceReader(folder, dataset("files", file_format, path=f"{{partition}}.{file_format}"))
-    return Counter(source, file_format, lambda key, data: path(key).write_bytes(data), lambda key: path(key).unlink())
+    def deliver(partition: str, content: bytes) -> None:
+        place.put(f"rides/day={partition}/part.{extension}", content, metadata={}, only_if_absent=False)
 
-
-def objects(file_format: str, folder: Path) -> Counter:
-    bucket, client = new_bucket(), s3_client()
-
-    def place(key: str) -> dict[str, str]:
-        return {"Bucket": bucket.name, "Key": f"rides/day={key}/part-0.{file_format}"}
-
-    section = dataset("s3", file_format, bucket=bucket.name, prefix="rides/day={partition}/")
-    return Counter(
-        S3SourceReader(section, bucket),
-        file_format,
-        lambda key, data: client.put_object(**place(key), Body=data),
-        lambda key: client.delete_object(**place(key)),
-    )
+    return Place(S3SourceReader(demand_spec(dataset__source=section).dataset, place), deliver, extension)
 
 
-@pytest.fixture(params=["csv", "parquet"])
-def file_format(request: pytest.FixtureRequest) -> str:
-    return request.param
+MAKERS: dict[str, Callable[[Path], Place]] = {
+    "memory": memory,
+    "CSV files": files,
+    "Parquet files": lambda folder: files(folder, extension="parquet"),
+    "a glob of files": lambda folder: files(folder, pattern="day={partition}/*.%s"),
+    "CSV in S3": bucket,
+    "Parquet in S3": lambda folder: bucket(folder, extension="parquet"),
+}
+DAY = "2024-01-05"
 
 
-@pytest.fixture(params=[memory, files, objects], ids=lambda maker: maker.__name__)
-def counter(request: pytest.FixtureRequest, file_format: str, tmp_path: Path) -> Counter:
-    return request.param(file_format, tmp_path)
+@pytest.fixture(params=MAKERS)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return MAKERS[request.param](tmp_path)
 
 
-class TestSource:
-    def test_a_day_is_read_in_declared_columns_and_types(self, counter: Counter):
-        rows = demand_rows(KEY)
-        wider = rows.append_column("note", [["x"] * rows.num_rows]).select(["note", *reversed(rows.column_names)])
-        counter.deliver(KEY, counter.encoded(wider))
-        raw = counter.source.read(KEY)
+def rows(**changes: list) -> pa.Table:
+    columns = {
+        "note": ["not", "declared"],
+        "rentals": [10, 12],
+        "weather": ["clear", "rain"],
+        "temperature": [1.5, -3.0],
+        "hour": [0, 1],
+        "day": [date(2024, 1, 5), date(2024, 1, 4)],
+    }
+    return pa.table(columns | changes)
+
+
+def encoded(place: Place, table: pa.Table) -> bytes:
+    sink = io.BytesIO()
+    (pq.write_table if place.extension == "parquet" else arrow_csv.write_csv)(table, sink)
+    return sink.getvalue()
+
+
+def refusal(place: Place, error: type[Exception], partition: str = DAY) -> str:
+    with pytest.raises(error) as caught:
+        place.source.read(partition)
+    message = str(caught.value)
+    assert len(message) <= MAX_MESSAGE_CHARACTERS
+    assert ";" in message or "memory:///" in message
+    return message
+
+
+class TestPartitionSource:
+    def test_rows_come_in_declared_columns_and_types_and_none_is_dropped(self, place: Place):
+        place.deliver(DAY, encoded(place, rows()))
+        raw = place.source.read(DAY)
         assert raw.table.schema == arrow_schema(demand_spec().dataset.columns)
-        assert raw.table.equals(rows.cast(raw.table.schema))
-        assert KEY in raw.source_uri
+        assert (
+            raw.table.to_pydict()
+            == rows(rentals=[10.0, 12.0]).drop_columns("note").select(list(demand_spec().dataset.columns)).to_pydict()
+        )
+
+    def test_the_source_names_where_the_rows_came_from(self, place: Place):
+        place.deliver(DAY, encoded(place, rows()))
+        raw = place.source.read(DAY)
         assert "://" in raw.source_uri
+        assert DAY in raw.source_uri
 
-    def test_the_same_delivery_has_the_same_etag_and_another_one_another(self, counter: Counter):
-        counter.deliver(KEY, counter.encoded(demand_rows(KEY)))
-        first, again = counter.source.read(KEY), counter.source.read(KEY)
-        counter.deliver(KEY, counter.encoded(demand_rows(KEY, level=2.0)))
-        other = counter.source.read(KEY)
-        assert first.source_etag == again.source_etag != other.source_etag
-        assert first.source_etag
-        assert not other.table.equals(first.table)
+    def test_the_etag_changes_with_the_bytes_and_only_with_them(self, place: Place):
+        place.deliver(DAY, encoded(place, rows()))
+        first = place.source.read(DAY).source_etag
+        place.deliver(DAY, encoded(place, rows()))
+        assert place.source.read(DAY).source_etag == first
+        place.deliver(DAY, encoded(place, rows(rentals=[10, 13])))
+        assert place.source.read(DAY).source_etag != first
 
-    def test_a_day_without_a_delivery_is_missing(self, counter: Counter):
-        counter.deliver(OTHER_KEY, counter.encoded(demand_rows(OTHER_KEY)))
-        with pytest.raises(PartitionMissingError, match=KEY):
-            counter.source.read(KEY)
+    def test_a_day_that_was_not_delivered_is_missing_and_named(self, place: Place):
+        place.deliver("2024-01-04", encoded(place, rows()))
+        assert DAY in refusal(place, PartitionMissingError)
 
-    def test_a_delivery_that_is_gone_again_is_missing(self, counter: Counter):
-        counter.deliver(KEY, counter.encoded(demand_rows(KEY)))
-        counter.source.read(KEY)
-        counter.take_back(KEY)
-        with pytest.raises(PartitionMissingError, match=KEY):
-            counter.source.read(KEY)
-
-    def test_a_delivery_without_rows_is_unreadable(self, counter: Counter):
-        for content in (b"", b" \n", counter.encoded(demand_rows(KEY).slice(0, 0))):
-            counter.deliver(KEY, content)
-            with pytest.raises(PartitionUnreadableError, match=f"{KEY}.*is empty"):
-                counter.source.read(KEY)
-
-    @pytest.mark.parametrize("share", [0.1, 0.5, 0.97])
-    def test_a_cut_delivery_is_unreadable(self, counter: Counter, share: float):
-        content = counter.encoded(demand_rows(KEY))
-        cut = content[: int(len(content) * share)]
-        if counter.format == "csv":
-            cut = cut[: cut.rindex(b",")]  # in a whole line's last field nobody can tell
-        counter.deliver(KEY, cut)
-        with pytest.raises(PartitionUnreadableError, match="cut short"):
-            counter.source.read(KEY)
-
-    def test_a_delivery_of_another_format_is_unreadable(self, counter: Counter):
-        counter.deliver(KEY, b"\x1f\x8b\x08\x00" + bytes(range(256)) * 4)
-        with pytest.raises(PartitionUnreadableError, match=KEY):
-            counter.source.read(KEY)
-
-    def test_a_delivery_without_a_declared_column_is_unreadable(self, counter: Counter):
-        rows = demand_rows(KEY).rename_columns(["day", "hour", "temprature", "weather", "rentals"])
-        counter.deliver(KEY, counter.encoded(rows))
-        with pytest.raises(PartitionUnreadableError, match="'temperature' is missing .* did you mean 'temprature'"):
-            counter.source.read(KEY)
-
-    def test_a_value_of_another_type_is_unreadable(self, counter: Counter):
-        rows = demand_rows(KEY)
-        hours = pc.cast(rows["hour"], pa.string())
-        rows = rows.set_column(1, "hour", pc.if_else(pc.equal(hours, "7"), "seven", hours))
-        counter.deliver(KEY, counter.encoded(rows))
-        with pytest.raises(PartitionUnreadableError, match="column 'hour' holds 'seven'") as caught:
-            counter.source.read(KEY)
-        assert len(str(caught.value)) <= MAX_MESSAGE_CHARACTERS
-
-    @pytest.mark.parametrize("key", ["", "2024-1-5", "../2024-01-05", "2024-01-05\n", "*", "2024-02-30"])
-    def test_what_is_no_day_is_refused_before_anything_is_read(self, counter: Counter, key: str):
+    @pytest.mark.parametrize("key", ["", "..", "2024-01-05\n", "2024-1-5", "../2024-01-05", "2024-02-30", "*"])
+    def test_a_key_that_is_no_day_is_refused_before_anything_is_read(self, place: Place, key: str):
         with pytest.raises(PartitionKeyError):
-            counter.source.read(key)
+            place.source.read(key)
+
+    def test_an_empty_object_is_unreadable(self, place: Place):
+        place.deliver(DAY, b"")
+        assert "is empty" in refusal(place, PartitionUnreadableError)
+
+    def test_a_schema_without_rows_is_unreadable(self, place: Place):
+        place.deliver(DAY, encoded(place, rows().slice(0, 0)))
+        assert "is empty" in refusal(place, PartitionUnreadableError)
+
+    def test_a_truncated_object_is_unreadable(self, place: Place):
+        content = encoded(place, rows())
+        place.deliver(DAY, content[: len(content) - 30])
+        refusal(place, PartitionUnreadableError)
+
+    @pytest.mark.parametrize("content", [b"\x00\xff\xfe" * 50, b"<html>not found</html>"])
+    def test_something_else_is_unreadable(self, place: Place, content: bytes):
+        place.deliver(DAY, content)
+        refusal(place, PartitionUnreadableError)
+
+    def test_a_missing_column_is_named(self, place: Place):
+        place.deliver(DAY, encoded(place, rows().drop_columns("weather")))
+        assert "column 'weather' is missing" in refusal(place, PartitionUnreadableError)
+
+    def test_a_value_of_another_type_is_named(self, place: Place):
+        place.deliver(DAY, encoded(place, rows(hour=["0", "noon"])))
+        assert "column 'hour' holds 'noon'" in refusal(place, PartitionUnreadableError)
+
+    def test_one_bad_day_does_not_hide_another(self, place: Place):
+        place.deliver("2024-01-04", b"")
+        place.deliver(DAY, encoded(place, rows()))
+        refusal(place, PartitionUnreadableError, "2024-01-04")
+        assert place.source.read(DAY).table.num_rows == 2

@@ -134,6 +134,10 @@ def test_a_quote_that_is_never_closed_is_refused():
     assert "never closed" in refusal(csv, HEADER + ROWS.replace("clear", '"clear') + ROWS)
 
 
+def test_a_field_without_end_is_refused():
+    refusal(csv, HEADER + ROWS.replace("clear", "x" * 3_000_000))
+
+
 def test_a_value_of_another_type_is_shown_with_its_column():
     assert "column 'temperature' holds 'warm'" in refusal(csv, HEADER + ROWS.replace("21.5", "warm"))
 

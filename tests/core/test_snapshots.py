@@ -105,6 +105,27 @@ def test_any_other_value_gives_another_hash(column: str, row: int, value: object
     assert content_sha256(canonical_table(raw(changed), DATASET)) != content_sha256(canonical_table(raw(), DATASET))
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        (pa.date32(), [1, 2, None]),
+        (pa.timestamp("us", tz="UTC"), [1, 2, None]),
+        (pa.int64(), [1, 2, None]),
+        (pa.bool_(), [True, False, None]),
+        (pa.string(), ["a", "b", None]),
+        (pa.float64(), [1.0, 2.0, None]),
+    ],
+)
+def test_every_type_is_hashed_by_its_values_and_by_what_is_missing(kind: pa.DataType, values: list):
+    tables = [pa.table({"a": pa.array(values[:end], kind)}) for end in range(4)]
+    tables += [pa.table({"a": pa.array(values[::-1], kind)}), pa.table({"a": pa.nulls(3, kind)})]
+    assert len({content_sha256(table) for table in tables}) == 6
+    # What stands in the memory behind a null is no content.
+    behind = pa.array([values[0], values[1], values[0]], kind)
+    hidden = pa.Array.from_buffers(kind, 3, [pa.py_buffer(b"\x03"), *behind.buffers()[1:]])
+    assert content_sha256(pa.table({"a": hidden})) == content_sha256(tables[3])
+
+
 def test_texts_that_only_meet_at_another_place_give_another_hash():
     hashes = {content_sha256(pa.table({"a": texts})) for texts in (["ab", "c"], ["a", "bc"], ["abc", ""])}
     assert len(hashes) == 3

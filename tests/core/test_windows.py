@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.partitions import keys_between, shift_key
-from titlebout.core.windows import Windows
+from titlebout.core.windows import Windows, shared_batches
 
 
 def test_the_holdout_ends_at_the_partition_and_training_ends_before_it():
@@ -63,3 +63,13 @@ def test_too_few_accepted_partitions_are_an_error_with_the_remedy():
 def test_a_window_without_any_day_names_the_partition():
     with pytest.raises(NotEnoughPartitionsError, match="window before 2024-01-02 holds 0 accepted"):
         Windows(demand_spec(), "2024-01-02").accepted_training(["2024-01-01"])
+
+
+def test_days_to_catch_up_on_are_shared_out_in_an_order_of_the_runs_own():
+    days = list(keys_between("2024-01-01", "2024-01-12"))
+    one, other = (list(shared_batches(days, run_id)) for run_id in ("run-1", "run-2"))
+    assert [len(batch) for batch in one] == [5, 5, 2]
+    assert sorted(key for batch in one for key in batch) == days
+    assert one == list(shared_batches(reversed(days), "run-1"))
+    assert one != other
+    assert list(shared_batches([], "run-1")) == []

@@ -14,7 +14,11 @@ from titlebout.demo.bike_sharing import BikeFeed, load_hours
 from titlebout.demo.failure import DemoError
 
 HEADER = "instant,dteday,hr,temp,atemp,casual,registered,cnt"
-HOURS = f"{HEADER}\n1,2012-01-01,0,0.24,0.2879,3,13,16\n2,2012-01-01,1,0.90,0.1,8,32,40\n3,2012-01-02,0,0.2,0.2,5,27,32\n".encode()
+HOURS = f"""{HEADER}
+1,2012-01-01,0,0.24,0.2879,3,13,16
+2,2012-01-01,1,0.90,0.1,8,32,40
+3,2012-01-02,0,0.2,0.2,5,27,32
+""".encode()
 SHA256 = hashlib.sha256(HOURS).hexdigest()
 
 

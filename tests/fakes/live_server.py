@@ -6,15 +6,28 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from titlebout.core.ports import ServerAddress
 from titlebout.serving.application import create_app
+from titlebout.serving.proof import load_proven, read_bundle
 from titlebout.serving.settings import ServingSettings
 
 ADMIN_TOKEN = "a secret of the test"
+
+
+@contextmanager
+def proven_in_this_process() -> Iterator[None]:
+    """Spare tests that are about something else the process in which a server proves a release."""
+
+    def prove_here(folder: Path, *, model: str, version: str) -> None:
+        load_proven(read_bundle(folder, model=model, version=version))
+
+    with patch("titlebout.serving.release_gate.prove_apart", prove_here):
+        yield
 
 
 @contextmanager

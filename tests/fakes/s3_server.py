@@ -21,10 +21,10 @@ def s3_settings() -> S3Settings:
     return S3Settings(f"http://{host}:{port}", "us-east-1", "key", "secret")
 
 
-def s3_client(settings: S3Settings | None = None):
+def fresh_s3_client():
     import boto3
 
-    settings = settings or s3_settings()
+    settings = s3_settings()
     return boto3.client(
         "s3",
         endpoint_url=settings.endpoint_url,
@@ -34,11 +34,15 @@ def s3_client(settings: S3Settings | None = None):
     )
 
 
+s3_client = functools.cache(fresh_s3_client)
+"""One client for all tests: to make one takes longer than most tests."""
+
+
 def new_bucket() -> S3Bucket:
     """Make an empty bucket on the server."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     s3_client().create_bucket(Bucket=name)
-    return S3Bucket(name, s3_settings())
+    return S3Bucket(name, s3_settings(), s3_client())
 
 
 @contextmanager

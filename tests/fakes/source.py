@@ -1,35 +1,41 @@
 """A source in memory: passes the contract suite of the real ones."""
 
 import hashlib
+import io
 
-from titlebout.core.dataset_spec import DatasetSection
+import pyarrow as pa
+import pyarrow.csv as arrow_csv
+
+from titlebout.core.dataset_spec import DatasetSection, FileFormat
 from titlebout.core.decoding import decode
-from titlebout.core.errors import PartitionMissingError
+from titlebout.core.errors import PartitionMissingError, TitleboutError
 from titlebout.core.partitions import parse_key
 from titlebout.core.ports import RawPartition
 
 
 class MemorySource:
-    """One file per day in a dictionary; `deliveries` is open to tests, `asked` tells what was read in which order.
-
-    A delivery may be an error, which is raised instead of being read.
-    """
+    """CSV files in a dictionary, one per key; `errors` make the next reads of a key fail."""
 
     def __init__(self, dataset: DatasetSection) -> None:
-        self.deliveries: dict[str, bytes | Exception] = {}
-        self.asked: list[str] = []
+        self.files: dict[str, bytes] = {}
+        self.errors: dict[str, TitleboutError] = {}
+        self.reads: list[str] = []
         self._dataset = dataset
+
+    def put(self, partition: str, table: pa.Table) -> None:
+        sink = io.BytesIO()
+        arrow_csv.write_csv(table, sink)
+        self.files[partition] = sink.getvalue()
 
     def read(self, partition: str) -> RawPartition:
         parse_key(partition)
-        self.asked.append(partition)
-        uri = f"memory:///{partition}"
-        found = self.deliveries.get(partition)
-        if found is None:
-            message = f"{uri}: nothing was delivered"
+        self.reads.append(partition)
+        if partition in self.errors:
+            raise self.errors[partition]
+        uri = f"memory:///{partition}.csv"
+        if partition not in self.files:
+            message = f"{uri}: there is no such file"
             raise PartitionMissingError(message)
-        if isinstance(found, Exception):
-            raise found
-        source, columns = self._dataset.source, self._dataset.columns
-        table = decode(found, source.format, columns, source.delimiter, uri)
-        return RawPartition(table, uri, f"sha256:{hashlib.sha256(found).hexdigest()}")
+        content = self.files[partition]
+        table = decode(content, FileFormat.CSV, self._dataset.columns, ",", uri)
+        return RawPartition(table, uri, hashlib.sha256(content).hexdigest())

@@ -113,6 +113,13 @@ def test_without_a_holdout_nothing_is_concluded():
     assert world.kinds() == [EntryKind.CHALLENGER_TRAINED, EntryKind.VERDICT_REACHED]
 
 
+def test_nobody_is_judged_on_a_day_in_quarantine(served):
+    served.deliver("2024-01-14", demand_rows("2024-01-14", level=3.0), accepted=False, revision=2)
+    verdict = compare(served, train(served, "2024-01-14"))
+    assert verdict.holdout == ("2024-01-12", "2024-01-13")
+    assert verdict.rows == 48
+
+
 def test_too_few_holdout_partitions_conclude_nothing():
     world = DemandWorld()
     world.deliver_days("2024-01-01", "2024-01-12")

@@ -84,7 +84,8 @@ class LocalLake:
 
     def list_paths(self, prefix: str) -> Iterator[str]:
         """Yield the published paths below a prefix in sorted order."""
-        folder = self._root / checked_prefix(prefix)
+        below = checked_prefix(prefix)
+        folder = self._located(below) if below else self._root
         # Sorted as whole paths, as an object store sorts its keys: `a-b/c` comes before `a/c`.
         return iter(sorted(path.relative_to(self._root).as_posix() for path in _files_below(folder)))
 

@@ -158,8 +158,11 @@ class ProcessHost:
 def _described(folder: Path) -> ServerDescription | None:
     try:
         return ServerDescription.model_validate_json((folder / STATE / ADDRESS_FILE).read_bytes())
-    except (FileNotFoundError, ValidationError):
+    except (FileNotFoundError, NotADirectoryError, ValidationError):
         return None
+    except OSError as error:
+        message = f"cannot look for a model server in {folder}: {error}; run as the user who started it"
+        raise DeploymentError(message) from error
 
 
 def _answers_as(described: ServerDescription) -> bool:
@@ -190,17 +193,14 @@ def _sole_starter(folder: Path, patience_seconds: float) -> Iterator[None]:
     lock = folder / "host.lock"
     try:
         (folder / STATE).mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o600)
+        with lock.open("ab") as held:
+            if not _waited_for(lambda: _locks(held.fileno(), fcntl.LOCK_EX), patience_seconds):
+                message = f"another process has held {lock} for {patience_seconds:g} s; clear this task"
+                raise UnavailableError(message)
+            yield
     except OSError as error:
         message = f"cannot keep a model server in {folder}: {error}; correct the folder or the right to write to it"
         raise DeploymentError(message) from error
-    try:
-        if not _waited_for(lambda: _locks(descriptor, fcntl.LOCK_EX), patience_seconds):
-            message = f"another process has held {lock} for {patience_seconds:g} s; clear this task"
-            raise UnavailableError(message)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def _locks(descriptor: int, kind: int) -> bool:

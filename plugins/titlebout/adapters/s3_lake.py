@@ -3,6 +3,7 @@
 import hashlib
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,8 @@ class S3Lake:
             folder.mkdir(exist_ok=True)
             copy.write_bytes(content)
         except OSError as error:
-            copy.unlink(missing_ok=True)
+            with suppress(OSError):
+                copy.unlink()
             message = f"{copy}: cannot write {len(content)} bytes: {error.strerror}; make room in the temporary folder"
             raise UnavailableError(message) from error
         return copy

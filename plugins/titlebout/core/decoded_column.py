@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from titlebout.core.arrow_numpy import fixed_width_values, flag_values, presence
 from titlebout.core.plain_json import plain
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -18,6 +18,8 @@ EPOCH_DAY = EPOCH.date()
 _MICROSECOND = timedelta(microseconds=1)
 _FIRST_DAY, _LAST_DAY = date.min.toordinal() - EPOCH_DAY.toordinal(), date.max.toordinal() - EPOCH_DAY.toordinal()
 _MICROSECONDS_A_DAY = 86_400_000_000
+
+Number = float | np.number[Any]
 
 
 class NotCompilableError(Exception):
@@ -42,6 +44,13 @@ _KINDS: dict[pa.DataType, ColumnKind] = {
     pa.string(): ColumnKind.TEXT,
     pa.date32(): ColumnKind.DATE,
     pa.timestamp("us", tz="UTC"): ColumnKind.TIME,
+}
+
+_WIDTHS: dict[ColumnKind, type[np.generic]] = {
+    ColumnKind.INTEGER: np.int64,
+    ColumnKind.NUMBER: np.float64,
+    ColumnKind.DATE: np.int32,
+    ColumnKind.TIME: np.int64,
 }
 
 
@@ -81,19 +90,25 @@ class DecodedColumn:
         self.name = name
         self.kind = kind_of(column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
         self.rows = len(column)
-        if self.kind is ColumnKind.INTEGER and column.null_count:
-            self.kind = ColumnKind.NUMBER
-        if self.kind in {ColumnKind.INTEGER, ColumnKind.NUMBER}:
-            self.values = column.to_numpy()
-            missing = np.isnan(self.values) if self.kind is ColumnKind.NUMBER else None
-            self.has_value = ~missing if missing is not None and missing.any() else None
-            return
-        self.has_value = pc.is_valid(column).to_numpy() if column.null_count else None
+        self.has_value = presence(column)
         if self.kind is ColumnKind.TEXT:
             self._texts = column
+            return
+        stored = flag_values(column) if self.kind is ColumnKind.FLAG else fixed_width_values(column, _WIDTHS[self.kind])
+        if self.kind in {ColumnKind.INTEGER, ColumnKind.NUMBER}:
+            self._take_numbers(stored)
         else:
-            self.values = _whole_numbers(column, self.kind)
+            self.values = stored if self.has_value is None else np.where(self.has_value, stored, stored.dtype.type(0))
             self._refuse_years_that_python_lacks()
+
+    def _take_numbers(self, stored: NDArray[Any]) -> None:
+        self.values = stored
+        if self.has_value is not None:
+            self.kind = ColumnKind.NUMBER
+            self.values = np.where(self.has_value, stored, np.nan)
+        if self.kind is ColumnKind.NUMBER:
+            missing = np.isnan(self.values)
+            self.has_value = ~missing if missing.any() else None
 
     @cached_property
     def _encoded(self) -> pa.ChunkedArray:
@@ -107,14 +122,15 @@ class DecodedColumn:
     @cached_property
     def values(self) -> NDArray[Any]:
         """Set by the constructor, but for texts: these are encoded where somebody asks."""
-        codes = [pc.fill_null(chunk.indices, -1).to_numpy() for chunk in self._encoded.chunks]
-        return np.concatenate(codes) if codes else np.empty(0, np.int32)
+        indices = pa.chunked_array([chunk.indices for chunk in self._encoded.chunks], pa.int32())
+        codes = fixed_width_values(indices, np.int32)
+        return codes if self.has_value is None else np.where(self.has_value, codes, np.int32(-1))
 
     @cached_property
     def words(self) -> pa.Array:
         """Distinct texts, possibly with some that no row holds."""
         chunks = self._encoded.chunks
-        return chunks[0].dictionary if chunks else pa.array([], pa.string())
+        return chunks[0].dictionary if chunks else pa.nulls(0, pa.string())
 
     def _refuse_years_that_python_lacks(self) -> None:
         unit = {ColumnKind.DATE: 1, ColumnKind.TIME: _MICROSECONDS_A_DAY}.get(self.kind)
@@ -140,7 +156,7 @@ class DecodedColumn:
         return np.sort(self.present)
 
     @cached_property
-    def range(self) -> tuple[Any, Any] | None:
+    def range(self) -> tuple[Number, Number] | None:
         """Smallest and largest value; None where there is none."""
         if not self.present_count:
             return None
@@ -176,7 +192,7 @@ class DecodedColumn:
             return plain(self._texts[row].as_py())
         return self.shown_value(self.values[row])
 
-    def shown_value(self, value: Any) -> JsonValue:
+    def shown_value(self, value: Number) -> JsonValue:
         """Return a number of `values` as a report shows it."""
         match self.kind:
             case ColumnKind.FLAG:
@@ -202,10 +218,3 @@ def _steps(ordered: NDArray[Any]) -> NDArray[np.bool_]:
     """Whether each value differs from the one before it: shape (n - 1,)."""
     changed: NDArray[np.bool_] = ordered[1:] != ordered[:-1]
     return changed
-
-
-def _whole_numbers(column: pa.ChunkedArray, kind: ColumnKind) -> NDArray[Any]:
-    width = {ColumnKind.FLAG: pa.uint8(), ColumnKind.DATE: pa.int32(), ColumnKind.TIME: pa.int64()}[kind]
-    numbers = column.cast(width)
-    filled: NDArray[Any] = (pc.fill_null(numbers, 0) if column.null_count else numbers).to_numpy()
-    return filled

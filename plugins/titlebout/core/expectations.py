@@ -8,9 +8,10 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from titlebout.core.decoded_column import EPOCH_DAY, ColumnKind, DecodedColumn, NotCompilableError, microseconds
+from titlebout.core.decoded_column import EPOCH_DAY, ColumnKind, DecodedColumn, NotCompilableError, Number, microseconds
 from titlebout.core.frame_statistics import (
     column_mean,
     column_median,
@@ -90,7 +91,7 @@ def _exists(name: str, columns: Sequence[str], position: int | None) -> bool:
     return -len(columns) <= position < len(columns) and columns[position] == name
 
 
-def bound_as_stored(column: DecodedColumn, bound: Any) -> Any:
+def bound_as_stored(column: DecodedColumn, bound: float | date | None) -> float | None:
     """Return a bound as a number of the same meaning as the column's values.
 
     Raises:
@@ -110,7 +111,9 @@ def bound_as_stored(column: DecodedColumn, bound: Any) -> Any:
             raise NotCompilableError(message)
 
 
-def _between(check: Check, metric: Any, observed: JsonValue, bounds: tuple[Any, Any] | None = None) -> Finding:
+def _between(
+    check: Check, metric: Number | None, observed: JsonValue, bounds: tuple[float | None, float | None] | None = None
+) -> Finding:
     """Compare an aggregate with the bounds; one that is missing never passes."""
     low, high = bounds or check.bounds
     if metric is None or math.isnan(metric):
@@ -132,7 +135,7 @@ def _extreme(check: Check, column: DecodedColumn) -> Finding:
     return _between(check, metric, column.shown_value(metric), bounds)
 
 
-_STATISTICS: Mapping[str, Callable[[DecodedColumn], Any]] = {
+_STATISTICS: Mapping[str, Callable[[DecodedColumn], Number]] = {
     "expect_column_mean_to_be_between": column_mean,
     "expect_column_sum_to_be_between": column_sum,
     "expect_column_stdev_to_be_between": column_stdev,
@@ -171,8 +174,8 @@ def _distinct_in_set(check: Check, column: DecodedColumn) -> Finding:
     return Finding(not strange, result)
 
 
-def set_as_stored(column: DecodedColumn, wanted: Sequence[Any]) -> Any:
-    """Return a value set as an array like the column's values, or as a list of texts.
+def set_as_stored(column: DecodedColumn, wanted: Sequence[Any]) -> NDArray[Any]:
+    """Return a value set as an array like the column's values, or of texts.
 
     Raises:
         NotCompilableError: Set and column are of different types.
@@ -180,7 +183,7 @@ def set_as_stored(column: DecodedColumn, wanted: Sequence[Any]) -> Any:
     first = wanted[0]
     match column.kind:
         case ColumnKind.TEXT if isinstance(first, str):
-            return wanted
+            return np.array(wanted, dtype=object)
         case ColumnKind.FLAG if isinstance(first, bool):
             return np.array(wanted, dtype=np.uint8)
         case ColumnKind.INTEGER | ColumnKind.NUMBER if not isinstance(first, str | bool):

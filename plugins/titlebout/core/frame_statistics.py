@@ -10,30 +10,31 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError
+from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError, Number
 
 _NUMERIC = frozenset({ColumnKind.INTEGER, ColumnKind.NUMBER})
 
 
-def column_sum(column: DecodedColumn) -> Any:
+def column_sum(column: DecodedColumn) -> Number:
     """Return the sum, 0 of nothing; integers wrap around at 64 bits, as they do on pandas."""
     _require(column, _NUMERIC | {ColumnKind.FLAG})
-    if column.kind is ColumnKind.NUMBER:
-        return _zero_filled(column).sum()
-    return column.values.sum(dtype=np.int64)
+    total: Number = (
+        column.values.sum(dtype=np.int64) if column.kind is not ColumnKind.NUMBER else _zero_filled(column).sum()
+    )
+    return total
 
 
-def column_mean(column: DecodedColumn) -> Any:
+def column_mean(column: DecodedColumn) -> Number:
     """Return the mean, NaN of nothing."""
     if not column.present_count:
         _require(column, _NUMERIC | {ColumnKind.FLAG})
         return np.nan
-    if column.kind is ColumnKind.INTEGER:
-        return column.values.sum(dtype=np.float64) / np.float64(column.present_count)
-    return column_sum(column) / np.float64(column.present_count)
+    total = column.values.sum(dtype=np.float64) if column.kind is ColumnKind.INTEGER else column_sum(column)
+    mean: Number = total / np.float64(column.present_count)
+    return mean
 
 
-def column_stdev(column: DecodedColumn) -> Any:
+def column_stdev(column: DecodedColumn) -> Number:
     """Return the standard deviation of a sample (n - 1), NaN of fewer than two values."""
     _require(column, _NUMERIC)
     if column.present_count < 2:
@@ -46,10 +47,11 @@ def column_stdev(column: DecodedColumn) -> Any:
     squares = np.square(deviations, out=deviations)
     if column.has_value is not None:
         squares[~column.has_value] = 0
-    return np.sqrt(squares.sum(dtype=np.float64) / (count - np.float64(1)))
+    stdev: Number = np.sqrt(squares.sum(dtype=np.float64) / (count - np.float64(1)))
+    return stdev
 
 
-def column_median(column: DecodedColumn) -> Any:
+def column_median(column: DecodedColumn) -> Number:
     """Return the median, NaN of nothing."""
     _require(column, _NUMERIC)
     if not column.present_count:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,7 +105,7 @@ def _mixed_in(hashes: Bits, column: DecodedColumn) -> Bits:
     return hashes
 
 
-def _keys(column: DecodedColumn, rows: Any) -> list[Bits]:
+def _keys(column: DecodedColumn, rows: slice | NDArray[np.intp]) -> list[Bits]:
     """Return numbers that are equal where the values are: the value's bits, and whether it is missing."""
     values = column.values[rows]
     if column.kind is ColumnKind.NUMBER:

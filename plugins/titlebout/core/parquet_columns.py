@@ -53,7 +53,8 @@ class ParquetColumns:
             PartitionUnreadableError: The column's bytes cannot be decoded.
         """
         column = self._read(name)
-        taken = column.take(pa.array(rows, pa.int64()))
+        pieces = [piece for row in rows for piece in column.slice(row, 1).chunks]
+        taken = pa.chunked_array(pieces, column.type)
         if column.null_count and kind_of(column.type) is ColumnKind.INTEGER:
             taken = taken.cast(pa.float64(), safe=False)  # as pandas has the whole column
         shown = DecodedColumn(name, taken)

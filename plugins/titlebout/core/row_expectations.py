@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from titlebout.core.arrow_numpy import fixed_width_values, flag_values
 from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError
 from titlebout.core.expectations import MAX_SHOWN, Finding, bound_as_stored, set_as_stored
 from titlebout.core.suite_checks import Check
@@ -76,8 +77,10 @@ def _null_finding(check: Check, column: DecodedColumn, faults: Faults) -> Findin
 def first_rows(faults: Faults) -> list[int]:
     """Return the positions of the first rows at fault."""
     found: list[int] = []
-    for start in range(0, 0 if faults is None else len(faults), _ROWS_AT_ONCE):
-        found += (np.flatnonzero(faults[start : start + _ROWS_AT_ONCE])[:MAX_SHOWN] + start).tolist()  # type: ignore[index] # no range without faults
+    if faults is None:
+        return found
+    for start in range(0, len(faults), _ROWS_AT_ONCE):
+        found += (np.flatnonzero(faults[start : start + _ROWS_AT_ONCE])[:MAX_SHOWN] + start).tolist()
         if len(found) >= MAX_SHOWN:
             break
     return found[:MAX_SHOWN]
@@ -101,18 +104,17 @@ def _outside(check: Check, column: DecodedColumn) -> Faults:
     low, high = (bound_as_stored(column, bound) for bound in check.bounds)
     if column.range is None:
         return None
-    strict_min, strict_max = check.kwargs.get("strict_min", False), check.kwargs.get("strict_max", False)
-    if _inside(np.array(column.range), low, high, strict_min, strict_max).all():
+    if _inside(check, np.array(column.range), low, high).all():
         return None
-    return _among_present(column, ~_inside(column.values, low, high, strict_min, strict_max))
+    return _among_present(column, ~_inside(check, column.values, low, high))
 
 
-def _inside(values: NDArray[Any], low: Any, high: Any, strict_min: bool, strict_max: bool) -> Mask:
+def _inside(check: Check, values: NDArray[Any], low: float | None, high: float | None) -> Mask:
     inside = np.ones(len(values), dtype=bool)
     if low is not None:
-        inside &= low < values if strict_min else low <= values
+        inside &= low < values if check.kwargs.get("strict_min") else low <= values
     if high is not None:
-        inside &= values < high if strict_max else values <= high
+        inside &= values < high if check.kwargs.get("strict_max") else values <= high
     return inside
 
 
@@ -120,17 +122,22 @@ def _by_word(column: DecodedColumn, faulty: Mask) -> Faults:
     """Carry a judgement of the distinct texts over to the rows."""
     if not (faulty & (column.word_counts > 0)).any():
         return None
-    return np.append(faulty, False)[column.values]  # position -1, no text, is the one appended
+    rows: Mask = np.append(faulty, False)[column.values]  # position -1, no text, is the one appended
+    return rows
 
 
 def _in_set(check: Check, column: DecodedColumn) -> Mask:
     wanted = set_as_stored(column, check.kwargs["value_set"])
-    if column.kind is ColumnKind.TEXT:
-        found: Mask = pc.is_in(column.words, value_set=pa.array(wanted, column.words.type)).to_numpy(
-            zero_copy_only=False
-        )
-        return found
-    return np.isin(column.values, wanted)
+    if column.kind is not ColumnKind.TEXT:
+        return np.isin(column.values, wanted)
+    words = frozenset(wanted)
+    return _each_word(column.words, words.__contains__)
+
+
+def _each_word(words: pa.Array, test: Callable[[str], bool]) -> Mask:
+    """Ask something of each distinct text, a few thousand at a time, since Python's strings are large."""
+    slices = (words.slice(start, _ROWS_AT_ONCE).to_pylist() for start in range(0, len(words), _ROWS_AT_ONCE))
+    return np.fromiter((test(word) for some in slices for word in some), dtype=bool, count=len(words))
 
 
 def _not_in_set(check: Check, column: DecodedColumn) -> Faults:
@@ -155,9 +162,8 @@ def _repeated(check: Check, column: DecodedColumn) -> Faults:
 
 def _wrong_length(check: Check, column: DecodedColumn) -> Faults:
     low, high = check.bounds
-    lengths = pc.utf8_length(column.words).to_numpy()
-    inside = _inside(lengths, low, high, check.kwargs.get("strict_min", False), check.kwargs.get("strict_max", False))
-    return _by_word(column, ~inside)
+    lengths = fixed_width_values(pa.chunked_array([pc.utf8_length(column.words)]), np.int32)
+    return _by_word(column, ~_inside(check, lengths, low, high))
 
 
 def _no_match(check: Check, column: DecodedColumn) -> Faults:
@@ -178,7 +184,7 @@ def _matches(regex: str, words: pa.Array) -> Mask:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             pattern = re.compile(regex)
-        pc.match_substring_regex(pa.array([""]), regex)
+        pc.match_substring_regex(pa.scalar(""), regex)
     except (re.error, Warning, OverflowError, pa.ArrowException) as error:
         message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
         raise NotCompilableError(message) from error
@@ -186,9 +192,9 @@ def _matches(regex: str, words: pa.Array) -> Mask:
         message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
         raise NotCompilableError(message)
     if "\\" not in regex and "$" not in regex:
-        found: Mask = pc.match_substring_regex(words, regex).to_numpy(zero_copy_only=False)
+        found: Mask = flag_values(pa.chunked_array([pc.match_substring_regex(words, regex)])).view(np.bool_)
         return found
-    return np.fromiter((pattern.search(word) is not None for word in words.to_pylist()), dtype=bool, count=len(words))
+    return _each_word(words, lambda word: pattern.search(word) is not None)
 
 
 _NULL_CHECKS: Mapping[str, Callable[[DecodedColumn], Faults]] = {

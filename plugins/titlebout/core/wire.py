@@ -89,7 +89,9 @@ class ReleasePush(BaseModel):
 
     model: Name
     version: VersionName
-    token: int = Field(ge=1, strict=True, description="Fencing token: a server refuses one that is older than it has seen.")
+    token: int = Field(
+        ge=1, strict=True, description="Fencing token: a server refuses one that is older than it has seen."
+    )
     files: dict[str, SentFile] = Field(description="File name to file, exactly those of BUNDLE_FILES.")
 
     @classmethod

@@ -33,7 +33,7 @@ SCENARIO = Scenario(
     backfill_last="2012-11-02",
     live="2012-11-03",
     drift_first="2012-11-04",
-    drift_last="2012-11-12",
+    drift_last="2012-11-10",
     faulty={
         "2012-10-29": "one row: the operator shut down before Hurricane Sandy",
         "2012-10-30": "11 rows: it opened again in the afternoon",

@@ -126,7 +126,8 @@ class Evidence:
             raise DemoError(message)
         table = read_snapshot(self._lake, self.state().partitions[day].snapshot)
         # One further in each step, or every row could be of the same hour or place.
-        table = table.take([step * table.num_rows // count + step for step in range(count)])
+        stride = max(1, table.num_rows // count)
+        table = table.take([step * stride + step % stride for step in range(count)])
         manifest = self._manifest(champion.version)
         plan = FeaturePlan.model_validate_json(self._lake.read(manifest.plan_path, sha256=manifest.plan_sha256))
         rows = plan.rows(table)

@@ -1,5 +1,6 @@
 """The one error that stops a demo, and how to wait without hanging."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,12 +27,26 @@ class DemoError(Exception):
 
 
 def log_tail(log: Path, lines: int = TAIL_LINES) -> list[str]:
-    """Return the last lines of a log file; none when there is no such file."""
+    """Return the last lines of a log file in readable form; none when there is no such file."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    return text.splitlines()[-lines:]
+    return [shown for line in text.splitlines() if (shown := _readable(line))][-lines:]
+
+
+def _readable(line: str) -> str:
+    """Reduce a line of an Airflow task log, which is JSON, to what it says; its fold marks say nothing."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return line
+    if not isinstance(entry, dict) or "event" not in entry:
+        return line
+    if str(entry["event"]).startswith("::"):
+        return ""
+    raised = [f"{each.get('exc_type')}: {each.get('exc_value')}" for each in entry.get("error_detail") or ()]
+    return " ".join([f"{entry.get('level', '')}: {entry['event']}", str(entry.get("exit_code", "")), *raised]).strip()
 
 
 def wait_until(

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from titlebout.demo.airflow_api import AirflowApi, Json
 from titlebout.demo.failure import DemoError, wait_until
@@ -15,6 +15,15 @@ RUN_SECONDS = 300.0
 BACKFILL_SECONDS = 600.0
 PAUSE_SECONDS = 0.4
 ENDED = frozenset({"success", "failed"})
+FAILED = frozenset({"failed", "upstream_failed"})
+
+
+class TaskOfRun(NamedTuple):
+    """A task instance, by its names in Airflow."""
+
+    dag_id: str
+    run_id: str
+    task_id: str
 
 
 @dataclass(frozen=True)
@@ -36,7 +45,7 @@ class RunWatch:
         Raises:
             DemoError: A run ended otherwise than it must, or did not end.
         """
-        self.api.backfill(dag_id, min(days), max(days), max_active_runs=4)
+        backfill_id = self.api.backfill(dag_id, min(days), max(days), max_active_runs=4)
         wanted = {day: "failed" if day in failing else "success" for day in days}
 
         def ended() -> bool | None:
@@ -53,6 +62,7 @@ class RunWatch:
             return True if count == len(days) else None
 
         self._wait(ended, BACKFILL_SECONDS, f"the backfill of {dag_id}")
+        self.api.close_backfill(backfill_id)
 
     def run(self, stage: Stage, dag_id: str, run_id: str) -> None:
         """Wait until one run has succeeded.
@@ -73,34 +83,53 @@ class RunWatch:
             message = f"run {run_id} of {dag_id} failed"
             raise DemoError(message, log=self.failed_log(dag_id, run_id))
 
-    def run_beginning_with(self, dag_id: str, start: str) -> Json:
-        """Wait until there is a run whose id begins with a text, and return it."""
+    def run_started_by(self, sensor: TaskOfRun, dag_id: str, start: str) -> Json:
+        """Wait for the run that a sensor's finding starts, and return it.
+
+        Args:
+            sensor: The sensor, about to look.
+            dag_id: DAG of the run.
+            start: What the run's id begins with.
+
+        Raises:
+            DemoError: The sensor looked and found nothing, or failed.
+        """
 
         def look() -> Json | None:
+            if self.api.tasks(sensor.dag_id, sensor.run_id)[sensor.task_id]["state"] in {"up_for_reschedule", *FAILED}:
+                message = f"{sensor.task_id} of {sensor.dag_id} looked and found nothing"
+                raise DemoError(message, log=self.log(sensor))
             return next((run for run in self.api.runs(dag_id) if str(run["dag_run_id"]).startswith(start)), None)
 
         return self._wait(look, RUN_SECONDS, f"a run {start}... of {dag_id}")
 
-    def task_state(self, dag_id: str, run_id: str, task_id: str, wanted: str) -> None:
-        """Wait until a task of a run is in a state."""
+    def task_state(self, task: TaskOfRun, wanted: str) -> None:
+        """Wait until a task is in a state.
+
+        Raises:
+            DemoError: It failed, or does not get there.
+        """
 
         def look() -> bool | None:
-            state = self.api.tasks(dag_id, run_id)[task_id]["state"]
-            if state in {"failed", "upstream_failed"} and state != wanted:
-                message = f"task {task_id} of {dag_id} failed"
-                raise DemoError(message, log=self.failed_log(dag_id, run_id))
+            state = self.api.tasks(task.dag_id, task.run_id)[task.task_id]["state"]
+            if state in FAILED:
+                message = f"task {task.task_id} of {task.dag_id} failed"
+                raise DemoError(message, log=self.log(task))
             return True if state == wanted else None
 
-        self._wait(look, RUN_SECONDS, f"task {task_id} of {dag_id} becoming {wanted}")
+        self._wait(look, RUN_SECONDS, f"task {task.task_id} of {task.dag_id} becoming {wanted}")
 
     def failed_log(self, dag_id: str, run_id: str) -> Path | None:
-        """Return the newest log of the task that failed first, where there is one."""
+        """Return the newest log of the task of a run that failed first, where there is one."""
         tasks = sorted(self.api.tasks(dag_id, run_id).values(), key=lambda task: str(task["start_date"] or "9"))
-        failed = next((task["task_id"] for task in tasks if task["state"] in {"failed", "up_for_retry"}), None)
-        if failed is None:
-            return None
-        folder = self.folder.logs / "tasks" / f"dag_id={dag_id}" / f"run_id={run_id}" / f"task_id={failed}"
-        return max(folder.glob("attempt=*.log"), default=None, key=lambda path: path.stat().st_mtime)
+        failed = next((task["task_id"] for task in tasks if task["state"] == "failed"), None)
+        return self.log(TaskOfRun(dag_id, run_id, failed)) if failed else None
+
+    def log(self, task: TaskOfRun) -> Path | None:
+        """Return the newest log of a task, where there is one."""
+        run = self.folder.logs / "tasks" / f"dag_id={task.dag_id}" / f"run_id={task.run_id}"
+        logs = (run / f"task_id={task.task_id}").glob("attempt=*.log")
+        return max(logs, default=None, key=lambda path: path.stat().st_mtime)
 
     def _wait(self, look: Callable[[], Found | None], seconds: float, what: str) -> Found:
         log = self.folder.logs / "scheduler.log"

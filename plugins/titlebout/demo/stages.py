@@ -8,12 +8,11 @@ from titlebout.demo.airflow_api import AirflowApi
 from titlebout.demo.evidence import Evidence, Prediction
 from titlebout.demo.failure import DemoError
 from titlebout.demo.progress import Progress, Stage, table
-from titlebout.demo.run_watch import RunWatch
+from titlebout.demo.run_watch import RunWatch, TaskOfRun
 from titlebout.demo.scenario import Scenario
 from titlebout.demo.summary import shown
 
 PREDICTIONS = 6
-SENSOR = "measure_drift"
 Deliver = Callable[[str, str, bool], int]
 """Puts the days from one to another into the source, with the injected drift or without."""
 
@@ -89,14 +88,14 @@ class Story:
         self._ask(stage, self._scenario.live)
 
     def _watch_for_drift(self, stage: Stage) -> None:
-        dag_id, day = self._spec.drift_dag_id, self._scenario.live
-        self._api.set_paused(dag_id, paused=False)
-        run_id = self._api.trigger(dag_id, run_id=self._watch_run_id, partition=day, conf={})
+        sensor = self._sensor
+        self._api.set_paused(sensor.dag_id, paused=False)
+        self._api.trigger(sensor.dag_id, run_id=sensor.run_id, partition=self._scenario.live, conf={})
         stage.update("first look")
-        self._watch.task_state(dag_id, run_id, SENSOR, "up_for_reschedule")
+        self._watch.task_state(sensor, "up_for_reschedule")
         if self._evidence.drift_findings():
             message = "the drift sensor found drift before there was any"
-            raise DemoError(message)
+            raise DemoError(message, log=self._watch.log(sensor))
         stage.ends_with("no drift; the sensor gave its worker slot back and looks again later")
 
     def _change_the_world(self, stage: Stage) -> None:
@@ -108,16 +107,16 @@ class Story:
         stage.ends_with(f"{len(days)} days with injected drift caught up; a backfill releases nothing")
 
     def _find_drift_and_retrain(self, stage: Stage) -> None:
-        nightly, drift = self._spec.nightly_dag_id, self._spec.drift_dag_id
+        nightly, sensor = self._spec.nightly_dag_id, self._sensor
         # What *Clear* does in Airflow's grid: the sensor looks now instead of a quarter of an hour later.
-        self._api.clear(drift, self._watch_run_id, SENSOR)
+        self._api.clear(*sensor)
         stage.update("the sensor looks again")
-        run = self._watch.run_beginning_with(nightly, "drift__")
+        run = self._watch.run_started_by(sensor, nightly, "drift__")
         if run["conf"].get("reason") != "drift":
             message = f"run {run['dag_run_id']} has the reason {run['conf'].get('reason')!r} instead of 'drift'"
             raise DemoError(message)
         self._watch.run(stage, nightly, run["dag_run_id"])
-        self._watch.run(stage, drift, self._watch_run_id)
+        self._watch.run(stage, sensor.dag_id, sensor.run_id)
         finding = self._evidence.drift_findings()[-1]
         verdict = self._check_promoted(finding.newest_partition)
         champion = self._evidence.check_champion(finding.newest_partition)
@@ -128,8 +127,8 @@ class Story:
         self._ask(stage, self._scenario.drift_last)
 
     @property
-    def _watch_run_id(self) -> str:
-        return f"watch__{self._scenario.live}"
+    def _sensor(self) -> TaskOfRun:
+        return TaskOfRun(self._spec.drift_dag_id, f"watch__{self._scenario.live}", "measure_drift")
 
     def _check_promoted(self, day: str) -> Verdict:
         """Return the newest verdict, which must be a promotion of this day's challenger."""

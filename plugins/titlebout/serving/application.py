@@ -12,6 +12,8 @@ from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.request_body import RefusedRequestError
 from titlebout.serving.settings import ServingSettings
 
+CLOSE = {"connection": "close"}
+
 
 def create_app(settings: ServingSettings) -> Starlette:
     """Return the application of one model, serving what it served before a restart.
@@ -32,8 +34,7 @@ def create_app(settings: ServingSettings) -> Starlette:
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
     refusal = cast("RefusedRequestError", error)
-    # The rest of a refused body is not read: keeping the connection would wait for all of it.
-    headers = {"connection": "close"} if refusal.status in {401, 408, 413} else None
+    headers = CLOSE if refusal.status in {401, 408, 413} else None  # the rest of the body may still be on its way
     return JsonAnswer({"error": refusal.reason, **refusal.details}, status_code=refusal.status, headers=headers)
 
 
@@ -44,5 +45,5 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _answer_our_fault(request: Request, error: Exception) -> Response:
-    """Say only where to look: starlette raises the error again and uvicorn logs its stack."""
-    return JsonAnswer({"error": "the server failed; its log has the reason"}, status_code=500)
+    """Say only where to look: starlette raises the error again, uvicorn logs its stack and closes the connection."""
+    return JsonAnswer({"error": "the server failed; its log has the reason"}, status_code=500, headers=CLOSE)

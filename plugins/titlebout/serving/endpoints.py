@@ -22,7 +22,7 @@ from titlebout.core.wire import (
 )
 from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.release_store import LoadedRelease
-from titlebout.serving.request_body import RefusedRequestError, announced_bytes, parse_json, read_body
+from titlebout.serving.request_body import RefusedRequestError, announced_bytes, discard_body, parse_json, read_body
 from titlebout.serving.settings import ServingSettings
 
 # Up to here a request is answered on the event loop: handing it to a thread would cost more than scoring it.
@@ -97,10 +97,11 @@ class Endpoints:
             return await asyncio.to_thread(self._score, body)
 
     async def push(self, request: Request) -> Response:
-        """Take a release. Who may not push learns nothing and has no body read."""
+        """Take a release. Who may not push learns nothing, and nothing of what they send is kept."""
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         is_known = secrets.compare_digest(token.encode(), self._settings.admin_token.encode())
         if scheme.lower() != "bearer" or not is_known:
+            await discard_body(request)
             raise RefusedRequestError(401, "send the admin token of this server as `Authorization: Bearer <token>`")
         body = await self._body(request, self._settings.max_release_bytes)
         receipt = await asyncio.to_thread(self._admit, body)

@@ -2,10 +2,14 @@
 
 import asyncio
 import json
+from contextlib import suppress
 from typing import Any
 
 from pydantic import JsonValue
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+
+LINGER_SECONDS = 2.0
+LINGER_BYTES = 16 * 2**20
 
 
 class RefusedRequestError(Exception):
@@ -35,22 +39,40 @@ async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float)
     Raises:
         RefusedRequestError: It is too large, or does not arrive in time.
     """
-    too_large = RefusedRequestError(413, f"the body is larger than {max_bytes} bytes; send less at a time")
-    if (announced_bytes(request) or 0) > max_bytes:
-        raise too_large
-    body = bytearray()
+    body, is_whole = bytearray(), False
+    is_too_large = (announced_bytes(request) or 0) > max_bytes
     try:
         async with asyncio.timeout(timeout_seconds):
-            async for chunk in request.stream():
+            while not is_whole and not is_too_large:
+                chunk, is_whole = await _chunk(request)
                 body += chunk
-                if len(body) > max_bytes:
-                    raise too_large
+                is_too_large = len(body) > max_bytes
     except TimeoutError:
         reason = f"the body did not arrive within {timeout_seconds:g} s; send it faster or less of it"
         raise RefusedRequestError(408, reason) from None
-    except ClientDisconnect:
-        raise RefusedRequestError(400, "the client hung up") from None
+    if is_too_large:
+        if not is_whole:
+            await discard_body(request)
+        raise RefusedRequestError(413, f"the body is larger than {max_bytes} bytes; send less at a time")
     return bytes(body)
+
+
+async def discard_body(request: Request) -> None:
+    """Read on for a moment: closing the connection while the client still sends would cost it the answer."""
+    discarded, is_whole = 0, False
+    with suppress(TimeoutError):
+        async with asyncio.timeout(LINGER_SECONDS):
+            while not is_whole and discarded < LINGER_BYTES:
+                chunk, is_whole = await _chunk(request)
+                discarded += len(chunk)
+
+
+async def _chunk(request: Request) -> tuple[bytes, bool]:
+    """Return the next piece of a body, and whether it is the last."""
+    message = await request.receive()
+    if message["type"] == "http.disconnect":
+        raise RefusedRequestError(400, "the client hung up")
+    return message.get("body", b""), not message.get("more_body", False)
 
 
 def parse_json(body: bytes) -> JsonValue:

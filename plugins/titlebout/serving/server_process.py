@@ -20,7 +20,7 @@ from titlebout.core.wire import LOCK_FILE, ServerDescription
 from titlebout.serving.application import create_app
 from titlebout.serving.settings import ServingSettings
 
-LOCK_PATIENCE_SECONDS = 5.0
+LOCK_PATIENCE_SECONDS = 2.0
 GRACE_SECONDS = 10
 # Far above what one model on one machine is asked, far below what runs out of memory or file descriptors.
 MAX_CONNECTIONS = 512

@@ -1,0 +1,200 @@
+"""Files as a source: patterns, one file for all days, and what must never be read."""
+
+import logging
+import os
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from fakes.specs import demand_spec
+from titlebout.adapters import files_source
+from titlebout.adapters.files_source import FilesSourceReader
+from titlebout.core.dataset_spec import DatasetSection
+from titlebout.core.errors import AccessRefusedError, PartitionMissingError, SpecError, UnavailableError
+
+HEADER = "day,hour,temperature,weather,rentals\n"
+BIKE_DAYS = Path(
+    os.environ.get("TITLEBOUT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data")
+) / "bike_sharing" / "hour.csv"  # fmt: skip
+
+
+def dataset(path: str, **changes: object) -> DatasetSection:
+    return demand_spec(dataset__source={"kind": "files", "path": path, **changes}).dataset
+
+
+def row(day: str, hour: int = 0) -> str:
+    return f"{day},{hour},1.5,clear,10\n"
+
+
+def test_several_files_of_a_day_are_joined_in_the_order_of_their_names(tmp_path: Path):
+    for name, hour in (("b.csv", 1), ("a.csv", 0), (".upload.csv", 9), ("c.txt", 8)):
+        (tmp_path / name).write_text(HEADER + row("2024-01-05", hour))
+    raw = FilesSourceReader(tmp_path, dataset("*.csv")).read("2024-01-05")
+    assert raw.table.column("hour").to_pylist() == [0, 1]
+    (tmp_path / "in" / "2024-01-05").mkdir(parents=True)
+    (tmp_path / "in/2024-01-05/a.csv").write_text(HEADER + row("2024-01-05", 7))
+    raw = FilesSourceReader(tmp_path, dataset("in/{partition}/*.csv")).read("2024-01-05")
+    assert raw.table.column("hour").to_pylist() == [7]
+    assert raw.source_uri == f"{tmp_path.as_uri()}/in/2024-01-05/*.csv"
+
+
+def test_one_file_for_all_days_is_cut_by_the_time_column(tmp_path: Path):
+    days = ["2024-01-06", "2024-01-05", "2024-01-06", "2024-01-04"]
+    (tmp_path / "all.csv").write_text(HEADER + "".join(row(day, hour) for hour, day in enumerate(days)))
+    source = FilesSourceReader(tmp_path, dataset("all.csv"))
+    found = {key: source.read(key).table.column("hour").to_pylist() for key in sorted(set(days))}
+    assert found == {"2024-01-04": [3], "2024-01-05": [1], "2024-01-06": [0, 2]}
+    with pytest.raises(PartitionMissingError, match="holds no row of 2024-01-07; deliver that day"):
+        source.read("2024-01-07")
+
+
+def test_one_file_is_decoded_once_until_it_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "all.csv").write_text(HEADER + row("2024-01-05") + row("2024-01-06"))
+    decoded: list[str] = []
+    decode = files_source.decode
+    monkeypatch.setattr(files_source, "decode", lambda *a: decoded.append(a[-1]) or decode(*a))
+    source = FilesSourceReader(tmp_path, dataset("all.csv"))
+    etags = {source.read(key).source_etag for key in ("2024-01-05", "2024-01-06", "2024-01-05")}
+    assert (len(decoded), len(etags)) == (1, 1)
+    (tmp_path / "all.csv").write_text(HEADER + row("2024-01-05") * 3)
+    raw = source.read("2024-01-05")
+    assert (len(decoded), raw.table.num_rows) == (2, 3)
+    assert raw.source_etag not in etags
+
+
+@pytest.mark.parametrize(
+    ("timezone", "day"),
+    [("UTC", "2024-01-05"), ("America/New_York", "2024-01-04"), ("Asia/Tokyo", "2024-01-05")],
+)
+def test_a_moment_belongs_to_the_day_of_the_models_time_zone(tmp_path: Path, timezone: str, day: str):
+    spec = demand_spec(
+        dataset__source={"kind": "files", "path": "all.parquet", "format": "parquet"},
+        dataset__columns={
+            "at": "timestamp",
+            "hour": "integer",
+            "temperature": "number",
+            "weather": "text",
+            "rentals": "number",
+        },
+        dataset__time_column="at",
+        dataset__key_columns=["at"],
+    )
+    rows = {"at": pa.array([datetime(2024, 1, 5, 1, 30), None]), "hour": [1, 1], "temperature": [1.0, 1.0]}  # noqa: DTZ001
+    pq.write_table(pa.table(rows | {"weather": ["x", "x"], "rentals": [1, 1]}), tmp_path / "all.parquet")
+    source = FilesSourceReader(tmp_path, spec.dataset, timezone=timezone)
+    assert source.read(day).table.num_rows == 1
+    other = {"2024-01-04", "2024-01-05"} - {day}
+    with pytest.raises(PartitionMissingError):
+        source.read(other.pop())
+
+
+def test_rows_without_a_time_are_left_out_of_a_cut_file_and_counted_in_the_log(tmp_path: Path, caplog):
+    (tmp_path / "all.csv").write_text(HEADER + row("2024-01-05") + row("") * 2)
+    with caplog.at_level(logging.WARNING):
+        assert FilesSourceReader(tmp_path, dataset("all.csv")).read("2024-01-05").table.num_rows == 1
+    assert caplog.messages == ["2 rows without day belong to no partition and are left out"]
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x.csv", "a/../../x.csv", "a\\..\\b", "a\0", "{date}.csv", "{"])
+def test_a_path_that_leaves_the_root_is_refused_when_the_source_is_opened(tmp_path: Path, path: str):
+    with pytest.raises(SpecError, match=r"dataset\.source\.path"):
+        FilesSourceReader(tmp_path, dataset(path))
+
+
+def test_another_kind_of_source_is_refused(tmp_path: Path):
+    section = demand_spec(dataset__source={"kind": "s3", "bucket": "rides", "prefix": "{partition}/"}).dataset
+    with pytest.raises(SpecError, match="kind 's3' is not read from files"):
+        FilesSourceReader(tmp_path, section)
+
+
+@pytest.mark.parametrize("pattern", ["{partition}.csv", "{partition}*.csv", "*/*.csv", "in/{partition}.csv"])
+def test_a_link_that_leaves_the_root_is_refused(tmp_path: Path, pattern: str):
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    for folder in (root, outside):
+        folder.mkdir()
+    (outside / "2024-01-05.csv").write_text(HEADER + row("2024-01-05"))
+    (root / "2024-01-05.csv").symlink_to(outside / "2024-01-05.csv")
+    (root / "in").symlink_to(outside)
+    with pytest.raises(AccessRefusedError, match=r"leads out of .* by a symbolic link"):
+        FilesSourceReader(root, dataset(pattern)).read("2024-01-05")
+
+
+def test_a_link_inside_the_root_is_followed(tmp_path: Path):
+    (tmp_path / "real.csv").write_text(HEADER + row("2024-01-05"))
+    (tmp_path / "2024-01-05.csv").symlink_to("real.csv")
+    assert FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05").table.num_rows == 1
+
+
+def test_a_loop_of_links_does_not_hang(tmp_path: Path):
+    (tmp_path / "2024-01-05.csv").symlink_to("2024-01-05.csv")
+    with pytest.raises((UnavailableError, PartitionMissingError)):
+        FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, os.mkfifo])
+def test_what_is_no_regular_file_is_never_opened(tmp_path: Path, make):
+    make(tmp_path / "2024-01-05.csv")
+    with pytest.raises(PartitionMissingError, match="there is no such file"):
+        FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")
+
+
+def test_a_root_that_is_not_there_is_told_from_a_day_that_is_not_there(tmp_path: Path):
+    with pytest.raises(AccessRefusedError, match="is no folder; mount it or correct `root` of connection"):
+        FilesSourceReader(tmp_path / "none", dataset("{partition}.csv")).read("2024-01-05")
+
+
+@pytest.mark.parametrize(
+    ("raised", "expected"),
+    [
+        (PermissionError(13, "Permission denied"), AccessRefusedError),
+        (OSError(5, "Input/output error"), UnavailableError),
+        (FileNotFoundError(2, "gone"), PartitionMissingError),
+    ],
+)
+def test_an_error_of_the_disk_is_translated(tmp_path: Path, monkeypatch, raised, expected):
+    (tmp_path / "2024-01-05.csv").write_text(HEADER + row("2024-01-05"))
+
+    def fail(*args: object) -> None:
+        raise raised
+
+    monkeypatch.setattr(Path, "open", fail)
+    with pytest.raises(expected, match=r"2024-01-05\.csv"):
+        FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")
+
+
+def test_a_file_that_is_still_being_written_is_worth_a_retry(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    path = tmp_path / "2024-01-05.csv"
+    path.write_text(HEADER + row("2024-01-05"))
+    fstat = os.fstat
+
+    def grow(descriptor: int) -> os.stat_result:
+        found = fstat(descriptor)
+        with path.open("a") as file:
+            file.write(row("2024-01-05", 1))
+        return found
+
+    monkeypatch.setattr(files_source.os, "fstat", grow)
+    with pytest.raises(UnavailableError, match="is still being written"):
+        FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")
+
+
+@pytest.mark.skipif(not BIKE_DAYS.exists(), reason="the bike sharing data set is not there; set TITLEBOUT_DATA")
+def test_the_bike_sharing_file_is_cut_into_its_731_days():
+    spec = demand_spec(
+        dataset__source={"kind": "files", "path": BIKE_DAYS.name},
+        dataset__columns={"dteday": "date", "hr": "integer", "temp": "number", "holiday": "flag", "cnt": "number"},
+        dataset__time_column="dteday",
+        dataset__key_columns=["dteday", "hr"],
+        dataset__target="cnt",
+        training__features={"numeric": ["hr", "temp"]},
+    )
+    source = FilesSourceReader(BIKE_DAYS.parent, spec.dataset)
+    first = datetime(2011, 1, 1).toordinal()  # noqa: DTZ001
+    sizes = Counter(
+        source.read(datetime.fromordinal(first + day).date().isoformat()).table.num_rows for day in range(731)
+    )
+    assert (sum(size * days for size, days in sizes.items()), sizes[1], 731 - sizes[24]) == (17_379, 1, 76)

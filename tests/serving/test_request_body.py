@@ -1,0 +1,35 @@
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from fakes.live_server import listening
+from titlebout.serving.application import create_app
+from titlebout.serving.request_body import RefusedRequestError, parse_json
+from titlebout.serving.settings import ServingSettings
+
+
+def test_json_is_read_as_it_stands():
+    assert parse_json(b'{"a": [1, 2.5, "x", null, true]}') == {"a": [1, 2.5, "x", None, True]}
+
+
+@pytest.mark.parametrize("body", [b'{"a": 1, "a": 1}', b'{"x": {"a": 1, "b": 2, "a": 3}}'])
+def test_a_key_that_comes_twice_is_refused_at_any_depth(body: bytes):
+    with pytest.raises(RefusedRequestError) as caught:
+        parse_json(body)
+    assert caught.value.status == 400
+    assert caught.value.details == {"field": "a"}
+
+
+def test_a_client_that_sends_a_byte_and_falls_silent_is_turned_away(tmp_path: Path):
+    settings = ServingSettings(model="demand", state_dir=tmp_path, admin_token="x", body_timeout_seconds=0.3)
+    with listening(create_app(settings)) as url:
+        host, port = url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=10) as client:
+            started = time.monotonic()
+            client.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
+            answer = client.recv(10_000)
+            assert answer.startswith(b"HTTP/1.1 408")
+            assert b"connection: close" in answer.lower()
+            assert time.monotonic() - started < 5

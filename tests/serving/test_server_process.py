@@ -1,0 +1,210 @@
+"""The model server as a program of its own."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import pytest
+
+from fakes.bundles import ROW, demand_bundle, scores_of
+from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.core.ports import ServedRelease, ServerAddress
+from titlebout.serving.server_process import admin_token
+
+PROGRAM = [sys.executable, "-m", "titlebout.serving", "--model", "demand"]
+
+
+@dataclass
+class Running:
+    process: "subprocess.Popen[str]"
+    description: dict
+    address: ServerAddress
+
+
+@contextmanager
+def running(state_dir: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[Running]:
+    process = subprocess.Popen(
+        [*PROGRAM, "--state-dir", str(state_dir), *options],
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, **(env or {})},
+    )
+    address_file = state_dir / "address.json"
+    try:
+        deadline = time.monotonic() + 30
+        while not address_file.exists():
+            assert process.poll() is None, process.stderr.read()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        description = json.loads(address_file.read_text())
+        token = (env or {}).get("TITLEBOUT_ADMIN_TOKEN") or (state_dir / "admin_token").read_text()
+        yield Running(process, description, ServerAddress(f"http://127.0.0.1:{description['port']}", token))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_it_serves_stops_on_sigterm_and_serves_again(tmp_path: Path):
+    client, bundle = HttpServerClient(), demand_bundle()
+    with running(tmp_path) as server:
+        client.push(server.address, bundle, token=4)
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(timeout=15)
+        assert not (tmp_path / "address.json").exists()
+    with running(tmp_path) as server:
+        assert client.served(server.address) == ServedRelease("demand", bundle.version, 4)
+        assert client.predict(server.address, [ROW]) == pytest.approx(scores_of(bundle, ROW), abs=1e-6)
+
+
+def test_a_killed_server_leaves_a_state_that_the_next_one_takes_over(tmp_path: Path):
+    with running(tmp_path) as server:
+        first = server.description["instance"]
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(timeout=15)
+    with running(tmp_path, "--port", "0"):
+        deadline = time.monotonic() + 20
+        while (tmp_path / "address.json").exists() is False or first in (tmp_path / "address.json").read_text():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+
+
+def test_a_running_request_is_finished_before_it_ends(tmp_path: Path):
+    with running(tmp_path) as server:
+        HttpServerClient().push(server.address, demand_bundle(), token=1)
+        body = json.dumps({"rows": [ROW]}).encode()
+        with socket.create_connection(("127.0.0.1", server.description["port"]), timeout=15) as connection:
+            head = f"POST /predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
+            connection.sendall(head.encode() + body[:10])
+            time.sleep(0.2)
+            server.process.send_signal(signal.SIGTERM)
+            time.sleep(0.5)
+            connection.sendall(body[10:])
+            answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 200")
+        assert b"predictions" in answer
+
+
+def test_a_second_server_on_the_same_state_is_refused(tmp_path: Path, monkeypatch):
+    with running(tmp_path) as server:
+        second = subprocess.run(
+            [*PROGRAM, "--state-dir", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+        )
+        assert second.returncode == 1
+        assert "another server owns" in second.stderr
+        assert "Traceback" not in second.stderr
+        assert httpx.get(server.address.url + "/health/live").status_code == 200
+        assert json.loads((tmp_path / "address.json").read_text()) == server.description
+
+
+def test_a_taken_port_falls_back_to_a_free_one(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        wanted = taken.getsockname()[1]
+        with running(tmp_path, "--port", str(wanted)) as server:
+            assert server.description["port"] not in {0, wanted}
+
+
+def test_a_wanted_port_is_used(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        wanted = probe.getsockname()[1]
+    with running(tmp_path, "--port", str(wanted)) as server:
+        assert server.description["port"] == wanted
+
+
+def test_an_address_that_is_not_ours_is_explained(tmp_path: Path):
+    failed = subprocess.run(
+        [*PROGRAM, "--state-dir", str(tmp_path), "--host", "192.0.2.1"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert failed.returncode == 1
+    assert "cannot listen on 192.0.2.1" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_the_admin_token_may_come_from_the_environment(tmp_path: Path):
+    with running(tmp_path, env={"TITLEBOUT_ADMIN_TOKEN": "from outside"}) as server:
+        assert not (tmp_path / "admin_token").exists()
+        HttpServerClient().push(server.address, demand_bundle(), token=1)
+
+
+def test_what_it_writes_is_for_its_own_user_only(tmp_path: Path):
+    state = tmp_path / "state"
+    with running(state) as server:
+        HttpServerClient().push(server.address, demand_bundle(), token=1)
+        open_to_others = [path for path in (state, *state.rglob("*")) if stat.S_IMODE(path.stat().st_mode) & 0o077]
+    assert open_to_others == []
+
+
+def test_an_admin_token_is_made_once_and_guarded(tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("TITLEBOUT_ADMIN_TOKEN", raising=False)
+    file = tmp_path / "admin_token"
+    token = admin_token(file)
+    assert len(token) > 40
+    assert admin_token(file) == token
+    assert [path.name for path in tmp_path.iterdir()] == ["admin_token"]
+    for spoil in (lambda: file.chmod(0o644), lambda: (file.chmod(0o600), file.write_text(""))):
+        spoil()
+        with pytest.raises(Exception, match="readable by its owner only"):
+            admin_token(file)
+
+
+@pytest.mark.parametrize("options", [[], ["--help"], ["--model", "demand"]])
+def test_the_command_line_explains_itself_quickly(options: list[str]):
+    shown = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "titlebout.serving", *options],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert shown.returncode == (0 if options == ["--help"] else 2)
+    assert "--state-dir" in shown.stdout + shown.stderr
+    assert "numpy" not in shown.stderr
+
+
+def test_the_server_loads_neither_pandas_nor_what_trains_and_schedules():
+    """XGBoost imports scikit-learn, and with it pandas and Arrow, wherever it finds them: not in a server."""
+    unwanted = [
+        "pandas",
+        "pyarrow",
+        "sklearn",
+        "mlflow",
+        "airflow",
+        "great_expectations",
+        "boto3",
+        "sqlalchemy",
+        "docker",
+    ]
+    code = (
+        "import sys\n"
+        "from titlebout.serving.proof import without_sklearn\n"
+        "without_sklearn()\n"
+        "import titlebout.serving.__main__, titlebout.serving.server_process, titlebout.serving.application, xgboost\n"
+        f"print([name for name in {unwanted} if sys.modules.get(name)])"
+    )
+    probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert probe.stdout.strip() == "[]"
+
+
+def test_a_running_server_has_loaded_none_of_them_either(tmp_path: Path):
+    if not Path("/proc/self/maps").exists():
+        pytest.skip("needs /proc to see what a process has loaded")
+    with running(tmp_path) as server:
+        HttpServerClient().push(server.address, demand_bundle(), token=1)
+        HttpServerClient().predict(server.address, [ROW])
+        maps = Path(f"/proc/{server.process.pid}/maps").read_text()
+    assert "xgboost" in maps
+    for library in ("pandas", "pyarrow", "sklearn"):
+        assert f"/{library}/" not in maps

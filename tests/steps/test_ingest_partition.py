@@ -1,0 +1,399 @@
+"""Ingest: once, whole, and with the same result however often it is interrupted."""
+
+import json
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+import titlebout
+from fakes.lake import MemoryLake
+from fakes.ledger import MemoryLedger
+from fakes.source import MemorySource
+from fakes.specs import demand_spec
+from titlebout.core.errors import (
+    CorruptObjectError,
+    LakeConflictError,
+    LedgerConflictError,
+    PartitionKeyError,
+    PartitionMissingError,
+    PartitionUnreadableError,
+    UnavailableError,
+)
+from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus, verify_chain
+from titlebout.core.results import RunContext, RunKind, Snapshot
+from titlebout.core.snapshots import read_snapshot
+from titlebout.core.spec import ModelSpec
+from titlebout.core.windows import Windows
+from titlebout.steps import ingest_partition as step
+from titlebout.steps.ingest_partition import ingest_partition
+
+DAY = "2024-01-20"
+SPEC = demand_spec()
+OLDER = [key for key in Windows(SPEC, DAY).keys if key < DAY]
+
+
+def rows(day: str, *, rentals: float = 10.0) -> pa.Table:
+    columns = {"hour": [1, 0], "temperature": [1.5, None], "weather": ["clear", "rain"], "rentals": [rentals, 3.0]}
+    return pa.table({"day": [date.fromisoformat(day)] * 2, **columns})
+
+
+@dataclass
+class Place:
+    """Everything that one run of the step works with."""
+
+    spec: ModelSpec = field(default_factory=lambda: SPEC)
+    lake: MemoryLake = field(default_factory=MemoryLake)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+
+    def __post_init__(self) -> None:
+        self.source = MemorySource(self.spec.dataset)
+
+    def deliver(self, *days: str, **changes: float) -> None:
+        for day in days:
+            self.source.put(day, rows(day, **changes))
+
+    def ingest(self, day: str = DAY, run_id: str = "r1") -> Snapshot:
+        run = RunContext(partition=day, run_id=run_id, kind=RunKind.SCHEDULED)
+        return ingest_partition(self.spec, run, source=self.source, lake=self.lake, ledger=self.ledger)
+
+    @property
+    def state(self) -> LedgerState:
+        return LedgerState.of(self.ledger.entries("demand"))
+
+
+@pytest.fixture
+def place() -> Place:
+    place = Place()
+    place.deliver(DAY)
+    return place
+
+
+class TestOneDay:
+    def test_a_day_becomes_a_snapshot_that_can_be_read(self, place: Place):
+        snapshot = place.ingest()
+        table = read_snapshot(place.lake, snapshot)
+        assert table.column("hour").to_pylist() == [0, 1]
+        assert table.column_names == list(SPEC.dataset.columns)
+
+    def test_the_manifest_says_what_it_is(self, place: Place):
+        snapshot = place.ingest()
+        midnight = datetime(2024, 1, 20, tzinfo=UTC)
+        assert snapshot.model_dump(include=set(Snapshot.model_fields) - {"data_sha256", "content_sha256"}) == {
+            "model": "demand",
+            "partition": DAY,
+            "revision": 1,
+            "data_path": f"demand/partitions/{DAY}/1-{snapshot.data_sha256[:12]}/data.parquet",
+            "size_bytes": len(place.lake.objects[snapshot.data_path]),
+            "rows": 2,
+            "columns": {name: str(declared) for name, declared in SPEC.dataset.columns.items()},
+            "min_time": midnight,
+            "max_time": midnight,
+            "source_uri": f"memory:///{DAY}.csv",
+            "source_etag": snapshot.source_etag,
+            "code_version": titlebout.__version__,
+        }
+        manifest = place.lake.read(snapshot.data_path.replace("data.parquet", "manifest.json"))
+        assert Snapshot.model_validate_json(manifest) == snapshot
+        assert Snapshot.model_validate_json(json.dumps(snapshot.model_dump(mode="json"))) == snapshot
+
+    def test_the_ledger_records_who_ingested_what(self, place: Place):
+        snapshot = place.ingest(run_id="scheduled__1")
+        (entry,) = place.ledger.entries("demand")
+        assert (entry.kind, entry.actor) == (EntryKind.PARTITION_INGESTED, "run:scheduled__1")
+        assert entry.payload == {"snapshot": snapshot.model_dump(mode="json")}
+
+    def test_rows_of_another_day_stay_for_the_suite_to_judge(self, place: Place):
+        place.source.put(DAY, pa.concat_tables([rows(DAY), rows("2024-01-18")]))
+        snapshot = place.ingest()
+        assert (snapshot.rows, snapshot.min_time) == (4, datetime(2024, 1, 18, tzinfo=UTC))
+
+    def test_the_same_rows_again_are_no_news(self, place: Place):
+        first = place.ingest()
+        objects = dict(place.lake.objects)
+        place.source.put(DAY, rows(DAY).take([1, 0]))
+        assert place.ingest(run_id="r2") == first
+        assert place.lake.objects == objects
+        assert len(place.ledger.entries("demand")) == 1
+
+    def test_other_rows_are_a_new_revision_and_the_old_one_stays(self, place: Place):
+        first = place.ingest()
+        place.deliver(DAY, rentals=11.0)
+        second = place.ingest()
+        assert second.revision == 2
+        assert place.state.partitions[DAY].snapshot == second
+        assert read_snapshot(place.lake, first).num_rows == read_snapshot(place.lake, second).num_rows == 2
+
+    def test_rows_that_come_back_are_a_third_revision(self, place: Place):
+        revisions = []
+        for rentals in (10.0, 11.0, 10.0, 10.0):
+            place.deliver(DAY, rentals=rentals)
+            revisions.append(place.ingest().revision)
+        assert revisions == [1, 2, 3, 3]
+
+    def test_a_new_revision_has_to_pass_the_suite_again(self, place: Place):
+        snapshot = place.ingest()
+        judged = {"partition": DAY, "revision": 1, "data_sha256": snapshot.data_sha256}
+        place.ledger.append("demand", EntryKind.PARTITION_ACCEPTED, judged, actor="r1")
+        assert place.state.partitions[DAY].status is PartitionStatus.ACCEPTED
+        place.deliver(DAY, rentals=11.0)
+        place.ingest()
+        assert place.state.partitions[DAY].status is PartitionStatus.INGESTED
+
+    def test_a_file_that_was_lost_from_the_lake_is_ingested_again(self, place: Place):
+        first = place.ingest()
+        del place.lake.objects[first.data_path]
+        again = place.ingest()
+        assert again.revision == 2
+        assert read_snapshot(place.lake, again).num_rows == 2
+
+    def test_a_day_that_is_missing_or_unreadable_or_unavailable_fails(self, place: Place):
+        place.source.files[DAY] = b""
+        with pytest.raises(PartitionUnreadableError):
+            place.ingest()
+        del place.source.files[DAY]
+        with pytest.raises(PartitionMissingError):
+            place.ingest()
+        place.source.errors[DAY] = UnavailableError("down")
+        with pytest.raises(UnavailableError):
+            place.ingest()
+        assert place.ledger.entries("demand") == ()
+        assert place.lake.objects == {}
+
+    def test_a_source_that_delivers_no_rows_at_all_is_called_empty(self, place: Place, monkeypatch: pytest.MonkeyPatch):
+        raw = place.source.read(DAY)
+        monkeypatch.setattr(place.source, "read", lambda key: replace(raw, table=raw.table.slice(0, 0)))
+        with pytest.raises(PartitionUnreadableError, match=f"is empty for {DAY}"):
+            place.ingest()
+
+    def test_nothing_older_than_the_first_partition_is_ingested(self, place: Place):
+        with pytest.raises(PartitionKeyError, match=r"older than dataset\.first_partition \(2024-01-01\)"):
+            place.ingest("2023-12-31")
+        assert place.source.reads == []
+
+
+class TestHistory:
+    def test_unknown_days_of_the_windows_are_brought_in(self, place: Place):
+        place.deliver(*OLDER)
+        place.ingest()
+        assert sorted(place.state.partitions) == [*OLDER, DAY]
+        assert len(OLDER) == SPEC.training.window_days + SPEC.training.holdout_days - 1
+
+    def test_known_days_are_not_read_again(self, place: Place):
+        place.deliver(*OLDER, "2024-01-21")
+        place.ingest()
+        place.source.reads.clear()
+        place.ingest("2024-01-21")
+        assert place.source.reads == ["2024-01-21"]
+
+    def test_a_gap_is_logged_and_tried_again_by_the_next_run(self, place: Place, caplog: pytest.LogCaptureFixture):
+        missing, unreadable = OLDER[0], OLDER[1]
+        place.deliver(*OLDER[2:])
+        place.source.files[unreadable] = b"x"
+        with caplog.at_level(logging.WARNING):
+            place.ingest()
+        assert sorted(message.split(" stays a gap: ")[0] for message in caplog.messages) == [missing, unreadable]
+        place.deliver(missing, unreadable)
+        place.ingest()
+        assert sorted(place.state.partitions) == [*OLDER, DAY]
+
+    def test_a_source_that_goes_down_stops_the_run_and_the_next_one_goes_on(self, place: Place):
+        place.deliver(*OLDER)
+        place.source.errors[OLDER[5]] = UnavailableError("down")
+        with pytest.raises(UnavailableError):
+            place.ingest()
+        known = set(place.state.partitions)
+        place.source.errors.clear()
+        place.source.reads.clear()
+        place.ingest()
+        assert DAY in known
+        assert sorted(place.source.reads) == sorted({DAY, *OLDER} - known | {DAY})
+        assert sorted(place.state.partitions) == [*OLDER, DAY]
+
+    def test_days_before_the_first_partition_are_left_alone(self, place: Place):
+        place.deliver("2024-01-02")
+        place.ingest("2024-01-02")
+        assert min(place.source.reads) == "2024-01-01"
+
+    @pytest.mark.parametrize("order", [[18, 19, 20], [20, 19, 18], [19, 20, 18]])
+    def test_the_order_of_a_backfill_does_not_matter(self, order: list[int]):
+        place = Place()
+        days = [f"2024-01-{day:02d}" for day in range(1, 21)]
+        place.deliver(*days)
+        for day in order:
+            place.ingest(f"2024-01-{day}")
+        contents = {key: record.snapshot.data_sha256 for key, record in place.state.partitions.items()}
+        alone = Place()
+        alone.deliver(*days)
+        for day in days:
+            alone.ingest(day)
+        expected = {key: record.snapshot.data_sha256 for key, record in alone.state.partitions.items()}
+        assert contents == {key: expected[key] for key in contents}
+        assert set(contents) >= set(Windows(SPEC, "2024-01-18").keys) | set(Windows(SPEC, "2024-01-20").keys)
+
+    def test_what_another_run_brings_in_meanwhile_is_not_read_again(self, place: Place):
+        place.deliver(*OLDER)
+        other = Place(place.spec, place.lake, place.ledger)
+        other.deliver(DAY, *OLDER)
+        first = _while_appending(place, lambda: other.ingest(run_id="r2"))
+        assert first == place.state.partitions[DAY].snapshot
+        assert place.source.reads == [DAY]
+        assert len(place.ledger.entries("demand")) == 1 + len(OLDER)
+
+
+class KilledError(Exception):
+    """Stands for a SIGKILL between two side effects."""
+
+
+class DyingLake(MemoryLake):
+    def __init__(self, lake: MemoryLake, dies_before: str, *, stored: bool) -> None:
+        super().__init__()
+        self.objects = lake.objects
+        self._dies, self._stored = dies_before, stored
+
+    def publish(self, path: str, data: bytes | Path) -> str:
+        if path.endswith(self._dies):
+            if self._stored:
+                super().publish(path, data)
+            raise KilledError
+        return super().publish(path, data)
+
+
+class DyingLedger(MemoryLedger):
+    def __init__(self, ledger: MemoryLedger, *, stored: bool) -> None:
+        super().__init__()
+        self.chains = ledger.chains
+        self._stored = stored
+
+    def append(self, *args, **options):
+        if self._stored:
+            super().append(*args, **options)
+        raise KilledError
+
+
+CRASHES: dict[str, Callable[[Place], Place]] = {
+    "before the data": lambda p: Place(p.spec, DyingLake(p.lake, "data.parquet", stored=False), p.ledger),
+    "after the data": lambda p: Place(p.spec, DyingLake(p.lake, "data.parquet", stored=True), p.ledger),
+    "before the manifest": lambda p: Place(p.spec, DyingLake(p.lake, "manifest.json", stored=False), p.ledger),
+    "after the manifest": lambda p: Place(p.spec, DyingLake(p.lake, "manifest.json", stored=True), p.ledger),
+    "before the ledger": lambda p: Place(p.spec, p.lake, DyingLedger(p.ledger, stored=False)),
+    "after the ledger": lambda p: Place(p.spec, p.lake, DyingLedger(p.ledger, stored=True)),
+}
+
+
+class TestInterruptions:
+    @pytest.mark.parametrize("crash", CRASHES)
+    def test_a_run_that_was_killed_is_finished_by_the_next(self, place: Place, crash: str):
+        dying = CRASHES[crash](place)
+        dying.source = place.source
+        with pytest.raises(KilledError):
+            dying.ingest(run_id="killed")
+        # A manifest without its data, or an entry without its manifest, would be half a snapshot.
+        if place.ledger.entries("demand"):
+            assert len(place.lake.objects) == 2
+        snapshot = place.ingest(run_id="next")
+        undisturbed = Place()
+        undisturbed.deliver(DAY)
+        assert snapshot == undisturbed.ingest()
+        assert place.lake.objects == undisturbed.lake.objects
+        assert verify_chain(place.ledger.entries("demand")) == 1
+
+    @pytest.mark.parametrize("crash", ["after the manifest", "before the ledger"])
+    def test_a_file_delivered_again_or_a_newer_release_does_not_block_the_next_run(
+        self, place: Place, crash: str, monkeypatch: pytest.MonkeyPatch
+    ):
+        dying = CRASHES[crash](place)
+        dying.source = place.source
+        with pytest.raises(KilledError):
+            dying.ingest()
+        place.source.put(DAY, rows(DAY).take([1, 0]))
+        monkeypatch.setattr(titlebout, "__version__", "9.9.9")
+        snapshot = place.ingest()
+        manifest = place.lake.read(snapshot.data_path.replace("data.parquet", "manifest.json"))
+        assert Snapshot.model_validate_json(manifest) == snapshot
+        assert snapshot.code_version != "9.9.9"
+
+    @pytest.mark.parametrize("left", [b"{}", b"no JSON", b""])
+    def test_a_manifest_that_is_none_or_of_other_rows_is_a_conflict(self, place: Place, left: bytes):
+        snapshot = place.ingest()
+        path = snapshot.data_path.replace("data.parquet", "manifest.json")
+        other = snapshot.model_copy(update={"content_sha256": "f" * 64}).model_dump_json().encode()
+        for found in (left, other):
+            fresh = Place()
+            fresh.deliver(DAY)
+            fresh.lake.objects[path] = found
+            with pytest.raises(LakeConflictError):
+                fresh.ingest()
+            assert not fresh.state.partitions
+
+    def test_a_race_that_does_not_end_is_given_up(self, place: Place, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(step, "_RACES", 1)
+        rival = Place(place.spec, place.lake, place.ledger)
+        rival.deliver(DAY, rentals=11.0)
+        with pytest.raises(LedgerConflictError, match="clear the task"):
+            _while_appending(place, rival.ingest)
+
+    def test_two_runs_that_read_the_same_bytes_at_once_record_one_snapshot(self, place: Place):
+        ledger = place.ledger
+        second = Place(place.spec, place.lake, ledger)
+        second.source = place.source
+        first = _while_appending(place, second.ingest)
+        assert place.ingest() == first == second.ingest()
+        assert len(ledger.entries("demand")) == 1
+
+    def test_two_runs_that_read_other_bytes_at_once_record_two_revisions(self, place: Place):
+        second = Place(place.spec, place.lake, place.ledger)
+        second.deliver(DAY, rentals=11.0)
+        theirs: list[Snapshot] = []
+        ours = _while_appending(place, lambda: theirs.append(second.ingest()))
+        assert (theirs[0].revision, ours.revision) == (1, 2)
+        assert ours.content_sha256 != theirs[0].content_sha256
+        assert place.state.partitions[DAY].snapshot == ours
+
+    def test_a_race_that_never_ends_is_given_up(self, place: Place, monkeypatch: pytest.MonkeyPatch):
+        snapshot = place.ingest()
+        append = place.ledger.append
+
+        def overtaken(model, kind, payload, **options):
+            other = snapshot.model_copy(
+                update={"revision": payload["snapshot"]["revision"], "content_sha256": "0" * 64}
+            )
+            return append(model, kind, {"snapshot": other.model_dump(mode="json")}, **options)
+
+        place.deliver(DAY, rentals=11.0)
+        monkeypatch.setattr(place.ledger, "append", overtaken)
+        with pytest.raises(LedgerConflictError, match="10 other runs recorded it at the same time"):
+            place.ingest()
+
+    @pytest.mark.parametrize("change", [{"content_sha256": "0" * 64}, {"data_sha256": "0" * 64}, {"rows": "many"}])
+    def test_a_manifest_that_speaks_of_other_rows_is_a_conflict(self, place: Place, change: dict):
+        snapshot = place.ingest()
+        path = snapshot.data_path.replace("data.parquet", "manifest.json")
+        document = json.loads(place.lake.objects[path]) | change
+        place.lake.objects[path] = json.dumps(document).encode()
+        place.ledger.chains.clear()
+        with pytest.raises(LakeConflictError):
+            place.ingest()
+
+    def test_other_bytes_under_the_name_of_a_snapshot_are_never_vouched_for(self, place: Place):
+        snapshot = place.ingest()
+        place.lake.objects[snapshot.data_path] = b"other"
+        with pytest.raises(CorruptObjectError):
+            read_snapshot(place.lake, place.ingest())
+
+
+def _while_appending(place: Place, meanwhile: Callable[[], object]) -> Snapshot:
+    """Ingest, and let something happen between the decision on a revision and its ledger entry."""
+    append = place.ledger.append
+
+    def interrupted(*args, **options):
+        place.ledger.append = append
+        meanwhile()
+        return append(*args, **options)
+
+    place.ledger.append = interrupted
+    return place.ingest()
