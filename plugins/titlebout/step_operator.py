@@ -174,7 +174,7 @@ class StepOperator(BaseOperator):
         for asset in self.outlets:
             # A run triggered by drift carries its key in `conf`, so the event must be told.
             context["outlet_events"][asset].add_partitions(run.partition)
-        return result.model_dump(mode="json")
+        return result.as_json()
 
     @abstractmethod
     def run_step(self, spec: ModelSpec, run: RunContext, context: Context) -> Result:

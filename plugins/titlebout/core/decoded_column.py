@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from titlebout.core.arrow_numpy import fixed_width_values, flag_values, presence
+from titlebout.core.column_texts import ColumnTexts
 from titlebout.core.plain_json import plain
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,7 +74,7 @@ class DecodedColumn:
         name: The column.
         kind: As pandas has it: integers with a missing value are NUMBER.
         values: Shape (n_rows,). int64, float64 (missing is NaN), uint8 for flags, days or microseconds since
-            1970 for times (missing is 0), positions in `words` for texts (missing is -1).
+            1970 for times (missing is 0), positions of distinct texts (missing is -1).
         has_value: bool, shape (n_rows,); None where no value is missing.
     """
 
@@ -91,8 +92,8 @@ class DecodedColumn:
         self.kind = kind_of(column.type.value_type if pa.types.is_dictionary(column.type) else column.type)
         self.rows = len(column)
         self.has_value = presence(column)
-        if self.kind is ColumnKind.TEXT:
-            self._texts = column
+        self._texts = ColumnTexts(column) if self.kind is ColumnKind.TEXT else None
+        if self._texts is not None:
             return
         stored = flag_values(column) if self.kind is ColumnKind.FLAG else fixed_width_values(column, _WIDTHS[self.kind])
         if self.kind in {ColumnKind.INTEGER, ColumnKind.NUMBER}:
@@ -111,26 +112,21 @@ class DecodedColumn:
             self.has_value = ~missing if missing.any() else None
 
     @cached_property
-    def _encoded(self) -> pa.ChunkedArray:
-        """Texts as a dictionary; most expectations need to see each distinct text only once."""
-        if self.kind is not ColumnKind.TEXT:
+    def values(self) -> NDArray[Any]:
+        """Set by the constructor, but for texts: these get numbers where somebody asks."""
+        return self.texts.codes
+
+    @property
+    def texts(self) -> ColumnTexts:
+        """Return the texts.
+
+        Raises:
+            NotCompilableError: The column holds none.
+        """
+        if self._texts is None:
             message = f"{self.name} is no text"
             raise NotCompilableError(message)
-        encoded = self._texts if pa.types.is_dictionary(self._texts.type) else self._texts.dictionary_encode()
-        return encoded.unify_dictionaries()
-
-    @cached_property
-    def values(self) -> NDArray[Any]:
-        """Set by the constructor, but for texts: these are encoded where somebody asks."""
-        indices = pa.chunked_array([chunk.indices for chunk in self._encoded.chunks], pa.int32())
-        codes = fixed_width_values(indices, np.int32)
-        return codes if self.has_value is None else np.where(self.has_value, codes, np.int32(-1))
-
-    @cached_property
-    def words(self) -> pa.Array:
-        """Distinct texts, possibly with some that no row holds."""
-        chunks = self._encoded.chunks
-        return chunks[0].dictionary if chunks else pa.nulls(0, pa.string())
+        return self._texts
 
     def _refuse_years_that_python_lacks(self) -> None:
         unit = {ColumnKind.DATE: 1, ColumnKind.TIME: _MICROSECONDS_A_DAY}.get(self.kind)
@@ -167,29 +163,22 @@ class DecodedColumn:
         present = self.present
         return present.min(), present.max()
 
-    @cached_property
-    def word_counts(self) -> NDArray[np.int64]:
-        """How many rows hold each of `words`."""
-        return np.bincount(self.values + 1, minlength=len(self.words) + 1)[1:]
-
     def distinct_count(self) -> int:
         """Count the distinct values."""
-        if self.kind is ColumnKind.TEXT:
-            return int(np.count_nonzero(self.word_counts))
+        if self._texts is not None:
+            return int(np.count_nonzero(self._texts.counts))
         return int(np.count_nonzero(_steps(self.ordered))) + 1 if self.present_count else 0
 
     def repeated(self) -> NDArray[Any]:
-        """Return the values that more than one row holds; of texts, their positions in `words`."""
-        if self.kind is ColumnKind.TEXT:
-            return np.flatnonzero(self.word_counts > 1)
+        """Return the values that more than one row holds; not for texts."""
         return np.unique(self.ordered[1:][~_steps(self.ordered)])
 
     def shown(self, row: int) -> JsonValue:
         """Return one value as a report shows it."""
         if self.has_value is not None and not self.has_value[row]:
             return None
-        if self.kind is ColumnKind.TEXT:
-            return plain(self._texts[row].as_py())
+        if self._texts is not None:
+            return plain(self._texts[row])
         return self.shown_value(self.values[row])
 
     def shown_value(self, value: Number) -> JsonValue:

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from titlebout.core.column_texts import each_text
 from titlebout.core.decoded_column import EPOCH_DAY, ColumnKind, DecodedColumn, NotCompilableError, Number, microseconds
 from titlebout.core.frame_statistics import (
     column_mean,
@@ -164,8 +165,8 @@ def _distinct_count(check: Check, column: DecodedColumn) -> Finding:
 def _distinct_in_set(check: Check, column: DecodedColumn) -> Finding:
     wanted = set_as_stored(column, check.kwargs["value_set"])
     if column.kind is ColumnKind.TEXT:
-        used = column.words.filter(column.word_counts > 0)
-        strange = sorted(set(used.to_pylist()) - set(wanted))
+        known = frozenset(wanted)
+        strange = sorted(column.texts.distinct_where(each_text(lambda text: text not in known)))
         shown = [plain(word) for word in strange[:MAX_SHOWN]]
     else:
         strange = list(np.setdiff1d(column.ordered, wanted))

@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from titlebout.core.column_texts import Mask
 from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError
 from titlebout.core.expectations import Finding
-from titlebout.core.row_expectations import Mask, row_finding
+from titlebout.core.row_expectations import row_finding
 from titlebout.core.suite_checks import Check
 
 Bits = NDArray[np.uint64]

@@ -14,11 +14,20 @@ from titlebout.core.decoded_column import DecodedColumn, NotCompilableError
 from titlebout.core.expectations import WHOLE_COLUMN, Finding, judge_table, missing_column
 from titlebout.core.joint_expectations import judge_compound, judge_pair
 from titlebout.core.parquet_columns import ParquetColumns
-from titlebout.core.row_expectations import NULL_CHECKS, ONE_COLUMN_ROWS, judge_rows
+from titlebout.core.row_expectations import ONE_COLUMN_ROWS, judge_rows
 from titlebout.core.suite_checks import Check
 
 # Decoding and NumPy release the interpreter's lock; more columns at a time would cost memory.
 MAX_COLUMNS_AT_ONCE = 2
+
+_ABOUT_DISTINCT = frozenset(
+    {
+        "expect_column_values_to_be_unique",
+        "expect_column_unique_value_count_to_be_between",
+        "expect_column_proportion_of_unique_values_to_be_between",
+        "expect_column_distinct_values_to_be_in_set",
+    }
+)
 
 # A finding, or why the expectation is left to Great Expectations.
 Outcome = Finding | str
@@ -134,9 +143,9 @@ def _judge_group(file: ParquetColumns, group: Numbered) -> dict[int, Outcome]:
 
 
 def _read(file: ParquetColumns, name: str, checks: Iterable[Check], *, needed_later: bool) -> DecodedColumn | str:
-    as_dictionary = needed_later or any(check.kind not in NULL_CHECKS for check in checks)
+    distinct = needed_later or any(check.kind in _ABOUT_DISTINCT for check in checks)
     try:
-        return file.read(name, as_dictionary=as_dictionary)
+        return file.read(name, distinct=distinct)
     except NotCompilableError as error:
         return str(error)
 

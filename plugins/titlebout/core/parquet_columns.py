@@ -1,5 +1,6 @@
 """Reads single columns of a Parquet file."""
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from pydantic import JsonValue
 
 from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError, kind_of
 from titlebout.core.errors import PartitionUnreadableError, bounded
+
+# A text that is stored as a position in a dictionary takes at most 20 bits or so; where rows take more than
+# this, most texts are distinct and a dictionary would only cost time.
+_DICTIONARY_BYTES_A_ROW = 3.0
 
 
 class ParquetColumns:
@@ -30,20 +35,27 @@ class ParquetColumns:
         self.names: list[str] = schema.names
         self._types = dict(zip(schema.names, schema.types, strict=True))
 
-    def read(self, name: str, *, as_dictionary: bool = False) -> DecodedColumn:
+    def read(self, name: str, *, distinct: bool = False) -> DecodedColumn:
         """Decode one column.
 
         Args:
             name: The column.
-            as_dictionary: Read a text as distinct texts and positions, which costs less than to find the
-                distinct ones later.
+            distinct: Somebody will ask for distinct texts: to find them while decoding costs less than later.
 
         Raises:
             NotCompilableError: It is of a type, or holds a value, that is left to Great Expectations.
             PartitionUnreadableError: Its bytes cannot be decoded.
         """
-        as_dictionary = as_dictionary and kind_of(self._types[name]) is ColumnKind.TEXT
+        is_text = kind_of(self._types[name]) is ColumnKind.TEXT
+        as_dictionary = is_text and (distinct or self._bytes_a_row(name) < _DICTIONARY_BYTES_A_ROW)
         return DecodedColumn(name, self._read(name, dictionary=[name] if as_dictionary else None))
+
+    def _bytes_a_row(self, name: str) -> float:
+        position = self.names.index(name)
+        groups = [self._metadata.row_group(n) for n in range(self._metadata.num_row_groups)]
+        if any(group.num_columns != len(self.names) for group in groups):  # nested columns have several
+            return math.inf
+        return sum(group.column(position).total_uncompressed_size for group in groups) / max(1, self.rows)
 
     def show(self, name: str, rows: Sequence[int]) -> dict[int, JsonValue]:
         """Return a column's values in some rows as a report shows them.

@@ -1,5 +1,6 @@
 """What steps hand to each other: frozen, JSON-sized, validated again on read."""
 
+import json
 from datetime import datetime
 from enum import StrEnum
 from typing import Annotated
@@ -15,6 +16,12 @@ class Result(BaseModel):
 
     # NaN and infinity stay readable in JSON: a verdict has to be able to say that a score was one.
     model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Return plain JSON for an XCom or the ledger; NaN and infinity are text, as no JSON number can be one."""
+        # Not `model_dump(mode="json")`: it leaves NaN a float.
+        document: dict[str, JsonValue] = json.loads(self.model_dump_json())
+        return document
 
 
 class RunKind(StrEnum):

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from titlebout.core.arrow_numpy import fixed_width_values, flag_values
+from titlebout.core.column_texts import Mask, each_text
 from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError
 from titlebout.core.expectations import MAX_SHOWN, Finding, bound_as_stored, set_as_stored
 from titlebout.core.suite_checks import Check
 
-Mask = NDArray[np.bool_]
 # Which rows are at fault; None: no row, known without looking at each.
 Faults = Mask | None
 _ROWS_AT_ONCE = 65_536
@@ -118,64 +118,50 @@ def _inside(check: Check, values: NDArray[Any], low: float | None, high: float |
     return inside
 
 
-def _by_word(column: DecodedColumn, faulty: Mask) -> Faults:
-    """Carry a judgement of the distinct texts over to the rows."""
-    if not (faulty & (column.word_counts > 0)).any():
-        return None
-    rows: Mask = np.append(faulty, False)[column.values]  # position -1, no text, is the one appended
-    return rows
-
-
-def _in_set(check: Check, column: DecodedColumn) -> Mask:
-    wanted = set_as_stored(column, check.kwargs["value_set"])
-    if column.kind is not ColumnKind.TEXT:
-        return np.isin(column.values, wanted)
-    words = frozenset(wanted)
-    return _each_word(column.words, words.__contains__)
-
-
-def _each_word(words: pa.Array, test: Callable[[str], bool]) -> Mask:
-    """Ask something of each distinct text, a few thousand at a time, since Python's strings are large."""
-    slices = (words.slice(start, _ROWS_AT_ONCE).to_pylist() for start in range(0, len(words), _ROWS_AT_ONCE))
-    return np.fromiter((test(word) for some in slices for word in some), dtype=bool, count=len(words))
-
-
 def _not_in_set(check: Check, column: DecodedColumn) -> Faults:
-    faulty = ~_in_set(check, column)
-    return _by_word(column, faulty) if column.kind is ColumnKind.TEXT else _among_present(column, faulty)
+    wanted = set_as_stored(column, check.kwargs["value_set"])
+    if column.kind is ColumnKind.TEXT:
+        known = frozenset(wanted)
+        return column.texts.rows_where(each_text(lambda text: text not in known))
+    return _among_present(column, ~np.isin(column.values, wanted))
 
 
 def _in_forbidden_set(check: Check, column: DecodedColumn) -> Faults:
-    faulty = _in_set(check, column)
-    return _by_word(column, faulty) if column.kind is ColumnKind.TEXT else _among_present(column, faulty)
+    wanted = set_as_stored(column, check.kwargs["value_set"])
+    if column.kind is ColumnKind.TEXT:
+        return column.texts.rows_where(each_text(frozenset(wanted).__contains__))
+    return _among_present(column, np.isin(column.values, wanted))
 
 
 def _repeated(check: Check, column: DecodedColumn) -> Faults:
     del check
-    repeated = column.repeated()
-    if not len(repeated):
-        return None
     if column.kind is ColumnKind.TEXT:
-        return _by_word(column, column.word_counts > 1)
-    return _among_present(column, np.isin(column.values, repeated))
+        return column.texts.repeated_rows()
+    repeated = column.repeated()
+    return _among_present(column, np.isin(column.values, repeated)) if len(repeated) else None
 
 
 def _wrong_length(check: Check, column: DecodedColumn) -> Faults:
     low, high = check.bounds
-    lengths = fixed_width_values(pa.chunked_array([pc.utf8_length(column.words)]), np.int32)
-    return _by_word(column, ~_inside(check, lengths, low, high))
+
+    def is_wrong(texts: pa.Array) -> Mask:
+        lengths = fixed_width_values(pa.chunked_array([pc.utf8_length(texts)]), np.int32)
+        return ~_inside(check, lengths, low, high)
+
+    return column.texts.rows_where(is_wrong)
 
 
 def _no_match(check: Check, column: DecodedColumn) -> Faults:
-    return _by_word(column, ~_matches(check.kwargs["regex"], column.words))
+    matches = _matcher(check.kwargs["regex"])
+    return column.texts.rows_where(lambda texts: ~matches(texts))
 
 
 def _match(check: Check, column: DecodedColumn) -> Faults:
-    return _by_word(column, _matches(check.kwargs["regex"], column.words))
+    return column.texts.rows_where(_matcher(check.kwargs["regex"]))
 
 
-def _matches(regex: str, words: pa.Array) -> Mask:
-    """Whether the pattern is found in each text.
+def _matcher(regex: str) -> Callable[[pa.Array], Mask]:
+    """Return a test whether the pattern is found.
 
     pandas asks Arrow's engine where it agrees with Python's `re`, and `re` where the two differ. A pattern
     that only one of them takes is left to pandas.
@@ -184,17 +170,16 @@ def _matches(regex: str, words: pa.Array) -> Mask:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             pattern = re.compile(regex)
-        pc.match_substring_regex(pa.scalar(""), regex)
+        pc.match_substring_regex(pa.nulls(1, pa.string()), regex)  # Arrow says whether it takes the pattern
     except (re.error, Warning, OverflowError, pa.ArrowException) as error:
         message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
         raise NotCompilableError(message) from error
     if pattern.flags != re.UNICODE or r"\Z" in regex or "[[" in regex:
         message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
         raise NotCompilableError(message)
-    if "\\" not in regex and "$" not in regex:
-        found: Mask = flag_values(pa.chunked_array([pc.match_substring_regex(words, regex)])).view(np.bool_)
-        return found
-    return _each_word(words, lambda word: pattern.search(word) is not None)
+    if "\\" in regex or "$" in regex:
+        return each_text(lambda text: pattern.search(text) is not None)
+    return lambda texts: flag_values(pa.chunked_array([pc.match_substring_regex(texts, regex)])).view(np.bool_)
 
 
 _NULL_CHECKS: Mapping[str, Callable[[DecodedColumn], Faults]] = {
@@ -211,4 +196,3 @@ _VALUE_CHECKS: Mapping[str, Callable[[Check, DecodedColumn], Faults]] = {
     "expect_column_values_to_not_match_regex": _match,
 }
 ONE_COLUMN_ROWS = frozenset({*_NULL_CHECKS, *_VALUE_CHECKS})
-NULL_CHECKS = frozenset(_NULL_CHECKS)

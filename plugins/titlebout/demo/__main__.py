@@ -38,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--dataset", choices=DATASETS, default=os.environ.get("DATASET") or DATASETS[0])
     chosen = parser.parse_args(arguments)
     os.environ[HOME_VARIABLE] = str(PROJECT)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it in the background, deaf to Ctrl-C
+        signal.signal(number, _interrupt)
     progress = Progress()
     try:
         return _down(progress) if chosen.command == "down" else _up(DemoFolder(PROJECT, chosen.dataset), progress)

@@ -73,4 +73,4 @@ class DriftSensor(BaseSensorOperator):
         self.log.info("looked at %s: %s", ", ".join(report.looked_at) or "no partition", report.reason)
         if report.finding is None:
             return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=report.finding.model_dump(mode="json"))
+        return PokeReturnValue(is_done=True, xcom_value=report.finding.as_json())

@@ -61,7 +61,7 @@ def compare_with_champion(
     entry = ledger.append(
         spec.name,
         EntryKind.VERDICT_REACHED,
-        {"verdict": json.loads(verdict.model_dump_json())},
+        {"verdict": verdict.as_json()},
         actor=run.actor,
         once=f"verdict:{challenger.version}:{verdict.champion}:{run.partition}:{_evidence(spec, bout.holdout)}",
     )

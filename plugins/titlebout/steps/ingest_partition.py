@@ -164,7 +164,7 @@ class _Intake:
         entry = self.ledger.append(
             snapshot.model,
             EntryKind.PARTITION_INGESTED,
-            {"snapshot": snapshot.model_dump(mode="json")},
+            {"snapshot": snapshot.as_json()},
             actor=self.run.actor,
             once=f"ingested:{snapshot.partition}:{snapshot.revision}",
         )

@@ -1,6 +1,5 @@
 """Step `measure_drift`: hold the newest accepted partitions against what the champion was trained on."""
 
-import json
 import logging
 from collections.abc import Sequence
 
@@ -100,7 +99,7 @@ def _record(spec: ModelSpec, report: DriftReport, ledger: Ledger) -> None:
         ledger.append(
             spec.name,
             EntryKind.DRIFT_FOUND,
-            json.loads(report.finding.model_dump_json()),
+            report.finding.as_json(),
             actor=ACTOR,
             once=f"drift:{report.finding.fingerprint}",
         )

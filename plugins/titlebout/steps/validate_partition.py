@@ -125,7 +125,7 @@ class _Door:
         # No time and no run id: a try after a crash writes the same bytes, which the lake takes for a no-op.
         document = _canonical(
             {
-                "report": json.loads(report.model_dump_json()),
+                "report": report.as_json(),
                 "suite_sha256": self.suite_sha256,
                 "details": found.details,
             }
