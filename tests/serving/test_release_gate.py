@@ -127,6 +127,26 @@ def test_a_damaged_release_falls_back_to_the_one_before(tmp_path: Path, file: st
     assert_serves(gate_of(tmp_path), FIRST, 3)
 
 
+@pytest.mark.parametrize("file", ["plan.json", "golden.json"])
+def test_a_release_that_was_edited_by_hand_is_not_served(tmp_path: Path, file: str):
+    """It is readable and scores alike, but it is not what was proven."""
+    admit(gate_of(tmp_path), FIRST, 3)
+    path = tmp_path / "releases" / f"000000000003-{FIRST.version}" / file
+    path.write_bytes(path.read_bytes() + b" ")
+    assert gate_of(tmp_path).current is None
+
+
+def test_a_release_is_proven_in_another_process_before_this_one_touches_it(tmp_path: Path, monkeypatch):
+    def refuse(folder: Path, *, model: str, version: str) -> None:
+        assert (folder / "booster.ubj").read_bytes() == FIRST.booster
+        raise DeploymentError(f"{model} {version} crashed a process")
+
+    monkeypatch.setattr("titlebout.serving.release_gate.prove_apart", refuse)
+    monkeypatch.setattr("titlebout.serving.release_gate.load_proven", lambda _: pytest.fail("it was parsed"))
+    with pytest.raises(DeploymentError, match="crashed a process"):
+        admit(gate_of(tmp_path), FIRST, 3)
+
+
 def test_what_a_killed_server_left_half_done_is_swept_up(tmp_path: Path):
     admit(gate_of(tmp_path), FIRST, 3)
     leftover = tmp_path / "releases" / ".incoming-abc"

@@ -22,14 +22,24 @@ def test_a_key_that_comes_twice_is_refused_at_any_depth(body: bytes):
     assert caught.value.details == {"field": "a"}
 
 
-def test_a_client_that_sends_a_byte_and_falls_silent_is_turned_away(tmp_path: Path):
-    settings = ServingSettings(model="demand", state_dir=tmp_path, admin_token="x", body_timeout_seconds=0.3)
-    with listening(create_app(settings)) as url:
+def first_answer(tmp_path: Path, request: bytes, **settings) -> bytes:
+    """Send bytes, keep the connection open, and return what comes back first."""
+    app = create_app(ServingSettings(model="demand", state_dir=tmp_path, admin_token="x", **settings))
+    with listening(app) as url:
         host, port = url.removeprefix("http://").split(":")
-        with socket.create_connection((host, int(port)), timeout=10) as client:
-            started = time.monotonic()
-            client.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{")
-            answer = client.recv(10_000)
-            assert answer.startswith(b"HTTP/1.1 408")
-            assert b"connection: close" in answer.lower()
-            assert time.monotonic() - started < 5
+        with socket.create_connection((host, int(port)), timeout=30) as client:
+            client.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\n" + request)
+            return client.recv(10_000)
+
+
+def test_a_client_that_sends_a_byte_and_falls_silent_is_turned_away(tmp_path: Path):
+    started = time.monotonic()
+    answer = first_answer(tmp_path, b"content-length: 100\r\n\r\n{", body_timeout_seconds=0.3)
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert b"connection: close" in answer.lower()
+    assert time.monotonic() - started < 10
+
+
+def test_a_body_that_is_announced_as_too_large_is_not_waited_for(tmp_path: Path):
+    answer = first_answer(tmp_path, b"content-length: 999999999999\r\n\r\n", body_timeout_seconds=5)
+    assert answer.startswith(b"HTTP/1.1 413")

@@ -78,6 +78,13 @@ def test_a_killed_server_leaves_a_state_that_the_next_one_takes_over(tmp_path: P
             time.sleep(0.05)
 
 
+def test_the_address_of_a_killed_server_is_withdrawn_before_anything_else(tmp_path: Path):
+    """Its pid may belong to a stranger by now, and the lock of the state folder would vouch for it."""
+    (tmp_path / "address.json").write_text("of a killed server")
+    subprocess.run([*PROGRAM, "--state-dir", str(tmp_path), "--host", "192.0.2.1"], timeout=60, check=False)
+    assert not (tmp_path / "address.json").exists()
+
+
 def test_a_running_request_is_finished_before_it_ends(tmp_path: Path):
     with running(tmp_path) as server:
         HttpServerClient().push(server.address, demand_bundle(), token=1)

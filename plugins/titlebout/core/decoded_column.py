@@ -156,10 +156,10 @@ class DecodedColumn:
         """Smallest and largest value; None where there is none."""
         if not self.present_count:
             return None
-        if "ordered" in self.__dict__:
-            return self.ordered[0], self.ordered[-1]
-        if self.kind is ColumnKind.NUMBER:  # fmin and fmax pass over NaN
-            return np.fmin.reduce(self.values), np.fmax.reduce(self.values)
+        if self.kind is ColumnKind.NUMBER and self.has_value is not None:
+            # As pandas does it, so that of 0.0 and -0.0 the same one is the smallest.
+            smallest = np.where(self.has_value, self.values, np.inf).min()
+            return smallest, np.where(self.has_value, self.values, -np.inf).max()
         present = self.present
         return present.min(), present.max()
 

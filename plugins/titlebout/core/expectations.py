@@ -131,7 +131,9 @@ def _extreme(check: Check, column: DecodedColumn) -> Finding:
         message = "texts have no bounds in Great Expectations"
         raise NotCompilableError(message)
     if column.range is None:
-        return _between(check, None, None)
+        # To Great Expectations, pandas' missing time is a time like any other, and lacking only within bounds.
+        unbounded_time = column.kind is ColumnKind.TIME and bounds == (None, None)
+        return Finding(success=unbounded_time, result={"observed_value": None})
     metric = column.range[check.kind == "expect_column_max_to_be_between"]
     return _between(check, metric, column.shown_value(metric), bounds)
 
@@ -166,13 +168,13 @@ def _distinct_in_set(check: Check, column: DecodedColumn) -> Finding:
     wanted = set_as_stored(column, check.kwargs["value_set"])
     if column.kind is ColumnKind.TEXT:
         known = frozenset(wanted)
-        strange = sorted(column.texts.distinct_where(each_text(lambda text: text not in known)))
-        shown = [plain(word) for word in strange[:MAX_SHOWN]]
+        texts = sorted(column.texts.distinct_where(each_text(lambda text: text not in known)))
+        count, shown = len(texts), [plain(text) for text in texts[:MAX_SHOWN]]
     else:
-        strange = list(np.setdiff1d(column.ordered, wanted))
-        shown = [column.shown_value(value) for value in strange[:MAX_SHOWN]]
-    result = {"observed_value": None, "unexpected_count": len(strange), "partial_unexpected_list": shown}
-    return Finding(not strange, result)
+        numbers = np.setdiff1d(column.ordered, wanted)
+        count, shown = len(numbers), [column.shown_value(number) for number in numbers[:MAX_SHOWN]]
+    result = {"observed_value": None, "unexpected_count": count, "partial_unexpected_list": shown}
+    return Finding(not count, result)
 
 
 def set_as_stored(column: DecodedColumn, wanted: Sequence[Any]) -> NDArray[Any]:

@@ -55,7 +55,8 @@ class ParquetColumns:
         groups = [self._metadata.row_group(n) for n in range(self._metadata.num_row_groups)]
         if any(group.num_columns != len(self.names) for group in groups):  # nested columns have several
             return math.inf
-        return sum(group.column(position).total_uncompressed_size for group in groups) / max(1, self.rows)
+        size: int = sum(group.column(position).total_uncompressed_size for group in groups)
+        return size / max(1, self.rows)
 
     def show(self, name: str, rows: Sequence[int]) -> dict[int, JsonValue]:
         """Return a column's values in some rows as a report shows them.

@@ -113,7 +113,7 @@ def read_quantile_ranges(value: JsonValue) -> dict[str, Any]:
         numbers = [read_float(bound) for bound in pair if bound is not None]
         if numbers != sorted(numbers):
             raise refusal(value)
-    return {"quantiles": shares, "value_ranges": ranges}
+    return {"quantiles": quantiles, "value_ranges": ranges}
 
 
 def read_one_of(*choices: str) -> Callable[[JsonValue], str]:

@@ -87,7 +87,7 @@ def _play(folder: DemoFolder, progress: Progress, summary: Summary) -> None:
         stack.start()
         stack.wait_for_dags(spec.nightly_dag_id, spec.drift_dag_id)
         stack.api.ensure_pool(*POOL)
-        evidence = Evidence(spec, connections(folder, stack.ports.mlflow_url).__getitem__, stack.ports.mlflow_url)
+        evidence = Evidence.of(spec, connections(folder, stack.ports.mlflow_url).__getitem__, stack.ports.mlflow_url)
         Story(
             spec,
             feed.scenario,

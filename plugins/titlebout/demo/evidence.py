@@ -1,21 +1,21 @@
 """What really happened, asked from the ledger, the lake, the model server and MLflow themselves."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
-import httpx
 from pydantic import JsonValue
 
 from titlebout.core.features import FeaturePlan
 from titlebout.core.layout import version_manifest
 from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus, ServedVersion, verify_chain
-from titlebout.core.ports import ServerAddress
+from titlebout.core.ports import Lake, Ledger, ServerAddress, ServerClient, ServerHost
 from titlebout.core.results import DriftFinding, TrainedChallenger, Verdict
 from titlebout.core.snapshots import read_snapshot
 from titlebout.core.spec import ModelSpec
-from titlebout.core.tracking import VERSION_TAG
 from titlebout.demo.failure import DemoError
+from titlebout.demo.mlflow_api import version_of_alias
 from titlebout.wiring import Connect, build_client, build_host, build_lake, build_ledger
 
 
@@ -28,21 +28,41 @@ class Prediction:
     actual: float
 
 
+@dataclass(frozen=True)
 class Evidence:
-    """Looks at one model from outside Airflow."""
+    """Looks at one model from outside Airflow.
 
-    def __init__(self, spec: ModelSpec, connect: Connect, mlflow_url: str) -> None:
+    Attributes:
+        spec: The model spec.
+        lake: The lake that the tasks write to.
+        ledger: Their ledger.
+        host: Where the model server lives.
+        client: How to talk to it.
+        registered: Alias to the version that MLflow gives it to.
+    """
+
+    spec: ModelSpec
+    lake: Lake
+    ledger: Ledger
+    host: ServerHost
+    client: ServerClient
+    registered: Callable[[str], str | None]
+
+    @classmethod
+    def of(cls, spec: ModelSpec, connect: Connect, mlflow_url: str) -> "Evidence":
         """Open the same stores that the tasks use."""
-        self._spec = spec
-        self._lake = build_lake(connect("titlebout_lake"))
-        self._ledger = build_ledger(connect("titlebout_ledger"))
-        self._host = build_host(spec, connect)
-        self._client = build_client()
-        self._mlflow_url = mlflow_url
+        return cls(
+            spec=spec,
+            lake=build_lake(connect("titlebout_lake")),
+            ledger=build_ledger(connect("titlebout_ledger")),
+            host=build_host(spec, connect),
+            client=build_client(),
+            registered=partial(version_of_alias, mlflow_url, spec.name),
+        )
 
     def entries(self) -> Sequence[LedgerEntry]:
         """Return the model's ledger, its hash chain proven."""
-        entries = self._ledger.entries(self._spec.name)
+        entries = self.ledger.entries(self.spec.name)
         verify_chain(entries)
         return entries
 
@@ -100,10 +120,10 @@ class Evidence:
         if champion is None or champion.partition != partition:
             message = f"the ledger's champion is {champion and champion.version}, expected one of {partition}"
             raise DemoError(message)
-        served = self._client.served(self.server())
+        served = self.client.served(self.server())
         found = {
             "the model server": served and served.version,
-            "MLflow's alias 'champion'": self._mlflow_version("champion"),
+            "MLflow's alias 'champion'": self.registered("champion"),
         }
         for where, version in found.items():
             if version != champion.version:
@@ -124,18 +144,18 @@ class Evidence:
         if champion is None:
             message = "no champion serves"
             raise DemoError(message)
-        table = read_snapshot(self._lake, self.state().partitions[day].snapshot)
+        table = read_snapshot(self.lake, self.state().partitions[day].snapshot)
         # One further in each step, or every row could be of the same hour or place.
         stride = max(1, table.num_rows // count)
         table = table.take([step * stride + step % stride for step in range(count)])
         manifest = self._manifest(champion.version)
-        plan = FeaturePlan.model_validate_json(self._lake.read(manifest.plan_path, sha256=manifest.plan_sha256))
+        plan = FeaturePlan.model_validate_json(self.lake.read(manifest.plan_path, sha256=manifest.plan_sha256))
         rows = plan.rows(table)
-        predicted = self._client.predict(self.server(), rows)
+        predicted = self.client.predict(self.server(), rows)
         if len(predicted) != count or not all(math.isfinite(value) for value in predicted):
             message = f"asked the model server for {count} predictions, got {predicted}"
             raise DemoError(message)
-        actual = table.column(self._spec.dataset.target).to_pylist()
+        actual = table.column(self.spec.dataset.target).to_pylist()
         return [Prediction(*each) for each in zip(rows, predicted, actual, strict=True)]
 
     def server(self) -> ServerAddress:
@@ -144,28 +164,14 @@ class Evidence:
         Raises:
             DemoError: Its server does not run.
         """
-        address = self._host.find(self._spec.name)
+        address = self.host.find(self.spec.name)
         if address is None:
-            message = f"no model server runs for {self._spec.name}"
+            message = f"no model server runs for {self.spec.name}"
             raise DemoError(message)
         return address
-
-    def stop_server(self) -> None:
-        """Stop the model server; it is Titlebout's own process, not one of the demo's services."""
-        self._host.stop(self._spec.name)
 
     def _of(self, kind: EntryKind) -> Iterable[LedgerEntry]:
         return (entry for entry in self.entries() if entry.kind is kind)
 
     def _manifest(self, version: str) -> TrainedChallenger:
-        return TrainedChallenger.model_validate_json(self._lake.read(version_manifest(self._spec.name, version)))
-
-    def _mlflow_version(self, alias: str) -> str | None:
-        """Return our name of the version that an alias points at, over REST: importing MLflow takes seconds."""
-        api = f"{self._mlflow_url}/api/2.0/mlflow"
-        with httpx.Client(timeout=10.0, trust_env=False) as client:
-            named = {"name": self._spec.name, "alias": alias}
-            found = client.get(f"{api}/registered-models/alias", params=named).raise_for_status().json()
-            run_id = found["model_version"]["run_id"]
-            run = client.get(f"{api}/runs/get", params={"run_id": run_id}).raise_for_status().json()["run"]
-        return next((tag["value"] for tag in run["data"]["tags"] if tag["key"] == VERSION_TAG), None)
+        return TrainedChallenger.model_validate_json(self.lake.read(version_manifest(self.spec.name, version)))

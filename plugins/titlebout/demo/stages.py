@@ -68,6 +68,9 @@ class Story:
         if judged != set(days) - set(broken):
             message = f"verdicts were reached for {', '.join(sorted(judged))}; expected all good days of the backfill"
             raise DemoError(message)
+        if missing := set(broken) - set(self._evidence.quarantined()):
+            message = f"{', '.join(sorted(missing))} should wait in quarantine"
+            raise DemoError(message)
         versions = self._evidence.check_untouched(self._scenario.faulty)
         refused = f", {', '.join(broken)} refused at the door as it should be" if broken else ""
         stage.ends_with(

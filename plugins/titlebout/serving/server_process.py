@@ -56,8 +56,7 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
     Raises:
         DeploymentError: Another server owns the state folder, the folder is damaged, or the host is not ours.
     """
-    with _sole_owner(settings.state_dir), _listening_socket(host, port) as listener:
-        address_file.unlink(missing_ok=True)  # of a predecessor that was killed: its pid may be a stranger's by now
+    with _sole_owner(settings.state_dir, address_file), _listening_socket(host, port) as listener:
         bound_port = listener.getsockname()[1]
         config = uvicorn.Config(
             create_app(settings),
@@ -112,7 +111,7 @@ def _make_token(file: Path) -> None:
 
 
 @contextmanager
-def _sole_owner(state_dir: Path) -> Iterator[None]:
+def _sole_owner(state_dir: Path, address_file: Path) -> Iterator[None]:
     """Hold the lock of a state folder for as long as this process lives.
 
     The kernel lets go of it when the process ends in whatever way. So whoever finds it taken knows that the
@@ -127,6 +126,7 @@ def _sole_owner(state_dir: Path) -> Iterator[None]:
             raise DeploymentError(message)
         time.sleep(0.05)
     try:
+        address_file.unlink(missing_ok=True)  # of a predecessor that was killed: its pid may be a stranger's by now
         yield
     finally:
         os.close(descriptor)
