@@ -402,7 +402,7 @@ def test_a_misspelt_type_is_refused_with_its_place_in_the_whole_suite(tmp_path):
     pq.write_table(DIRTY, tmp_path / "data.parquet")
     suite = {"name": "demand", "expectations": [CORE_SUITE[0], {"type": "expect_column_to_exists", "kwargs": {}}]}
 
-    with pytest.raises(SpecError, match="expectation 2.*expect_column_to_exist'"):
+    with pytest.raises(SpecError, match=r"expectation 2.*expect_column_to_exist'"):
         CompiledValidator(REFERENCE).validate(tmp_path / "data.parquet", suite, key_columns=())
 
 

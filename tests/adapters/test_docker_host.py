@@ -168,15 +168,15 @@ def test_a_server_that_crashes_is_removed_and_its_log_shown(docker_client, docke
 
 
 @pytest.mark.docker
-def test_two_starters_at_once_share_one_container(docker_client, docker_host):
+def test_starters_at_once_share_one_container(docker_client, docker_host):
     found = []
-    threads = [threading.Thread(target=lambda: found.append(docker_host.ensure_running(MODEL))) for _ in range(2)]
+    threads = [threading.Thread(target=lambda: found.append(docker_host.ensure_running(MODEL))) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(found) == 2
-    assert found[0] == found[1]
+    assert len(found) == 4
+    assert len(set(found)) == 1
 
 
 @contextmanager

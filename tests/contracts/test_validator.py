@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes.validator import MemoryValidator
+from titlebout.adapters.compiled_validator import CompiledValidator
 from titlebout.adapters.gx_validator import GxValidator
 from titlebout.core.errors import SpecError
 from titlebout.core.ports import PartitionValidator, SuiteResult
@@ -18,7 +19,11 @@ DAY = date(2012, 6, 1)
 KEY = ("day", "hour")
 
 
-@pytest.fixture(scope="module", params=[MemoryValidator, GxValidator], ids=["memory", "great_expectations"])
+@pytest.fixture(
+    scope="module",
+    params=[MemoryValidator, GxValidator, lambda: CompiledValidator(GxValidator())],
+    ids=["memory", "great_expectations", "compiled"],
+)
 def engine(request: pytest.FixtureRequest) -> PartitionValidator:
     return request.param()
 

@@ -41,7 +41,6 @@ def summary(home: Path) -> dict[str, Any]:
         text=True,
         check=False,
     )
-    print(done.stdout, done.stderr)
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     found: dict[str, Any] = json.loads((PROJECT / ".demo" / DATASET / "summary.json").read_text())
     return found

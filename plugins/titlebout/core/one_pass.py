@@ -4,7 +4,6 @@ Columns are decoded whole and one after another, two or a few at a time, and not
 column of 5 million numbers is 40 MB, and statistics of the whole column come out bit for bit as on pandas.
 """
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +11,7 @@ from pydantic import JsonValue
 
 from titlebout.core.decoded_column import DecodedColumn, NotCompilableError
 from titlebout.core.expectations import WHOLE_COLUMN, Finding, judge_table, missing_column
+from titlebout.core.granted_cores import granted_cores
 from titlebout.core.joint_expectations import judge_compound, judge_pair
 from titlebout.core.parquet_columns import ParquetColumns
 from titlebout.core.row_expectations import ONE_COLUMN_ROWS, judge_rows
@@ -57,8 +57,7 @@ def evaluate(file: ParquetColumns, checks: Numbered) -> dict[int, Outcome]:
             waiting[position] = check
         else:
             outcomes[position] = outcome
-    threads = min(MAX_COLUMNS_AT_ONCE, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-    with ThreadPoolExecutor(threads) as pool:
+    with ThreadPoolExecutor(min(MAX_COLUMNS_AT_ONCE, granted_cores())) as pool:
         for judged in pool.map(lambda group: _judge_group(file, group), _groups(waiting)):
             outcomes |= judged
     return outcomes

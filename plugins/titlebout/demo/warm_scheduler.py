@@ -19,9 +19,12 @@ LIBRARIES = (
     "xgboost",
     "titlebout.adapters.gx_validator",
     "titlebout.adapters.mlflow_registry",
+    "titlebout.adapters.process_host",
     "titlebout.adapters.sql_ledger",
     "titlebout.steps.compare_with_champion",
+    "titlebout.steps.deploy_model",
     "titlebout.steps.ingest_partition",
+    "titlebout.steps.measure_drift",
     "titlebout.steps.train_challenger",
     "titlebout.steps.validate_partition",
 )

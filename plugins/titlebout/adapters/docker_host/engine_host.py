@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 BUILD_COMMAND = "docker build -f include/serving/Dockerfile -t {image} ."
 START_TIMEOUT_SECONDS = 60.0
 HANG_TIMEOUT_SECONDS = 15.0
+APPEAR_TIMEOUT_SECONDS = 5.0
 PORT_ATTEMPTS = 3
 
 _logger = logging.getLogger(__name__)
@@ -86,10 +88,7 @@ class DockerHost:
             if old:
                 _logger.warning("server of %s is %s and does not answer, replacing its container", model, old.status)
                 old.remove()
-            new = self._started(model, image_id) or self._container(model)
-            if new is None:
-                message = f"container name {container_name(model)} belongs to another program; remove that container"
-                raise DeploymentError(message)
+            new = self._started(model, image_id) or self._appearing(model)
             if found := new.awaited_address(START_TIMEOUT_SECONDS):
                 return found
             failure = new.failure()
@@ -121,6 +120,16 @@ class DockerHost:
         label = f"{MODEL_LABEL}={checked_model_name(model)}"
         found = self._client.containers.list(all=True, filters={"label": label}, ignore_removed=True)
         return ModelContainer(found[0], model, self._network) if found else None
+
+    def _appearing(self, model: str) -> ModelContainer:
+        """Return the container of the process that was faster; the engine lists it a moment after its name is taken."""
+        deadline = time.monotonic() + APPEAR_TIMEOUT_SECONDS
+        while time.monotonic() < deadline:
+            if container := self._container(model):
+                return container
+            time.sleep(0.1)
+        message = f"container name {container_name(model)} belongs to another program; remove that container"
+        raise DeploymentError(message)
 
     def _image_id(self) -> str:
         """Pin the image: a tag may move while we work."""
