@@ -118,9 +118,9 @@ FITTING_SETS = {"text": text_sets, "flag": st.lists(st.booleans(), min_size=1, m
 
 counts = st.one_of(st.none(), st.integers(0, 5))
 shares = st.sampled_from([None, 0, 0.5, 0.9, 1, 1.0])
-regexes = st.sampled_from(
-    ["a", "^a", "^a$", "[ab]", r"^\w+$", r"\d", r"\s", "(?i)A", "a|b", "^.$", "é", "(a)(b)?", "[^a]", "a{2}", r"\bb"]
-)
+PATTERNS = ["a", "^a", "^a$", "[ab]", "a|b", "^.$", "é", "(a)(b)?", "[^a]", "a{2}", "^$", "[$]", "(?i)A", "(?:a)"]
+ESCAPES = [r"^\w+$", r"\d", r"\s", r"\bb", r"\d$", r"\bb\b", r"\W", r"\Ba", r"\\d", r"a\n", r"\Aa", r"[\d-]", r"\."]
+regexes = st.sampled_from([*PATTERNS, *ESCAPES])
 quantile_ranges = st.sampled_from(
     [
         {"quantiles": [0.5], "value_ranges": [[0, 1]]},
@@ -239,7 +239,7 @@ suites = st.lists(expectations().filter(is_accepted), min_size=1, max_size=12).f
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables(), suites, st.sampled_from([0, 1e9]))
 def test_whatever_the_table_and_the_suite_the_result_is_that_of_great_expectations(table, suite, dictionary_bytes):
     # Whether texts are read as a dictionary depends on their size, and must not change a word.
@@ -256,9 +256,11 @@ DIRTY = pa.table(
         "hour": pa.array(range(ROWS)),
         "temp": pa.array([None if n == 5 else float("nan") if n == 6 else n / 10 for n in range(ROWS)]),
         "riders": pa.array([None if n == 3 else n % 4 for n in range(ROWS)], pa.int64()),
-        "weather": pa.array([None if n == 2 else "mist" if n % 2 else "clear" for n in range(ROWS)]),
+        "weather": pa.array([None if n in (2, 3) else "mist" if n % 2 else "clear" for n in range(ROWS)]),
         "holiday": pa.array([None if n == 9 else n % 3 == 0 for n in range(ROWS)]),
         "at": pa.array([MOMENT + timedelta(hours=n) for n in range(ROWS)], pa.timestamp("us", tz="UTC")),
+        "until": pa.array([MOMENT + timedelta(hours=5)] * (ROWS - 1) + [None], pa.timestamp("us", tz="UTC")),
+        "due": pa.array([DAY + timedelta(days=n % 2) for n in range(ROWS)]),
         "void": pa.array([None] * ROWS, pa.float64()),
     }
 )
@@ -272,6 +274,11 @@ CORE_SUITE = [
     {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["day", "hour"]}},
     {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["riders", "weather"]}},
     {"type": "expect_column_pair_values_a_to_be_greater_than_b", "kwargs": {**PAIR, "mostly": 0.4}},
+    *[
+        {"type": "expect_column_pair_values_a_to_be_greater_than_b", "kwargs": {"column_A": a, "column_B": b}}
+        for a, b in (("at", "until"), ("due", "day"))
+    ],
+    on("void", "mean_to_be_between"),
     on("nowhere", "to_exist"),
     on("nowhere", "values_to_be_between", min_value=0),
     *[on(column, "values_to_not_be_null", mostly=0.95) for column in DIRTY.column_names],
@@ -337,6 +344,16 @@ def test_statistics_of_many_rows_agree_to_the_last_bit():
     assert_same(pa.table(numbers), [on(c, f"{what}_to_be_between", max_value=-1e15) for c in numbers for what in whats])
 
 
+@pytest.mark.parametrize("odd", [[], ["é", "ü1"], ["a\n", "1\n"], ["é\n", "a b", "\x0b", "\\d", ""]], ids=repr)
+def test_patterns_find_what_pandas_finds_in_ascii_in_other_letters_and_in_lines(odd):
+    texts = ["a", "aa", "ab", "b", "A1", "1", "b 2", "-", ".", "$", None, *odd]
+    kinds = ("values_to_match_regex", "values_to_not_match_regex")
+
+    assert_same(
+        pa.table({"text": texts}), [on("text", kind, regex=regex) for regex in [*PATTERNS, *ESCAPES] for kind in kinds]
+    )
+
+
 def test_a_large_table_is_judged_alike_whatever_repeats_in_it():
     rng = np.random.default_rng(8)
     columns = {"a": rng.integers(0, 300, 20_000), "b": rng.integers(0, 300, 20_000).astype(float)}
@@ -351,6 +368,15 @@ def test_a_large_table_is_judged_alike_whatever_repeats_in_it():
 
     assert [failure.unexpected_rows for failure in result.failures if failure.unexpected_rows]
     assert result.details["fell_back"] == []
+
+
+def test_a_column_that_is_unique_but_for_missing_values_does_not_make_rows_unique():
+    table = pa.table({"a": [1, None, None], "b": [7, 7, 7]})
+    compound = {"type": "expect_compound_columns_to_be_unique", "kwargs": {"column_list": ["a", "b"]}}
+
+    result = assert_same(table, [on("a", "values_to_be_unique"), compound])
+
+    assert [failure.unexpected_rows for failure in result.failures] == [2]
 
 
 # --- what is left to Great Expectations --------------------------------------------------------------

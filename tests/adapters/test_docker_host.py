@@ -14,6 +14,7 @@ import pytest
 from fakes.bundles import ROW, demand_bundle, scores_of
 from integration.docker_engine import docker_client_fixture, docker_host_fixture, serving_image  # noqa: F401  # fixtures
 from titlebout.adapters.docker_host import ContainerLimits, DockerHost
+from titlebout.adapters.docker_host.model_container import container_options
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.ports import ServedRelease
@@ -27,6 +28,11 @@ MODEL = f"docker_{uuid.uuid4().hex[:8]}"
 
 def container_of(client: "DockerClient") -> "Container":
     return client.containers.get(f"titlebout-{MODEL}")
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
 
 
 def output_of(container: "Container", *command: str) -> tuple[int, str]:
@@ -121,8 +127,7 @@ def test_a_taken_port_falls_back_to_a_free_one(docker_client, docker_host):
 
 @pytest.mark.docker
 def test_a_wanted_port_is_used(docker_client, docker_host):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        wanted = probe.getsockname()[1]
+    wanted = free_port()
     host = DockerHost(docker_client, serving_image(docker_client), port=wanted)
     assert host.ensure_running(MODEL).url == f"http://127.0.0.1:{wanted}"
 
@@ -148,6 +153,21 @@ def test_a_container_of_another_program_is_left_alone(docker_client, docker_host
         stranger.reload()
     finally:
         stranger.remove()
+
+
+@pytest.mark.docker
+def test_a_container_that_answers_for_another_model_is_not_taken_for_ours(docker_client, docker_host):
+    docker_host.ensure_running(MODEL)
+    options = container_options(MODEL, port=free_port(), network=None, limits=ContainerLimits())
+    container_of(docker_client).remove(force=True)
+    options["command"] = ["--model", "another_model"]
+    impostor = docker_client.containers.run(serving_image(docker_client), **options)
+    deadline = time.monotonic() + 30
+    while b"Started server process" not in impostor.logs():
+        assert time.monotonic() < deadline, impostor.logs().decode()
+        time.sleep(0.1)
+    time.sleep(0.5)
+    assert docker_host.find(MODEL) is None
 
 
 @pytest.mark.docker

@@ -109,7 +109,7 @@ def test_a_server_that_accepts_and_never_answers_is_unavailable():
                 call()
 
 
-@pytest.mark.parametrize("url", ["http://[", "ftp://127.0.0.1", "nonsense", "http://127.0.0.1:99999"])
+@pytest.mark.parametrize("url", ["http://[", "ftp://127.0.0.1", "nonsense", "http://127.0.0.1:port", "http://x\n"])
 def test_an_address_that_is_none_is_one_of_our_errors(url):
     for call in calls(ServerAddress(url, "x")):
         with pytest.raises((DeploymentError, UnavailableError)):

@@ -71,11 +71,19 @@ def test_as_root_it_runs_unprivileged_below_a_folder_that_is_closed_to_others(tm
         book.stop_all()
 
 
-def test_a_folder_that_cannot_become_a_database_is_explained_with_the_log(root, book):
-    (root / "pg").mkdir(mode=0o700)
-    (root / "pg" / "something").touch()
-    with pytest.raises((DemoError, FileExistsError)):
+def test_a_server_that_does_not_come_up_is_explained_with_its_log(root, book, monkeypatch):
+    monkeypatch.setattr(postgres, "SETTINGS", ("max_connections=many",))
+    with pytest.raises(DemoError, match="postgres stopped by itself") as raised:
         start(root, book)
+    assert 'invalid value for parameter "max_connections": "many"' in raised.value.explain()
+
+
+def test_a_database_that_cannot_be_made_is_explained_with_its_log(root, book, monkeypatch):
+    (root / "initdb").symlink_to("/bin/false")
+    monkeypatch.setattr(postgres, "_programs", lambda: root)
+    with pytest.raises(DemoError, match="initdb could not make a Postgres database") as raised:
+        start(root, book)
+    assert raised.value.log == root / "postgres.log"
 
 
 def test_a_missing_wheel_is_named(monkeypatch):

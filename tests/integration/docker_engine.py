@@ -109,15 +109,13 @@ def serving_image(client: "docker.DockerClient") -> str:
     """Return the tag of the serving image of this working tree, built where it does not exist yet."""
     import docker
 
-    context = _context()
-    # The archive holds no times: the same tree has the same tag.
-    tag = f"{SERVING_IMAGE}:{hashlib.sha256(context).hexdigest()[:16]}"
+    tag = f"{SERVING_IMAGE}:{_fingerprint()}"
     try:
         client.images.get(tag)
     except docker.errors.ImageNotFound:
         _import_base(client)
         client.images.build(
-            fileobj=io.BytesIO(context),
+            fileobj=io.BytesIO(_context()),
             custom_context=True,
             dockerfile="include/serving/Dockerfile",
             buildargs={"BASE_IMAGE": BASE_IMAGE},
@@ -132,16 +130,27 @@ def serving_image(client: "docker.DockerClient") -> str:
     return tag
 
 
+def _own_files() -> list[Path]:
+    """Return the files of this repository that go into the image."""
+    package = PROJECT / "plugins" / "titlebout"
+    modules = [path for folder in ("core", "serving") for path in sorted((package / folder).glob("*.py"))]
+    return [PROJECT / "include" / "serving" / "Dockerfile", LOCK, package / "__init__.py", *modules]
+
+
+def _fingerprint() -> str:
+    """Name an image after what it is made of; the lock stands for the packages."""
+    digest = hashlib.sha256()
+    for path in _own_files():
+        digest.update(f"{path.relative_to(PROJECT)} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return digest.hexdigest()[:16]
+
+
 def _context() -> bytes:
     """Return the build context: what `Dockerfile.dockerignore` lets through, and the installed packages."""
-    archive = io.BytesIO()
+    archive, site = io.BytesIO(), _site()
     with tarfile.open(fileobj=archive, mode="w") as tar:
-        for path in (PROJECT / "include/serving/Dockerfile", LOCK, PROJECT / "plugins/titlebout/__init__.py"):
+        for path in _own_files():
             _add(tar, path, path.relative_to(PROJECT).as_posix())
-        for folder in ("core", "serving"):
-            for path in sorted((PROJECT / "plugins/titlebout" / folder).glob("*.py")):
-                _add(tar, path, path.relative_to(PROJECT).as_posix())
-        site = _site()
         for path in sorted(site.rglob("*")):
             if path.is_file() and "__pycache__" not in path.parts:
                 _add(tar, path, f"serving-site/{path.relative_to(site).as_posix()}")

@@ -237,6 +237,15 @@ def test_a_server_that_answers_otherwise_than_offline_gets_its_champion_back(ser
     served.assert_serves(served.new)
 
 
+def test_a_champion_that_cannot_be_put_back_does_not_hide_why_the_release_failed(served, caplog):
+    served.client.offset = 1e-3
+    served.lake.objects[served.old.plan_path] = b"damaged"
+    with pytest.raises(DeploymentError, match="golden rows"):
+        served.deploy(verdict_on(served.new, served.old))
+    assert "could not be put back" in caplog.text
+    assert served.state.champion.version == served.old.version
+
+
 def test_a_first_model_that_answers_otherwise_than_offline_does_not_serve(world):
     world.client.offset = float("nan")
     with pytest.raises(DeploymentError, match="golden rows"):

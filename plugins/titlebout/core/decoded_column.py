@@ -169,9 +169,15 @@ class DecodedColumn:
             return int(np.count_nonzero(self._texts.counts))
         return int(np.count_nonzero(_steps(self.ordered))) + 1 if self.present_count else 0
 
+    @cached_property
     def repeated(self) -> NDArray[Any]:
-        """Return the values that more than one row holds; not for texts."""
+        """The values that more than one row holds; not for texts."""
         return np.unique(self.ordered[1:][~_steps(self.ordered)])
+
+    @property
+    def is_known_to_be_unique(self) -> bool:
+        """Whether somebody asked, and every row has a value that no other row has."""
+        return "repeated" in self.__dict__ and self.has_value is None and not len(self.repeated)
 
     def shown(self, row: int) -> JsonValue:
         """Return one value as a report shows it."""

@@ -81,6 +81,8 @@ def _repeated_rows(columns: Sequence[DecodedColumn], kept: Mask | None) -> Mask 
     Rows are compared by a hash of 64 bits first. Equal rows have equal hashes, so that where no hash comes
     twice nothing is repeated; rows whose hash does come twice are compared by their values.
     """
+    if any(column.is_known_to_be_unique for column in columns):
+        return None
     rows = np.arange(columns[0].rows) if kept is None else np.flatnonzero(kept)
     hashes = reduce(_mixed_in, columns, np.zeros(columns[0].rows, np.uint64))
     hashes = hashes if kept is None else hashes[rows]

@@ -58,7 +58,7 @@ def evaluate(file: ParquetColumns, checks: Numbered) -> dict[int, Outcome]:
         else:
             outcomes[position] = outcome
     with ThreadPoolExecutor(min(MAX_COLUMNS_AT_ONCE, granted_cores())) as pool:
-        for judged in pool.map(lambda group: _judge_group(file, group), _groups(waiting)):
+        for judged in pool.map(lambda group: _judge_group(file, group), _groups(file, waiting)):
             outcomes |= judged
     return outcomes
 
@@ -111,8 +111,11 @@ def _without_values(file: ParquetColumns, check: Check) -> Outcome | None:
     return judge_table(check, file.names, file.rows)
 
 
-def _groups(checks: Numbered) -> list[dict[int, Check]]:
-    """Put expectations together that share a column, directly or through others, widest group first."""
+def _groups(file: ParquetColumns, checks: Numbered) -> list[dict[int, Check]]:
+    """Put expectations together that share a column, directly or through others, most bytes first.
+
+    The largest one begins first, so that no thread is left alone with it at the end.
+    """
     groups: list[tuple[set[str], dict[int, Check]]] = []
     for position, check in checks.items():
         columns, members = set(check.columns), {position: check}
@@ -123,7 +126,8 @@ def _groups(checks: Numbered) -> list[dict[int, Check]]:
             else:
                 apart.append((other_columns, other_members))
         groups = [*apart, (columns, members)]
-    return [members for _, members in sorted(groups, key=lambda group: -len(group[0]))]
+    groups.sort(key=lambda group: sum(map(file.decoded_bytes, group[0])), reverse=True)
+    return [members for _, members in groups]
 
 
 def _judge_group(file: ParquetColumns, group: Numbered) -> dict[int, Outcome]:

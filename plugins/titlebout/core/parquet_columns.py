@@ -47,16 +47,17 @@ class ParquetColumns:
             PartitionUnreadableError: Its bytes cannot be decoded.
         """
         is_text = kind_of(self._types[name]) is ColumnKind.TEXT
-        as_dictionary = is_text and (distinct or self._bytes_a_row(name) < _DICTIONARY_BYTES_A_ROW)
+        as_dictionary = is_text and (distinct or self.decoded_bytes(name) < _DICTIONARY_BYTES_A_ROW * self.rows)
         return DecodedColumn(name, self._read(name, dictionary=[name] if as_dictionary else None))
 
-    def _bytes_a_row(self, name: str) -> float:
+    def decoded_bytes(self, name: str) -> float:
+        """Return the size of a column before compression; infinite where nested columns hide it."""
         position = self.names.index(name)
         groups = [self._metadata.row_group(n) for n in range(self._metadata.num_row_groups)]
         if any(group.num_columns != len(self.names) for group in groups):  # nested columns have several
             return math.inf
         size: int = sum(group.column(position).total_uncompressed_size for group in groups)
-        return size / max(1, self.rows)
+        return size
 
     def show(self, name: str, rows: Sequence[int]) -> dict[int, JsonValue]:
         """Return a column's values in some rows as a report shows them.

@@ -1,7 +1,5 @@
 """Evaluates expectations about single rows, as Great Expectations does on pandas."""
 
-import re
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -11,10 +9,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from titlebout.core.arrow_numpy import fixed_width_values, flag_values
+from titlebout.core.arrow_numpy import fixed_width_values
 from titlebout.core.column_texts import Mask, each_text
-from titlebout.core.decoded_column import ColumnKind, DecodedColumn, NotCompilableError
+from titlebout.core.decoded_column import ColumnKind, DecodedColumn
 from titlebout.core.expectations import MAX_SHOWN, Finding, bound_as_stored, set_as_stored
+from titlebout.core.pattern_search import matcher
 from titlebout.core.suite_checks import Check
 
 # Which rows are at fault; None: no row, known without looking at each.
@@ -137,8 +136,9 @@ def _repeated(check: Check, column: DecodedColumn) -> Faults:
     del check
     if column.kind is ColumnKind.TEXT:
         return column.texts.repeated_rows()
-    repeated = column.repeated()
-    return _among_present(column, np.isin(column.values, repeated)) if len(repeated) else None
+    if not len(column.repeated):
+        return None
+    return _among_present(column, np.isin(column.values, column.repeated))
 
 
 def _wrong_length(check: Check, column: DecodedColumn) -> Faults:
@@ -152,34 +152,12 @@ def _wrong_length(check: Check, column: DecodedColumn) -> Faults:
 
 
 def _no_match(check: Check, column: DecodedColumn) -> Faults:
-    matches = _matcher(check.kwargs["regex"])
+    matches = matcher(check.kwargs["regex"])
     return column.texts.rows_where(lambda texts: ~matches(texts))
 
 
 def _match(check: Check, column: DecodedColumn) -> Faults:
-    return column.texts.rows_where(_matcher(check.kwargs["regex"]))
-
-
-def _matcher(regex: str) -> Callable[[pa.Array], Mask]:
-    """Return a test whether the pattern is found.
-
-    pandas asks Arrow's engine where it agrees with Python's `re`, and `re` where the two differ. A pattern
-    that only one of them takes is left to pandas.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            pattern = re.compile(regex)
-        pc.match_substring_regex(pa.nulls(1, pa.string()), regex)  # Arrow says whether it takes the pattern
-    except (re.error, Warning, OverflowError, pa.ArrowException) as error:
-        message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
-        raise NotCompilableError(message) from error
-    if pattern.flags != re.UNICODE or r"\Z" in regex or "[[" in regex:
-        message = f"pattern {regex[:60]!r} is matched by Great Expectations alone"
-        raise NotCompilableError(message)
-    if "\\" in regex or "$" in regex:
-        return each_text(lambda text: pattern.search(text) is not None)
-    return lambda texts: flag_values(pa.chunked_array([pc.match_substring_regex(texts, regex)])).view(np.bool_)
+    return column.texts.rows_where(matcher(check.kwargs["regex"]))
 
 
 _NULL_CHECKS: Mapping[str, Callable[[DecodedColumn], Faults]] = {

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 
 from titlebout.core.dataset_spec import FilesSource
-from titlebout.core.errors import TitleboutError
+from titlebout.core.errors import TitleboutError, did_you_mean
 from titlebout.core.spec import ModelSpec
 from titlebout.demo.bike_sharing import BikeFeed, load_hours
 from titlebout.demo.environment import connections
@@ -37,6 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("command", nargs="?", choices=("up", "down"), default="up")
     parser.add_argument("--dataset", choices=DATASETS, default=os.environ.get("DATASET") or DATASETS[0])
     chosen = parser.parse_args(arguments)
+    if chosen.dataset not in DATASETS:  # argparse does not check a default
+        parser.error(f"DATASET: found {chosen.dataset!r}; {did_you_mean(chosen.dataset, DATASETS)}")
     os.environ[HOME_VARIABLE] = str(PROJECT)
     for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it in the background, deaf to Ctrl-C
         signal.signal(number, _interrupt)

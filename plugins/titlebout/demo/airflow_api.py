@@ -14,11 +14,11 @@ Json = dict[str, Any]
 class AirflowApi:
     """Talks to one Airflow as its administrator."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, transport: httpx.BaseTransport | None = None) -> None:
         """Prepare a client; nothing is sent yet."""
         self.url = url
         # trust_env off: a proxy named in the environment has no business with the loopback.
-        self._client = httpx.Client(base_url=url, timeout=30.0, trust_env=False)
+        self._client = httpx.Client(base_url=url, timeout=30.0, trust_env=False, transport=transport)
 
     def health(self) -> Json | None:
         """Return the health of Airflow's parts, or None while the API server does not answer."""

@@ -88,7 +88,7 @@ class DemoFolder:
         """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("a+", encoding="ascii") as file:
-            if False:
+            if not _locks(file):
                 message = (
                     f"the {self.dataset} demo is running already; stop it with Ctrl-C there, or with `make demo-down`"
                 )

@@ -30,7 +30,8 @@ LIBRARIES = (
 )
 
 if __name__ == "__main__":
-    for name in LIBRARIES:
+    # Elsewhere, libraries that were loaded before a fork may not work after it.
+    for name in LIBRARIES if sys.platform == "linux" else ():
         importlib.import_module(name)
     sys.argv = ["airflow", "scheduler", *sys.argv[1:]]
     runpy.run_module("airflow", run_name="__main__", alter_sys=True)
