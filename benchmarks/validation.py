@@ -239,8 +239,9 @@ def section(sizes: list[dict[str, Any]]) -> str:
         "great_expectations": "Great Expectations on pandas, reading not counted (baseline)",
         "one_pass": "one pass, decoding counted",
     }
+    measured = ("seconds", "cpu_seconds", "peak_mb")
     lines = [
-        f"| {size['rows']:,} | {label} | {size['seconds'][kind]} | {size['cpu_seconds'][kind]} | {size['peak_mb'][kind]} |"
+        f"| {size['rows']:,} | {label} | {' | '.join(str(size[what][kind]) for what in measured)} |"
         for size in sizes
         for kind, label in labels.items()
     ]

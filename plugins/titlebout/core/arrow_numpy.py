@@ -37,6 +37,12 @@ def presence(column: pa.ChunkedArray) -> NDArray[np.bool_] | None:
     return np.concatenate(chunks).view(np.bool_)
 
 
+def text_bytes(texts: pa.Array) -> NDArray[np.uint8]:
+    """Return all characters of an array of texts in UTF-8; of a slice, those of its neighbours too."""
+    characters = texts.buffers()[2]
+    return np.empty(0, np.uint8) if characters is None else np.frombuffer(characters, np.uint8)
+
+
 def _chunk_values(chunk: pa.Array, dtype: np.dtype[Any]) -> NDArray[Any]:
     if not len(chunk):
         return np.empty(0, dtype)

@@ -8,12 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from titlebout.core.arrow_numpy import flag_values
+from titlebout.core.arrow_numpy import flag_values, text_bytes
 from titlebout.core.column_texts import Mask, each_text
 from titlebout.core.decoded_column import NotCompilableError
 
 # An escape with a letter or digit; of these, the engines agree on the first few where all text is ASCII.
 _ESCAPE = re.compile(r"\\(?:([dDwWb])|([0-9A-Za-z]))", re.ASCII)
+
+_LAST_ASCII, _NEWLINE = 127, 10
 
 
 def matcher(regex: str) -> Callable[[pa.Array], Mask]:
@@ -35,17 +37,14 @@ def matcher(regex: str) -> Callable[[pa.Array], Mask]:
         return search_by_re
 
     def search(texts: pa.Array) -> Mask:
-        if needs_ascii and not _all(pc.string_is_ascii(texts)):
+        characters = text_bytes(texts)
+        if needs_ascii and characters.max(initial=0) > _LAST_ASCII:
             return search_by_re(texts)
-        if needs_one_line and not _all(pc.invert(pc.match_substring(texts, "\n"))):
+        if needs_one_line and (characters == _NEWLINE).any():
             return search_by_re(texts)
         return search_by_arrow(texts)
 
     return search
-
-
-def _all(flags: pa.Array) -> bool:
-    return pc.all(flags).as_py() is not False  # None: there is no text
 
 
 def _compile(regex: str) -> re.Pattern[str]:
