@@ -127,7 +127,7 @@ def test_a_docker_engine_that_does_not_answer_is_worth_a_retry(tmp_path):
 
 
 def test_the_other_adapters_need_no_connection():
-    assert (name_of(build_validator()), name_of(build_client())) == ("GxValidator", "HttpServerClient")
+    assert (name_of(build_validator()), name_of(build_client())) == ("CompiledValidator", "HttpServerClient")
 
 
 @pytest.mark.parametrize(

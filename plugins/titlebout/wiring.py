@@ -106,10 +106,11 @@ def build_source(spec: ModelSpec, connection: ConnectionFields) -> PartitionSour
 
 
 def build_validator() -> PartitionValidator:
-    """Return the engine that evaluates expectation suites."""
+    """Return the engine that evaluates expectation suites: one pass, and Great Expectations for the rest."""
+    from titlebout.adapters.compiled_validator import CompiledValidator
     from titlebout.adapters.gx_validator import GxValidator
 
-    return GxValidator()
+    return CompiledValidator(GxValidator())
 
 
 def build_registry(connection: ConnectionFields) -> ModelRegistry:

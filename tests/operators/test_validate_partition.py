@@ -26,7 +26,7 @@ def test_it_judges_by_the_suite_that_the_spec_names(step, context):
         "suite": "dict",
         "lake": "LocalLake",
         "ledger": "SqlLedger",
-        "validator": "GxValidator",
+        "validator": "CompiledValidator",
     }
 
 

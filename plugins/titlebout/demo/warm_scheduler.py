@@ -12,12 +12,11 @@ import runpy
 import sys
 
 LIBRARIES = (
-    "great_expectations",
     "mlflow.tracking",
     "pandas",
     "pyarrow.parquet",
     "xgboost",
-    "titlebout.adapters.gx_validator",
+    "titlebout.adapters.compiled_validator",
     "titlebout.adapters.mlflow_registry",
     "titlebout.adapters.process_host",
     "titlebout.adapters.sql_ledger",
