@@ -97,11 +97,16 @@ def test_mlflow_is_found_by_tracking_uri_or_by_host(tmp_path):
 
 
 def test_the_spec_chooses_the_source(tmp_path):
-    files = build_source(demand_spec(), connection("titlebout_source", extra={"root": str(tmp_path)}))
-    objects = build_source(demand_spec(dataset__source=S3_SOURCE), connection("titlebout_s3", login="key"))
+    known = {
+        "titlebout_source": connection("titlebout_source", extra={"root": str(tmp_path)}),
+        "titlebout_s3": connection("titlebout_s3", login="key"),
+        "empty": connection("empty"),
+    }
+    files = build_source(demand_spec(), known.__getitem__)
+    objects = build_source(demand_spec(dataset__source=S3_SOURCE), known.__getitem__)
     assert (name_of(files), name_of(objects)) == ("FilesSourceReader", "S3SourceReader")
-    with pytest.raises(ConnectionSettingsError, match="'titlebout_source': extra: root is missing"):
-        build_source(demand_spec(), connection("titlebout_source"))
+    with pytest.raises(ConnectionSettingsError, match="'empty': extra: root is missing"):
+        build_source(demand_spec(), known.__getitem__, conn_id="empty")
 
 
 def test_the_spec_chooses_where_servers_live(tmp_path):

@@ -10,7 +10,7 @@ import yaml
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from titlebout.core.dataset_spec import FilesSource, S3Source, SpecSection
+from titlebout.core.dataset_spec import DemoSource, FilesSource, S3Source, SpecSection, SqlSource
 from titlebout.core.errors import SpecError, SuiteNotFoundError, did_you_mean
 from titlebout.core.spec import ModelSpec
 
@@ -137,4 +137,9 @@ def _sibling_keys(location: tuple[int | str, ...]) -> tuple[str, ...]:
     return tuple(section.model_fields)
 
 
-_SOURCE_KINDS: dict[str, type[SpecSection]] = {"files": FilesSource, "s3": S3Source}
+_SOURCE_KINDS: dict[str, type[SpecSection]] = {
+    "files": FilesSource,
+    "s3": S3Source,
+    "sql": SqlSource,
+    "demo": DemoSource,
+}

@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from titlebout.connection_fields import ConnectionFields, database_url, http_address, named_extra
-from titlebout.core.dataset_spec import S3Source
-from titlebout.core.errors import ConnectionSettingsError, UnavailableError, bounded
+from titlebout.core.dataset_spec import FilesSource, S3Source
+from titlebout.core.errors import ConnectionSettingsError, SpecError, UnavailableError, bounded
 from titlebout.core.ports import (
     Lake,
     Ledger,
@@ -91,9 +91,19 @@ def build_ledger(connection: ConnectionFields) -> Ledger:
     return SqlLedger(database_url(connection))
 
 
-def build_source(spec: ModelSpec, connection: ConnectionFields) -> PartitionSource:
-    """Open the source that the spec describes, where the connection says it is."""
+def build_source(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None) -> PartitionSource:
+    """Open the source that the spec describes, where its connection says it is.
+
+    Args:
+        spec: The model spec.
+        connect: Looks the connection up.
+        conn_id: Another connection than the spec names.
+    """
     source = spec.dataset.source
+    if not isinstance(source, FilesSource | S3Source):
+        message = f"{spec.name}: dataset.source.kind {source.kind!r} is not available yet"
+        raise SpecError(message)
+    connection = connect(conn_id or source.conn_id)
     if isinstance(source, S3Source):
         from titlebout.adapters.s3_source import S3SourceReader
 

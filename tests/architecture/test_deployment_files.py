@@ -101,8 +101,8 @@ def test_the_wiring_understands_every_connection(source: str):
     rides = {"kind": "s3", "bucket": "rides", "prefix": "day={partition}/"}
     assert build_lake(found["titlebout_lake"])
     assert build_registry(found["titlebout_mlflow"])
-    assert build_source(demand_spec(), found["titlebout_source"])
-    assert build_source(demand_spec(dataset__source=rides), found["titlebout_s3"])
+    assert build_source(demand_spec(), found.__getitem__)
+    assert build_source(demand_spec(dataset__source=rides), found.__getitem__)
     assert build_host(demand_spec(), found.__getitem__)
     assert database_url(found["titlebout_ledger"])
     assert named_extra(found["titlebout_docker"], required=("base_url",), optional=("network",))

@@ -73,7 +73,7 @@ def test_every_connection_satisfies_the_wiring(folder, spec):
     described = connections(folder, PORTS.mlflow_url)
     build_lake(described["titlebout_lake"])
     build_ledger(described["titlebout_ledger"])
-    build_source(spec, described["titlebout_source"])
+    build_source(spec, described.__getitem__)
     build_registry(described["titlebout_mlflow"])
     assert build_host(spec, described.__getitem__).find("demand_demo") is None
 

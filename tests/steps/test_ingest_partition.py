@@ -34,7 +34,7 @@ from titlebout.steps.ingest_partition import ingest_partition
 
 DAY = "2024-01-20"
 SPEC = demand_spec()
-OLDER = [key for key in Windows(SPEC, DAY).keys if key < DAY]
+OLDER = [*Windows(SPEC, DAY).history, *Windows(SPEC, DAY).keys[:-1]]
 
 
 def rows(day: str, *, rentals: float = 10.0) -> pa.Table:
@@ -181,7 +181,7 @@ class TestHistory:
         place.deliver(*OLDER)
         place.ingest()
         assert sorted(place.state.partitions) == [*OLDER, DAY]
-        assert len(OLDER) == SPEC.training.window_days + SPEC.training.holdout_days - 1
+        assert len(Windows(SPEC, DAY).keys) == SPEC.training.window_days + SPEC.training.holdout_days
 
     def test_known_days_are_not_read_again(self, place: Place):
         place.deliver(*OLDER, "2024-01-21")

@@ -126,7 +126,7 @@ class FilesSourceReader:
     def _sorted_by_day(self, stamp: tuple[tuple[int, ...], ...], delivery: _Delivery) -> _Calendar:
         name = self._dataset.time_column
         days = delivery.table.column(name)
-        if self._dataset.columns[name] is ColumnType.TIMESTAMP:
+        if self._dataset.snapshot_columns[name] is ColumnType.TIMESTAMP:
             local = pc.local_timestamp(days.cast(pa.timestamp("us", tz=self._timezone)))
             days = pc.cast(local, options=pc.CastOptions(pa.date32(), allow_time_truncate=True))
         if days.null_count:

@@ -4,24 +4,37 @@ import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from titlebout.core.errors import LedgerTamperedError, PartitionKeyError
-from titlebout.core.ledger import LedgerEntry, LedgerState, PartitionStatus, verify_chain
+from titlebout.cli.commands import Commands, add_command, add_models
+from titlebout.core.errors import PartitionKeyError
+from titlebout.core.ledger import LedgerState, PartitionStatus
 from titlebout.core.ports import Ledger
 from titlebout.wiring import build_ledger, environment_connection
 
 
-def _open_ledger() -> Ledger:
+def register(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Register the commands of this module."""
+    add_models(
+        add_command(commands, "status", status, "show who serves, since when, and the state of the partitions"),
+        "the ledger",
+    )
+    served = add_command(commands, "served-at", served_at, "say what served at a moment, made from what, and why")
+    served.add_argument("model")
+    served.add_argument("moment", help="ISO time such as 2026-03-14T02:00; without an offset it is UTC")
+
+
+def open_ledger() -> Ledger:
+    """Open the ledger that the environment names."""
     return build_ledger(environment_connection("titlebout_ledger"))
 
 
 def status(options: argparse.Namespace) -> bool:
     """Print one block per model."""
-    ledger = _open_ledger()
+    ledger = open_ledger()
     names: Sequence[str] = options.models or ledger.models()
     for name in names:
         state = LedgerState.of(ledger.entries(name))
         champion = state.champion
-        serving = f"{champion.version} since {_when(champion.since)}" if champion else "nothing has served yet"
+        serving = f"{champion.version} since {when(champion.since)}" if champion else "nothing has served yet"
         print(f"{name}: {serving}")
         for partition_status in PartitionStatus:
             keys = state.keys(partition_status)
@@ -42,52 +55,20 @@ def _span(keys: Sequence[str], partition_status: PartitionStatus) -> str:
 def served_at(options: argparse.Namespace) -> bool:
     """Print what served at a moment and where it came from."""
     moment = _moment(options.moment)
-    served = LedgerState.of(_open_ledger().entries(options.model)).served_at(moment)
+    served = LedgerState.of(open_ledger().entries(options.model)).served_at(moment)
     if served is None:
-        print(f"{options.model}: nothing served at {_when(moment)}")
+        print(f"{options.model}: nothing served at {when(moment)}")
         return False
     print(f"{options.model}: {served.version}")
     for label, value in (
         ("partition", served.partition),
-        ("since", _when(served.since)),
+        ("since", when(served.since)),
         ("made by", served.actor),
         ("reason", served.reason),
         ("release", str(served.token)),
     ):
         print(f"  {label:<10}{value}")
     return True
-
-
-def ledger(options: argparse.Namespace) -> bool:
-    """Print the entries, or prove that the chains hold."""
-    store = _open_ledger()
-    names: Sequence[str] = options.models or store.models()
-    intact = True
-    for name in names:
-        entries = store.entries(name)
-        if options.action == "show":
-            for entry in entries:
-                print(_line(entry))
-            continue
-        try:
-            print(f"{name}: {verify_chain(entries)} entries, chain intact")
-        except LedgerTamperedError as error:
-            intact = False
-            print(f"{name}: TAMPERED: {error}")
-    if not names:
-        print("the ledger is empty")
-    return intact and bool(names)
-
-
-def _line(entry: LedgerEntry) -> str:
-    """Print an entry as one line: where in the chain, when, what, about what, by whom."""
-    payload = entry.payload
-    verdict = payload.get("verdict")
-    snapshot = payload.get("snapshot")
-    inner = verdict if isinstance(verdict, dict) else snapshot if isinstance(snapshot, dict) else payload
-    words = ("outcome", "challenger", "version", "partition", "newest_partition", "revision", "reason", "error")
-    about = " ".join(f"{word}={inner[word]}" for word in words if inner.get(word) is not None)
-    return f"{entry.model} {entry.sequence:>5} {_when(entry.recorded_at)} {entry.kind:<20} {about}  [{entry.actor}]"
 
 
 def _moment(text: str) -> datetime:
@@ -99,5 +80,6 @@ def _moment(text: str) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _when(moment: datetime) -> str:
+def when(moment: datetime) -> str:
+    """Return a moment as the command line prints it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

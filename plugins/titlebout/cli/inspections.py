@@ -3,11 +3,24 @@
 import argparse
 import json
 
+from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import TitleboutError
 from titlebout.core.partitions import parse_key
 from titlebout.core.spec import ModelSpec
 from titlebout.core.windows import Windows
 from titlebout.project import load_model_spec, load_suite, model_names, project_home
+
+
+def register(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Register the commands of this module."""
+    add_models(
+        add_command(commands, "check", check, "check model specs and their suites before Airflow sees them"),
+        "include/models",
+    )
+    add_command(commands, "schema", schema, "print the JSON schema of a model spec, for editors")
+    planning = add_command(commands, "plan", plan, "show which partitions a run would train on and be judged on")
+    planning.add_argument("model")
+    planning.add_argument("partition", help="key such as 2012-06-01")
 
 
 def check(options: argparse.Namespace) -> bool:

@@ -1,10 +1,11 @@
 """The section `dataset` of a model spec, and what all sections share."""
 
+from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 # Names become paths, DAG ids and container names; ASCII, no dots, no separators but the underscore.
 Name = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
@@ -37,6 +38,7 @@ class FileFormat(StrEnum):
 
     CSV = "csv"
     PARQUET = "parquet"
+    JSONL = "jsonl"
 
 
 class FilesSource(SpecSection):
@@ -71,11 +73,113 @@ class S3Source(SpecSection):
         return prefix
 
 
+class SqlSource(SpecSection):
+    """Rows of one query per partition."""
+
+    kind: Literal["sql"]
+    query: Name = Field(
+        description="The query lies in `include/sql/<query>.sql`. It names the partition by bound parameters only: "
+        "`:partition` (text), `:day` and `:next_day` (dates), `:start` and `:end` (UTC moments, end excluded)."
+    )
+    conn_id: str = "titlebout_sql"
+
+
+class DemoSource(SpecSection):
+    """Generated rows: electricity demand per hour of four supply areas, the same for the same seed."""
+
+    kind: Literal["demo"]
+    seed: int = Field(default=0, ge=0)
+
+
+class ParsingSection(SpecSection):
+    """How texts become values, for sources without types: CSV, and texts in JSON lines and query results."""
+
+    decimal_separator: Literal[".", ","] = "."
+    thousands_separator: Literal["", ".", ",", " ", "'"] = Field(
+        default="", description="Taken out of numbers; a decimal comma with a point for thousands: 1.234,5."
+    )
+    null_markers: tuple[str, ...] = Field(
+        default=("NA", "N/A", "NaN", "nan", "null", "NULL", "None"),
+        description="Stand for a missing value in all columns but texts. An empty field always does.",
+    )
+    # `NA` is also Namibia, `None` an answer, `null` a surname: nothing is assumed about texts.
+    text_null_markers: tuple[str, ...] = Field(default=(), description="Stand for a missing value in text columns.")
+    date_formats: dict[ColumnName, str] = Field(
+        default_factory=dict,
+        description="Column to its format in the codes of strptime, such as %d.%m.%Y; others are read as ISO 8601.",
+    )
+
+    @model_validator(mode="after")
+    def _separators_differ(self) -> Self:
+        if self.decimal_separator == self.thousands_separator:
+            message = f"decimal_separator and thousands_separator are both {self.decimal_separator!r}"
+            raise ValueError(message)
+        return self
+
+
+class MinutesBetween(SpecSection):
+    """Minutes from one timestamp column to another, negative where the end lies before the start."""
+
+    kind: Literal["minutes_between"]
+    start: ColumnName
+    end: ColumnName
+
+
+class MonthStart(SpecSection):
+    """First day of the month, for rows that name a month but no year and come in the order of time.
+
+    A month before that of the row above begins a new year, so the rows must come from one file for all partitions.
+    """
+
+    kind: Literal["month_start"]
+    month: ColumnName = Field(description="Integers 1 to 12, or English names or their first three letters.")
+    first_year: int = Field(ge=1900, le=2200, description="Year of the first row.")
+
+
+Derivation = Annotated[MinutesBetween | MonthStart, Field(discriminator="kind")]
+DERIVED_TYPES: Mapping[str, ColumnType] = {
+    "minutes_between": ColumnType.NUMBER,
+    "month_start": ColumnType.DATE,
+}
+
+
+class Bounds(SpecSection):
+    """A closed range; an open side has no bound."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class WhenEmpty(StrEnum):
+    """What a run does about a partition that is there and has no rows."""
+
+    FAIL = "fail"
+    SKIP = "skip"
+
+
+class ArrivalSection(SpecSection):
+    """How long a run waits for a partition that is not there yet."""
+
+    deadline_hours: float = Field(
+        default=0, ge=0, le=168, description="After the end of the day; until then a live run waits, 0: it does not."
+    )
+    poll_minutes: float = Field(default=10, ge=0.05, le=1440, description="Pause between two looks.")
+    when_empty: WhenEmpty = WhenEmpty.FAIL
+
+
 class DatasetSection(SpecSection):
     """Where rows come from and what they look like."""
 
-    source: FilesSource | S3Source = Field(discriminator="kind")
-    columns: dict[ColumnName, ColumnType] = Field(min_length=2, description="Only these columns enter a snapshot.")
+    source: FilesSource | S3Source | SqlSource | DemoSource = Field(discriminator="kind")
+    columns: dict[ColumnName, ColumnType] = Field(min_length=2, description="Only these columns are read.")
+    parsing: ParsingSection = ParsingSection()
+    derived: dict[ColumnName, Derivation] = Field(
+        default_factory=dict, description="Columns computed from those that are read; they enter the snapshot too."
+    )
+    keep: dict[ColumnName, Bounds] = Field(
+        default_factory=dict,
+        description="Rows outside a range, or without a value, are left out and counted in the manifest.",
+    )
     time_column: ColumnName = Field(description="Date or timestamp column: when a row happened.")
     key_columns: tuple[ColumnName, ...] = Field(
         min_length=1, description="Together they name a row; they also fix the order of rows in a snapshot."
@@ -83,3 +187,39 @@ class DatasetSection(SpecSection):
     target: ColumnName
     first_partition: date = Field(description="Nothing older is ever ingested.")
     label_delay_days: int = Field(default=0, ge=0, le=365, description="Labels of a day are known this much later.")
+    arrival: ArrivalSection = ArrivalSection()
+
+    @property
+    def snapshot_columns(self) -> dict[ColumnName, ColumnType]:
+        """The columns of a snapshot in their order: what is read, then what is derived."""
+        derived = {name: DERIVED_TYPES[derivation.kind] for name, derivation in self.derived.items()}
+        return {**self.columns, **derived}
+
+    @model_validator(mode="after")
+    def _derivations_fit_the_columns(self) -> Self:
+        columns = self.columns
+        for name, derivation in self.derived.items():
+            if name in columns:
+                message = f"derived.{name}: dataset.columns has a column of that name; give it another one"
+                raise ValueError(message)
+            fitting = {ColumnType.TEXT, ColumnType.INTEGER} if isinstance(derivation, MonthStart) else TIMES
+            inputs = [derivation.month] if isinstance(derivation, MonthStart) else [derivation.start, derivation.end]
+            for used in inputs:
+                if columns.get(used) not in fitting:
+                    message = f"derived.{name}: {used} is declared as {columns.get(used, 'nothing')} in dataset.columns"
+                    raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _named_columns_exist(self) -> Self:
+        known = self.snapshot_columns
+        wanted = (
+            ("keep", self.keep, NUMBERS),
+            ("parsing.date_formats", self.parsing.date_formats, TIMES),
+        )
+        for role, names, fitting in wanted:
+            for name in names:
+                if known.get(name) not in fitting:
+                    message = f"{role}: {name} is declared as {known.get(name, 'nothing')} in dataset.columns"
+                    raise ValueError(message)
+        return self

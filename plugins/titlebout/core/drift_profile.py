@@ -114,7 +114,7 @@ class DriftProfile(Frozen):
             tables: Rows of each training partition, as snapshots store them; at least one has rows.
         """
         filled = {key: tables[key] for key in sorted(tables) if tables[key].num_rows}
-        types = {name: spec.dataset.columns[name] for name in watchable_columns(spec)}
+        types = {name: spec.dataset.snapshot_columns[name] for name in watchable_columns(spec)}
         return cls(
             timezone=spec.schedule.timezone,
             types=types,

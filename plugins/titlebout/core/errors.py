@@ -6,7 +6,9 @@
     ├── ConnectionSettingsError    a connection is not defined, or lacks or misspells a field
     ├── PartitionKeyError          a run has no partition key, or one that is malformed or not over yet
     ├── PartitionMissingError      the source holds nothing for this key (not there yet, or gone)
+    │   └── PartitionLateError     it was waited for until its deadline
     ├── PartitionUnreadableError   the source's bytes cannot be read as what the spec declares
+    │   └── PartitionEmptyError    it is there and has no rows
     ├── PartitionRejectedError     expectations failed: the snapshot waits in quarantine
     ├── FieldError                 a field of a row is unknown, missing, or holds what its type does not allow
     ├── NotEnoughPartitionsError   too few accepted partitions to train or to judge
@@ -59,8 +61,16 @@ class PartitionMissingError(TitleboutError):
     """The source holds nothing for this partition key."""
 
 
+class PartitionLateError(PartitionMissingError):
+    """The partition was waited for until its deadline and did not come."""
+
+
 class PartitionUnreadableError(TitleboutError):
     """What the source delivered is empty, truncated or of another schema than declared."""
+
+
+class PartitionEmptyError(PartitionUnreadableError):
+    """The partition is there and has no rows."""
 
 
 class PartitionRejectedError(TitleboutError):

@@ -70,7 +70,7 @@ class FeaturePlan(BaseModel):
         """
         from titlebout.core.arrow_columns import SnapshotColumn
 
-        features, columns, zone = spec.training.features, spec.dataset.columns, zone_of(spec.schedule.timezone)
+        features, columns, zone = spec.training.features, spec.dataset.snapshot_columns, zone_of(spec.schedule.timezone)
         vocabularies = {
             name: tuple(sorted(SnapshotColumn(table, name, columns[name], zone).category_counts()))
             for name in features.categorical

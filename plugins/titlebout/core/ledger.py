@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
 
@@ -21,6 +21,9 @@ class EntryKind(StrEnum):
     PARTITION_INGESTED = "partition_ingested"
     PARTITION_ACCEPTED = "partition_accepted"
     PARTITION_REJECTED = "partition_rejected"
+    PARTITION_RELEASED = "partition_released"
+    PARTITION_DISCARDED = "partition_discarded"
+    PARTITION_LATE = "partition_late"
     CHALLENGER_TRAINED = "challenger_trained"
     VERDICT_REACHED = "verdict_reached"
     RELEASE_STARTED = "release_started"
@@ -90,6 +93,7 @@ class PartitionStatus(StrEnum):
     INGESTED = "ingested"
     ACCEPTED = "accepted"
     QUARANTINED = "quarantined"
+    DISCARDED = "discarded"
 
 
 class PartitionRecord(BaseModel):
@@ -99,6 +103,7 @@ class PartitionRecord(BaseModel):
 
     snapshot: Snapshot
     status: PartitionStatus
+    decided_by: str | None = Field(default=None, description="Who released or discarded it, over the suite's head.")
 
     def ref(self) -> SnapshotRef:
         """Return the entry that a training manifest holds."""
@@ -144,10 +149,9 @@ class LedgerState(BaseModel):
                 case EntryKind.PARTITION_INGESTED:
                     snapshot = Snapshot.model_validate(entry.payload["snapshot"])
                     partitions[snapshot.partition] = PartitionRecord(snapshot=snapshot, status=PartitionStatus.INGESTED)
-                case EntryKind.PARTITION_ACCEPTED:
-                    _judge(partitions, entry, PartitionStatus.ACCEPTED)
-                case EntryKind.PARTITION_REJECTED:
-                    _judge(partitions, entry, PartitionStatus.QUARANTINED)
+                case kind if kind in _DECISIONS:
+                    apply, status = _DECISIONS[kind]
+                    apply(partitions, entry, status)
                 case EntryKind.RELEASE_STARTED:
                     newest_token = entry.sequence
                 case EntryKind.RELEASE_SETTLED:
@@ -183,8 +187,29 @@ class LedgerState(BaseModel):
 
 
 def _judge(partitions: dict[str, PartitionRecord], entry: LedgerEntry, status: PartitionStatus) -> None:
-    """Apply a validation result, unless it speaks of a revision that has been superseded since."""
-    key = str(entry.payload["partition"])
-    record = partitions.get(key)
-    if record and record.snapshot.data_sha256 == entry.payload["data_sha256"]:
-        partitions[key] = record.model_copy(update={"status": status})
+    """Apply a validation result, unless it speaks of a superseded revision or a person has decided."""
+    record = _spoken_of(partitions, entry)
+    if record and record.decided_by is None:
+        partitions[record.snapshot.partition] = record.model_copy(update={"status": status})
+
+
+def _decide(partitions: dict[str, PartitionRecord], entry: LedgerEntry, status: PartitionStatus) -> None:
+    """Apply a person's decision on these very bytes: it stands until the partition is delivered anew."""
+    if record := _spoken_of(partitions, entry):
+        decided = {"status": status, "decided_by": entry.actor}
+        partitions[record.snapshot.partition] = record.model_copy(update=decided)
+
+
+def _spoken_of(partitions: dict[str, PartitionRecord], entry: LedgerEntry) -> PartitionRecord | None:
+    record = partitions.get(str(entry.payload["partition"]))
+    return record if record and record.snapshot.data_sha256 == entry.payload["data_sha256"] else None
+
+
+_DECISIONS: Mapping[
+    EntryKind, tuple[Callable[[dict[str, PartitionRecord], LedgerEntry, PartitionStatus], None], PartitionStatus]
+] = {
+    EntryKind.PARTITION_ACCEPTED: (_judge, PartitionStatus.ACCEPTED),
+    EntryKind.PARTITION_REJECTED: (_judge, PartitionStatus.QUARANTINED),
+    EntryKind.PARTITION_RELEASED: (_decide, PartitionStatus.ACCEPTED),
+    EntryKind.PARTITION_DISCARDED: (_decide, PartitionStatus.DISCARDED),
+}

@@ -21,4 +21,4 @@ def read_rows(spec: ModelSpec, lake: Lake, ref: SnapshotRef) -> "pa.Table":
         PartitionUnreadableError: It was ingested under another spec and lacks a column, or holds one in a type
             that cannot become the declared one.
     """
-    return cast_table(read_snapshot(lake, ref), spec.dataset.columns, f"snapshot of {ref.partition}")
+    return cast_table(read_snapshot(lake, ref), spec.dataset.snapshot_columns, f"snapshot of {ref.partition}")

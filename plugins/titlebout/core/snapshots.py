@@ -37,8 +37,8 @@ def canonical_table(table: pa.Table, dataset: DatasetSection) -> pa.Table:
     Raises:
         PartitionUnreadableError: A column is missing or a value does not fit its declared type.
     """
-    declared = cast_table(table, dataset.columns, "raw rows")
-    ties = [name for name in dataset.columns if name not in dataset.key_columns]
+    declared = cast_table(table, dataset.snapshot_columns, "raw rows")
+    ties = [name for name in dataset.snapshot_columns if name not in dataset.key_columns]
     order = [(name, "ascending") for name in (*dataset.key_columns, *ties)]
     return declared.take(pc.sort_indices(declared, sort_keys=order)).combine_chunks()
 

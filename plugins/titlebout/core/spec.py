@@ -202,7 +202,7 @@ class ModelSpec(SpecSection):
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
-        columns = self.dataset.columns
+        columns = self.dataset.snapshot_columns
         features = self.training.features
         roles: dict[str, tuple[ColumnName, ...]] = {
             "dataset.time_column": (self.dataset.time_column,),
@@ -222,7 +222,7 @@ class ModelSpec(SpecSection):
 
     @model_validator(mode="after")
     def _types_fit_the_roles(self) -> Self:
-        columns, features = self.dataset.columns, self.training.features
+        columns, features = self.dataset.snapshot_columns, self.training.features
         roles = (
             ("is read as a time", (self.dataset.time_column, *features.date_parts), TIMES),
             ("is a numeric feature", features.numeric, NUMBERS),

@@ -39,7 +39,7 @@ def target_values(spec: ModelSpec, table: "pa.Table") -> NDArray[np.float64]:
     """
     name = spec.dataset.target
     zone = zone_of(spec.schedule.timezone)
-    return SnapshotColumn(table, name, spec.dataset.columns[name], zone).numbers()
+    return SnapshotColumn(table, name, spec.dataset.snapshot_columns[name], zone).numbers()
 
 
 def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float64]:

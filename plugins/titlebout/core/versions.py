@@ -39,7 +39,7 @@ def version_id(spec: ModelSpec, partition: PartitionKey, training: Sequence[Snap
         "model": spec.name,
         "snapshots": [[ref.partition, ref.data_sha256] for ref in training],
         "training": spec.training.model_dump(mode="json", exclude={"threads"}),
-        "dataset": spec.dataset.model_dump(mode="json", include={"columns", "target", "time_column"}),
+        "dataset": spec.dataset.model_dump(mode="json", include={"columns", "derived", "target", "time_column"}),
         "timezone": spec.schedule.timezone,
         "golden_rows": spec.deployment.golden_rows,
         "drift_columns": list(spec.drift.columns),

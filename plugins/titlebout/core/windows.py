@@ -8,11 +8,16 @@ from titlebout.core.partitions import format_key, keys_between, shift_key
 from titlebout.core.results import PartitionKey
 from titlebout.core.spec import ModelSpec
 
+HISTORY_DAYS = 28
+"""Days before a partition that say what is usual for it."""
+
 
 class Windows:
     """Calendar windows of one partition key: training window first, holdout after it, never overlapping.
 
-    The holdout ends at the newest day whose labels are known when the key's night comes.
+    The holdout ends at the newest day whose labels are known when the key's night comes. `history` are the
+    days before both windows that only say what was usual for the oldest of them, so that whichever run judges
+    a day has the same history at hand.
     """
 
     def __init__(self, spec: ModelSpec, partition: PartitionKey) -> None:
@@ -26,6 +31,8 @@ class Windows:
         self.partition = partition
         self.training = tuple(keys_between(first_training, last_training))
         self.holdout = tuple(keys_between(max(first, first_holdout), last_holdout))
+        oldest = min(self.keys, default=partition)
+        self.history = tuple(keys_between(max(first, shift_key(oldest, -HISTORY_DAYS)), shift_key(oldest, -1)))
         self._min_partitions = training.min_partitions
 
     @property

@@ -33,7 +33,7 @@ class IngestPartitionOperator(StepOperator):
         return ingest_partition(
             spec,
             run,
-            source=build_source(spec, airflow_connection(self.source_conn_id or spec.dataset.source.conn_id)),
+            source=build_source(spec, airflow_connection, conn_id=self.source_conn_id),
             lake=build_lake(airflow_connection(self.lake_conn_id)),
             ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
         )

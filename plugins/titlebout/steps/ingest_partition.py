@@ -55,7 +55,8 @@ def ingest_partition(
     known = {key: record.snapshot for key, record in state.partitions.items()}
     intake = _Intake(spec, run, source, lake, ledger)
     own = intake.ingest(run.partition, known.get(run.partition))
-    older = [key for key in Windows(spec, run.partition).keys if key not in known and key < run.partition]
+    windows = Windows(spec, run.partition)
+    older = [key for key in (*windows.history, *windows.keys) if key not in known and key < run.partition]
     _fill_history(intake, older)
     return own
 
@@ -136,7 +137,7 @@ class _Intake:
             content_sha256=content,
             size_bytes=size_bytes,
             rows=table.num_rows,
-            columns={name: declared.value for name, declared in self.spec.dataset.columns.items()},
+            columns={name: declared.value for name, declared in self.spec.dataset.snapshot_columns.items()},
             min_time=min_time,
             max_time=max_time,
             source_uri=raw.source_uri,
