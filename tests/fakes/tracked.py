@@ -19,6 +19,8 @@ def a_challenger(model: str, version: str) -> TrainedChallenger:
         profile_sha256=SHA256,
         golden_path=f"{folder}/golden.json",
         golden_sha256=SHA256,
+        recipe_path=f"{folder}/recipe.json",
+        recipe_sha256=SHA256,
         proof=TrainingProof(training=(), holdout=()),
         training_rows=1000,
         baseline=143.8,

@@ -6,6 +6,7 @@ import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of, shuffled
 from fakes.specs import demand_spec
+from titlebout.core import version_training
 from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.errors import (
     CorruptObjectError,
@@ -19,7 +20,6 @@ from titlebout.core.layout import version_manifest
 from titlebout.core.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.versions import FILES, load_predictor, read_file, read_version
-from titlebout.steps import train_challenger as step
 from titlebout.steps.train_challenger import train_challenger
 
 RUN = run_of("2024-01-13")
@@ -42,7 +42,7 @@ def trained_again(*_):
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(step, "train_booster", trained_again)
+    monkeypatch.setattr(version_training, "train_booster", trained_again)
 
 
 def test_a_challenger_is_complete_in_the_lake_and_known_to_registry_and_ledger(world):
@@ -91,7 +91,7 @@ def test_the_model_has_learned_something(world):
 def test_what_is_tracked_can_be_read_without_the_lake(world):
     challenger = train(world)
     run = world.registry.runs["demand", challenger.version]
-    assert set(run.files) == {"model.ubj", "plan.json", "profile.json", "golden.json", "proof.json"}
+    assert set(run.files) == {"model.ubj", "plan.json", "profile.json", "golden.json", "recipe.json", "proof.json"}
     assert hashlib.sha256(run.files["model.ubj"]).hexdigest() == challenger.model_sha256
     assert json.loads(run.files["proof.json"]) == json.loads(challenger.proof.model_dump_json())
     assert run.metrics == challenger.metrics
@@ -113,7 +113,7 @@ def test_the_files_belong_together(world):
 def test_training_again_trains_nothing_and_returns_the_same(world, monkeypatch):
     first = train(world)
     objects, entries = dict(world.lake.objects), world.ledger.entries("demand")
-    monkeypatch.setattr(step, "train_booster", trained_again)
+    monkeypatch.setattr(version_training, "train_booster", trained_again)
     assert train(world, run_of("2024-01-13")) == first
     assert (world.lake.objects, world.ledger.entries("demand")) == (objects, entries)
     assert len(world.registry.runs) == 1
@@ -148,7 +148,7 @@ def test_a_registry_that_is_down_is_made_up_for_without_training_again(world, mo
         train(world)
     assert world.kinds() == []
     world.registry.is_down = False
-    monkeypatch.setattr(step, "train_booster", trained_again)
+    monkeypatch.setattr(version_training, "train_booster", trained_again)
     challenger = train(world)
     assert world.kinds() == [EntryKind.CHALLENGER_TRAINED]
     run = world.registry.runs["demand", challenger.version]

@@ -13,7 +13,7 @@ import yaml
 from pydantic import JsonValue
 
 from titlebout.core import tracking
-from titlebout.core.addresses import shown_address, without_secrets
+from titlebout.core.addresses import folder_beside_sqlite, shown_address, without_secrets
 from titlebout.core.errors import AccessRefusedError, ConnectionSettingsError, UnavailableError, bounded
 from titlebout.core.ports import RegisteredVersion
 from titlebout.core.results import TrainedChallenger, Verdict
@@ -62,7 +62,7 @@ class MlflowRegistry:
         would put them into whatever is the working directory.
         """
         self._uri = tracking_uri
-        self._artifact_root = artifact_root or _folder_beside_sqlite(tracking_uri)
+        self._artifact_root = artifact_root or folder_beside_sqlite(tracking_uri)
         self._client: MlflowClient | None = None
 
     def record_challenger(
@@ -136,9 +136,13 @@ class MlflowRegistry:
 
     @contextmanager
     def _mlflow(self) -> "Iterator[MlflowClient]":
-        """Hand out the client, made once, and translate what MLflow and the libraries below it raise."""
+        """Hand out the client, made once, and translate what MLflow and the libraries below it raise.
+
+        Alembic's error among them: two processes that both make MLflow's tables; the slower one tries again.
+        """
         for name, value in SETTINGS.items():
             os.environ.setdefault(name, value)
+        from alembic.util import CommandError
         from mlflow.exceptions import ERROR_CODE_TO_HTTP_STATUS, MlflowException
         from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
@@ -146,7 +150,7 @@ class MlflowRegistry:
         try:
             self._client = self._client or _connect(self._uri)
             yield self._client
-        except (ImportError, MlflowException, SQLAlchemyError, OSError) as error:
+        except (ImportError, MlflowException, SQLAlchemyError, OSError, CommandError) as error:
             said = bounded(without_secrets(str(error), self._uri), 200)
             if isinstance(error, ImportError | ArgumentError):
                 message = f"{where} cannot be used: {said}; install what is missing, or correct the Airflow connection"
@@ -156,11 +160,6 @@ class MlflowRegistry:
                 raise AccessRefusedError(message) from error
             message = f"{where} does not answer: {said}; start it, or correct the Airflow connection"
             raise UnavailableError(message) from error
-
-
-def _folder_beside_sqlite(uri: str) -> str | None:
-    path = uri.removeprefix("sqlite:///")
-    return (Path(path).absolute().parent / "artifacts").as_uri() if path not in {uri, ""} else None
 
 
 def _connect(uri: str) -> "MlflowClient":

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import titlebout
-from titlebout.cli import answers, inspections, ledger_commands
+from titlebout.cli import answers, inspections, ledger_commands, nights, replays
 from titlebout.core.errors import TitleboutError
 
 EXIT_OK, EXIT_NO, EXIT_MISTAKE = 0, 1, 2
@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"titlebout {titlebout.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
 
-    for module in (inspections, answers, ledger_commands):
+    for module in (inspections, answers, ledger_commands, nights, replays):
         module.register(commands)
     return parser
 
@@ -37,12 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         return EXIT_OK if options.run(options) else EXIT_NO
-    except TitleboutError as error:
-        print(f"titlebout: {error}", file=sys.stderr)
-        return EXIT_MISTAKE
     except BrokenPipeError:  # `titlebout ledger show | head`
         sys.stderr.close()
         return EXIT_OK
+    except (TitleboutError, OSError) as error:  # OSError: a file that was asked for cannot be written
+        print(f"titlebout: {error}", file=sys.stderr)
+        return EXIT_MISTAKE
 
 
 if __name__ == "__main__":

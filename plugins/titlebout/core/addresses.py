@@ -1,5 +1,6 @@
 """Addresses as they may be shown: in logs, alerts, links and the ledger, without user and password."""
 
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 
@@ -24,3 +25,13 @@ def without_secrets(said: str, uri: str) -> str:
     for secret in {password, unquote(password)} if password else ():
         line = line.replace(secret, "***")
     return line
+
+
+def folder_beside_sqlite(uri: str) -> str | None:
+    """Return the URI of the folder `artifacts` beside a SQLite file; None for other addresses.
+
+    >>> folder_beside_sqlite("sqlite:////data/mlflow.db")
+    'file:///data/artifacts'
+    """
+    path = uri.removeprefix("sqlite:///")
+    return (Path(path).absolute().parent / "artifacts").as_uri() if path not in {uri, ""} else None

@@ -136,7 +136,7 @@ class TrainedChallenger(Result):
     """A trained model version: content-addressed, complete in the lake, tracked in MLflow."""
 
     model: str
-    version: str = Field(description="Partition key plus the start of the SHA-256 of everything that made it.")
+    version: str = Field(description="Partition key plus the start of the SHA-256 of its recipe.")
     partition: PartitionKey
     model_path: str
     model_sha256: Sha256
@@ -146,6 +146,8 @@ class TrainedChallenger(Result):
     profile_sha256: Sha256
     golden_path: str
     golden_sha256: Sha256
+    recipe_path: str
+    recipe_sha256: Sha256
     proof: TrainingProof
     training_rows: int
     baseline: float = Field(description="What a constant prediction would be: mean target of the training rows.")

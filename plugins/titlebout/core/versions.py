@@ -1,53 +1,24 @@
 """Model versions in the lake: their name, their files, and the manifest that makes them whole."""
 
 import hashlib
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from pydantic import JsonValue, ValidationError
+from pydantic import ValidationError
 
-from titlebout import __version__
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.layout import version_folder, version_manifest
 from titlebout.core.ports import Lake
 from titlebout.core.predictor import Predictor
-from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
-from titlebout.core.spec import ModelSpec
+from titlebout.core.results import TrainedChallenger
 
 FILES: Mapping[str, str] = {
     "model": "model.ubj",
     "plan": "plan.json",
     "profile": "profile.json",
     "golden": "golden.json",
+    "recipe": "recipe.json",
 }
 """What a version consists of besides its manifest: the word of the manifest's fields, the name of the file."""
-
-
-def version_id(spec: ModelSpec, partition: PartitionKey, training: Sequence[SnapshotRef]) -> str:
-    """Name a version after its partition and everything that makes its files.
-
-    The number of threads is not part of it: it does not change the model.
-
-    Args:
-        spec: The model spec.
-        partition: The night that trains.
-        training: The snapshots that it learns from, in order.
-    """
-    import xgboost
-
-    recipe: dict[str, JsonValue] = {
-        "model": spec.name,
-        "snapshots": [[ref.partition, ref.data_sha256] for ref in training],
-        "training": spec.training.model_dump(mode="json", exclude={"threads"}),
-        "dataset": spec.dataset.model_dump(mode="json", include={"columns", "derived", "target", "time_column"}),
-        "timezone": spec.schedule.timezone,
-        "golden_rows": spec.deployment.golden_rows,
-        "drift_columns": list(spec.drift.columns),
-        "code": __version__,
-        "xgboost": xgboost.__version__,
-    }
-    canonical = json.dumps(recipe, sort_keys=True, separators=(",", ":"))
-    return f"{partition}-{hashlib.sha256(canonical.encode()).hexdigest()[:12]}"
 
 
 def publish_files(lake: Lake, model: str, version: str, files: Mapping[str, bytes]) -> dict[str, str]:

@@ -2,26 +2,18 @@
 
 import logging
 
-import numpy as np
-from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from titlebout import __version__
-from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.errors import LakeConflictError
-from titlebout.core.features import FeaturePlan
-from titlebout.core.golden import GoldenRows
-from titlebout.core.granted_cores import granted_cores
 from titlebout.core.layout import version_manifest
 from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
-from titlebout.core.metrics import error_of, row_losses
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
-from titlebout.core.predictor import Predictor
+from titlebout.core.recipes import Recipe
 from titlebout.core.results import PartitionKey, RunContext, TrainedChallenger, TrainingProof
-from titlebout.core.snapshot_rows import read_rows
-from titlebout.core.spec import Metric, ModelSpec
-from titlebout.core.training import labels_to_learn, row_weights, train_booster
-from titlebout.core.versions import FILES, publish_files, read_file, read_version, version_id
+from titlebout.core.spec import ModelSpec
+from titlebout.core.version_training import train_files
+from titlebout.core.versions import FILES, publish_files, read_file, read_version
 from titlebout.core.windows import Windows
 
 logger = logging.getLogger(__name__)
@@ -49,12 +41,13 @@ def train_challenger(
         UnavailableError: Lake, ledger or registry does not answer; clear the task to resume.
     """
     proof = _proof(spec, run.partition, ledger)
-    version = version_id(spec, run.partition, proof.training)
+    recipe = Recipe.of(spec, run.partition, proof.training)
+    version = recipe.version
     if lake.has(version_manifest(spec.name, version)):
         challenger = read_version(lake, spec.name, version)
         logger.info("version %s is in the lake already", version)
     else:
-        challenger = _train(spec, run.partition, version, proof, lake)
+        challenger = _train(spec, recipe, proof, lake)
         logger.info("trained %s on %d rows of %d partitions", version, challenger.training_rows, len(proof.training))
     _make_known(spec, run, challenger, lake, ledger, registry)
     return challenger
@@ -70,50 +63,20 @@ def _proof(spec: ModelSpec, partition: PartitionKey, ledger: Ledger) -> Training
     )
 
 
-def _train(
-    spec: ModelSpec, partition: PartitionKey, version: str, proof: TrainingProof, lake: Lake
-) -> TrainedChallenger:
-    import pyarrow as pa
-
-    tables = {ref.partition: read_rows(spec, lake, ref) for ref in proof.training}
-    labels = labels_to_learn(spec, tables)
-    rows = pa.concat_tables(tables.values())
-    plan = FeaturePlan.fit(spec, rows)
-    weights = row_weights(spec.training.half_life_days, tables)
-    booster = train_booster(spec.training, plan, plan.encode(rows), labels, weights)
-    plan_json = plan.model_dump_json().encode()
-    predictor = Predictor.load(booster, plan_json, threads=spec.training.threads or granted_cores())
-    files = {
-        "model": booster,
-        "plan": plan_json,
-        "profile": DriftProfile.fit(spec, tables).model_dump_json().encode(),
-        "golden": GoldenRows.pick(predictor, rows, spec.deployment.golden_rows).model_dump_json().encode(),
-    }
-    baseline = float(labels.mean())
+def _train(spec: ModelSpec, recipe: Recipe, proof: TrainingProof, lake: Lake) -> TrainedChallenger:
+    trained = train_files(spec, lake, recipe, proof.training)
     challenger = TrainedChallenger(
         model=spec.name,
-        version=version,
-        partition=partition,
+        version=recipe.version,
+        partition=recipe.partition,
         proof=proof,
-        training_rows=len(labels),
-        baseline=baseline,
-        metrics=_metrics(spec.comparison.metric, labels, predictor.predict_table(rows), baseline),
+        training_rows=trained.rows,
+        baseline=trained.baseline,
+        metrics=trained.metrics,
         code_version=__version__,
-        **publish_files(lake, spec.name, version, files),
+        **publish_files(lake, spec.name, recipe.version, trained.files),
     )
     return _publish_manifest(lake, challenger)
-
-
-def _metrics(
-    metric: Metric, labels: NDArray[np.float64], scores: NDArray[np.float64], baseline: float
-) -> dict[str, float]:
-    """Return the errors on the training rows; those on the holdout belong to the bout."""
-    losses = {
-        f"training_{metric}": row_losses(metric, labels, scores),
-        f"baseline_{metric}": row_losses(metric, labels, np.full(len(labels), baseline)),
-    }
-    errors = {name: error_of(metric, float(values.sum()), len(labels)) for name, values in losses.items()}
-    return {"training_rows": float(len(labels)), "baseline": baseline, **errors}
 
 
 def _publish_manifest(lake: Lake, challenger: TrainedChallenger) -> TrainedChallenger:

@@ -1,0 +1,189 @@
+"""The commands `run` and `reproduce`: the steps of the nightly DAG without Airflow."""
+
+import argparse
+import logging
+import multiprocessing
+import os
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from titlebout.cli.commands import Commands, add_command
+from titlebout.connection_fields import ConnectionFields
+from titlebout.core.errors import (
+    ConnectionSettingsError,
+    NotEnoughPartitionsError,
+    PartitionMissingError,
+    PartitionRejectedError,
+    PartitionUnreadableError,
+    SpecError,
+    TitleboutError,
+)
+from titlebout.core.granted_cores import granted_cores
+from titlebout.core.partitions import keys_between
+from titlebout.core.results import RunContext, RunKind, Verdict
+from titlebout.core.spec import ModelSpec
+from titlebout.project import load_model_spec, load_suite
+from titlebout.wiring import build_lake, build_ledger, build_registry, build_source, build_validator
+from titlebout.wiring import environment_connection as connect_by_environment
+
+# What real data does now and then; a run over many nights goes on.
+_EXPECTED = {
+    PartitionMissingError: "no data",
+    PartitionUnreadableError: "unreadable",
+    PartitionRejectedError: "quarantine",
+    NotEnoughPartitionsError: "too few",
+}
+
+
+def register(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Register the commands of this module."""
+    summary = "run the nightly steps for some partitions without Airflow; like a backfill it never changes what serves"
+    parser = add_command(commands, "run", run, summary)
+    parser.add_argument("model")
+    parser.add_argument("--from", dest="first", required=True, metavar="PARTITION", help="first night")
+    parser.add_argument("--to", dest="last", required=True, metavar="PARTITION", help="last night")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="nights side by side (default: 1)")
+    parser.add_argument(
+        "--scratch",
+        type=Path,
+        metavar="DIR",
+        help="keep lake, ledger and MLflow in this folder, apart from those of the connections: to try a changed spec",
+    )
+    summary = "train a version again from its own recipe and compare the bytes"
+    again = add_command(commands, "reproduce", reproduce, summary)
+    again.add_argument("model")
+    again.add_argument("version", help="as `titlebout status` and `titlebout ledger show` print it")
+    again.add_argument("--threads", type=int, default=0, metavar="N", help="default: as the spec says")
+
+
+@dataclass(frozen=True)
+class Night:
+    """How one night ended: the outcome in a word, one line about it, and whether that is a failure."""
+
+    partition: str
+    outcome: str
+    line: str
+    seconds: float
+    is_failure: bool = False
+
+
+def run(options: argparse.Namespace) -> bool:
+    """Run the nights and print one line for each."""
+    keys = [*keys_between(options.first, options.last)]
+    if not keys:
+        message = f"--from {options.first} lies after --to {options.last}; swap them"
+        raise SpecError(message)
+    load_suite(load_model_spec(options.model).validation.suite)
+    jobs = max(1, min(options.jobs, len(keys)))
+    scratch = options.scratch.resolve() if options.scratch else None
+    # Read by OpenMP when XGBoost is loaded: a thread that waits must not burn the core of one that works.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    ended = []
+    for night in _nights(partial(one_night, options.model, scratch, max(1, granted_cores() // jobs)), keys, jobs):
+        ended.append(night)
+        print(f"{night.partition}  {night.outcome:<13}{night.seconds:>6.1f} s  {night.line}", flush=True)
+    failures = sum(night.is_failure for night in ended)
+    judged = sum(night.outcome in {"promote", "keep", "inconclusive"} for night in ended)
+    print(f"{options.model}: {len(ended)} nights, {judged} bouts, {failures} failures", file=sys.stderr)
+    return judged > 0 and not failures
+
+
+def reproduce(options: argparse.Namespace) -> bool:
+    """Print file by file whether the second training gave the same bytes."""
+    from titlebout.steps.reproduce_version import reproduce_version
+
+    spec = load_model_spec(options.model)
+    if options.threads > 0:
+        spec = with_threads(spec, options.threads)
+    found = reproduce_version(spec, options.version, lake=build_lake(connect_by_environment("titlebout_lake")))
+    print(f"{found.version}: trained again on {found.rows} rows of {found.partitions} partitions")
+    for name, is_equal in found.is_equal.items():
+        print(f"  {name:<14}{'equal' if is_equal else 'DIFFERS'}")
+    for line in found.changed:
+        print(f"  not as it was then: {line}")
+    return found.is_reproduced
+
+
+def with_threads(spec: ModelSpec, threads: int) -> ModelSpec:
+    """Return the spec with another number of threads, which changes no model."""
+    return spec.model_copy(update={"training": spec.training.model_copy(update={"threads": threads})})
+
+
+def _nights(work: "partial[Night]", keys: Sequence[str], jobs: int) -> Iterator[Night]:
+    if jobs == 1:
+        yield from map(work, keys)
+        return
+    # Fresh processes: one that has trained must not fork.
+    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        # The first night goes alone: it makes the stores and brings in the history that the others share.
+        yield pool.submit(work, keys[0]).result()
+        for future in as_completed([pool.submit(work, key) for key in keys[1:]]):
+            yield future.result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def one_night(model: str, scratch: Path | None, threads: int, partition: str) -> Night:
+    """Run the steps of one night up to the verdict.
+
+    Raises:
+        ConnectionSettingsError: A connection is not defined or is wrong.
+        SpecError: The spec, its suite or an XGBoost parameter is wrong.
+    """
+    # One line a night tells enough; what the steps and MLflow say besides belongs into Airflow's task logs.
+    for name, level in (("titlebout", logging.ERROR), ("mlflow", logging.WARNING), ("alembic", logging.WARNING)):
+        logging.getLogger(name).setLevel(level)
+    started = time.monotonic()
+    try:
+        verdict = _verdict(model, scratch, threads, partition)
+    except (ConnectionSettingsError, SpecError):
+        raise  # the same for every night
+    except TitleboutError as error:
+        outcome = next((word for kind, word in _EXPECTED.items() if isinstance(error, kind)), "failed")
+        seconds = time.monotonic() - started
+        return Night(partition, outcome, f"{type(error).__name__}: {error}", seconds, outcome == "failed")
+    return Night(partition, verdict.outcome.value, "; ".join(verdict.reasons), time.monotonic() - started)
+
+
+def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> Verdict:
+    from titlebout.steps.compare_with_champion import compare_with_champion
+    from titlebout.steps.ingest_partition import ingest_partition
+    from titlebout.steps.train_challenger import train_challenger
+    from titlebout.steps.validate_partition import validate_partition
+
+    spec = load_model_spec(model)
+    if not spec.training.threads:
+        spec = with_threads(spec, threads)
+    night = RunContext(partition=partition, run_id=f"run__{partition}", kind=RunKind.BACKFILL, reason="titlebout run")
+    connect = partial(_connection, scratch)
+    lake, ledger = build_lake(connect("titlebout_lake")), build_ledger(connect("titlebout_ledger"))
+    registry = build_registry(connect("titlebout_mlflow"))
+    ingest_partition(spec, night, source=build_source(spec, connect), lake=lake, ledger=ledger)
+    suite = load_suite(spec.validation.suite)
+    validate_partition(spec, night, suite=suite, lake=lake, ledger=ledger, validator=build_validator())
+    challenger = train_challenger(spec, night, lake=lake, ledger=ledger, registry=registry)
+    return compare_with_champion(spec, night, challenger=challenger, lake=lake, ledger=ledger, registry=registry)
+
+
+def _connection(scratch: Path | None, conn_id: str) -> ConnectionFields:
+    """Look a connection up: the stores in the scratch folder, if there is one, all others in the environment."""
+    if scratch is None:
+        return connect_by_environment(conn_id)
+    scratch.mkdir(parents=True, exist_ok=True)
+    stores = {
+        "titlebout_lake": ConnectionFields(conn_id, extra={"root_uri": (scratch / "lake").as_uri()}),
+        "titlebout_ledger": ConnectionFields(conn_id, conn_type="sqlite", host=str(scratch / "ledger.sqlite")),
+        "titlebout_mlflow": ConnectionFields(
+            conn_id,
+            extra={
+                "tracking_uri": f"sqlite:///{scratch / 'mlflow.sqlite'}",
+            },
+        ),
+    }
+    return stores.get(conn_id) or connect_by_environment(conn_id)

@@ -1,0 +1,137 @@
+"""The command `replay`: what would have served when, and what a policy is worth."""
+
+import argparse
+import csv
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import yaml
+from pydantic import ValidationError
+
+from titlebout.cli.answers import open_ledger
+from titlebout.cli.commands import Commands, add_command
+from titlebout.core.errors import SpecError
+from titlebout.core.line_chart import line_chart
+from titlebout.core.partitions import parse_key
+from titlebout.core.results import Outcome
+from titlebout.core.spec import ModelSpec
+from titlebout.core.timeline import Policy, Timeline
+from titlebout.project import load_model_spec
+from titlebout.wiring import build_lake, environment_connection
+
+_SECTION = "comparison"
+_SMOOTHED_DAYS = 14
+
+
+def register(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Register the command of this module."""
+    summary = "fold the recorded nights in date order: which model would have served when, with what loss"
+    parser = add_command(commands, "replay", replay, summary)
+    parser.add_argument("model")
+    parser.add_argument("--from", dest="first", required=True, metavar="PARTITION", help="first night")
+    parser.add_argument("--to", dest="last", required=True, metavar="PARTITION", help="last day that counts")
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        help="another rule of the bout, such as comparison.min_gain=0.02; nothing is trained again",
+    )
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="write one line per day")
+    parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG picture of the errors over time")
+
+
+def replay(options: argparse.Namespace) -> bool:
+    """Print reigns and policies; write what was asked for."""
+    parse_key(options.first), parse_key(options.last)
+    spec = with_rules(load_model_spec(options.model), options.changes)
+    lake = build_lake(environment_connection("titlebout_lake"))
+    # XGBoost and Arrow take a second to import; the other commands do without.
+    from titlebout.steps.replay_bouts import replay_bouts
+
+    timeline = replay_bouts(
+        spec, first=options.first, last=options.last, lake=lake, ledger=open_ledger(), progress=_progress
+    )
+    _print(spec, timeline)
+    if options.csv:
+        _write_csv(timeline, options.csv)
+    if options.plot:
+        options.plot.write_text(_picture(spec, timeline), encoding="utf-8")
+    return bool(timeline.days)
+
+
+def with_rules(spec: ModelSpec, changes: Sequence[str]) -> ModelSpec:
+    """Return the spec with other rules of comparison.
+
+    Raises:
+        SpecError: A change is no `comparison.KEY=VALUE`, or its value is out of bounds.
+    """
+    document = spec.model_dump(mode="json")
+    for change in changes:
+        key, equals, value = change.partition("=")
+        section, _, name = key.partition(".")
+        if section != _SECTION or not equals or name not in document[_SECTION]:
+            known = ", ".join(f"{_SECTION}.{each}" for each in document[_SECTION])
+            message = f"--set {change[:60]!r}: give one of {known}, then '=' and a value; others need a new training"
+            raise SpecError(message)
+        try:
+            document[_SECTION][name] = yaml.safe_load(value)
+        except yaml.YAMLError:
+            message = f"--set {change[:60]!r}: what follows '=' is no value"
+            raise SpecError(message) from None
+    try:
+        return ModelSpec.model_validate(document)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        message = f"--set {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        raise SpecError(message) from None
+
+
+def _progress(done: int, total: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r{done} of {total} days", end="\n" if done == total else "", file=sys.stderr)
+
+
+def _print(spec: ModelSpec, timeline: Timeline) -> None:
+    outcomes = [verdict.outcome for verdict in timeline.verdicts]
+    counts = ", ".join(f"{outcomes.count(each)} {each}" for each in Outcome)
+    print(f"{spec.name}: {len(outcomes)} nights ({counts}), {len(timeline.days)} days served")
+    if not timeline.days:
+        print("no challenger was ever promoted: nothing would have served")
+        return
+    metric = timeline.metric
+    print(f"\n{'champion':<26}{'serves from':<13}{'to':<13}{'days':>5}{metric:>12}  {Policy.NEVER:>14}")
+    for version, days in timeline.reigns():
+        errors = [timeline.error(policy, days) for policy in (Policy.REPLAYED, Policy.NEVER)]
+        span = f"{days[0].partition:<13}{days[-1].partition:<13}{len(days):>5}"
+        print(f"{version:<26}{span}{errors[0]:>12.5g}  {errors[1]:>14.5g}")
+    print(f"\n{'policy':<26}{'models':>7}{metric:>12}  against {Policy.NEVER}")
+    base = timeline.error(Policy.NEVER)
+    for policy in Policy:
+        error = timeline.error(policy)
+        models = len({day.versions[policy] for day in timeline.days})
+        print(f"{policy:<26}{models:>7}{error:>12.5g}  {error / base - 1:+.1%}")
+
+
+def _write_csv(timeline: Timeline, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        names = [policy.name.lower() for policy in Policy]
+        writer.writerow(["partition", "rows", *(f"{n}_version" for n in names), *(f"{n}_error" for n in names)])
+        for day in timeline.days:
+            errors = [timeline.error(policy, [day]) for policy in Policy]
+            writer.writerow([day.partition, day.rows, *(day.versions[policy] for policy in Policy), *errors])
+
+
+def _picture(spec: ModelSpec, timeline: Timeline) -> str:
+    days = timeline.days
+    lines = {
+        policy.value: [timeline.error(policy, days[max(0, n + 1 - _SMOOTHED_DAYS) : n + 1]) for n in range(len(days))]
+        for policy in Policy
+    }
+    replayed = Policy.REPLAYED
+    changes = [n for n in range(1, len(days)) if days[n].versions[replayed] != days[n - 1].versions[replayed]]
+    title = f"{spec.name}: {timeline.metric} of the last {_SMOOTHED_DAYS} days; dashed: a new champion"
+    return line_chart(title, [day.partition for day in days], lines, marks=changes)

@@ -1,0 +1,136 @@
+"""Step `replay_bouts`: what would have served when, had every night been live and in order."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+from titlebout.core.errors import NotEnoughPartitionsError
+from titlebout.core.granted_cores import granted_cores
+from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
+from titlebout.core.ports import Lake, Ledger
+from titlebout.core.predictor import Predictor
+from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
+from titlebout.core.snapshot_rows import read_rows
+from titlebout.core.spec import ModelSpec
+from titlebout.core.timeline import HINDSIGHT_CHALLENGERS, Floats, Night, Scored, Timeline, fold_nights
+from titlebout.core.training import target_values
+from titlebout.core.versions import load_predictor, read_version
+from titlebout.core.windows import Windows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+logger = logging.getLogger(__name__)
+
+Key = TypeVar("Key")
+Value = TypeVar("Value")
+
+
+def replay_bouts(
+    spec: ModelSpec,
+    *,
+    first: PartitionKey,
+    last: PartitionKey,
+    lake: Lake,
+    ledger: Ledger,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Timeline:
+    """Fold the nights from `first` to `last` in date order; nothing is trained and nothing is written.
+
+    Each night's own challenger meets the champion that the replay has reached by then, on the holdout as it is
+    accepted today. So the result depends neither on the order in which a backfill ran nor on what serves.
+
+    Args:
+        spec: The model spec; with other rules of comparison than were in force, it tries another policy.
+        first: First night.
+        last: Last day that counts.
+        lake: Holds snapshots and versions.
+        ledger: Knows the versions and the accepted partitions.
+        progress: Told about days done and all days.
+
+    Raises:
+        NotEnoughPartitionsError: No night in the span has trained a challenger.
+        ObjectMissingError: The lake lost a version or a snapshot.
+    """
+    entries = ledger.entries(spec.name)
+    state = LedgerState.of(entries)
+    accepted = state.keys(PartitionStatus.ACCEPTED)
+    nights = []
+    for partition, version in _trained(entries, first, last).items():
+        holdout = Windows(spec, partition).accepted_holdout(accepted)
+        challenger = read_version(lake, spec.name, version)
+        nights.append(Night(partition, challenger, tuple(state.partitions[key].ref() for key in holdout)))
+    if not nights:
+        message = (
+            f"no night of {spec.name} from {first} to {last} has trained a challenger; "
+            "run them first (a backfill in Airflow, or titlebout run)"
+        )
+        raise NotEnoughPartitionsError(message)
+    days = [state.partitions[key].ref() for key in accepted if first < key <= last]
+    desk = _ScoringDesk(spec, lake)
+    return fold_nights(spec, nights, _counted(days, progress), desk.score)
+
+
+def _trained(entries: Sequence[LedgerEntry], first: PartitionKey, last: PartitionKey) -> dict[PartitionKey, str]:
+    """Return the newest version of each night in the span, in date order."""
+    trained = {
+        str(entry.payload["partition"]): str(entry.payload["version"])
+        for entry in entries
+        if entry.kind is EntryKind.CHALLENGER_TRAINED
+    }
+    return {partition: trained[partition] for partition in sorted(trained) if first <= partition <= last}
+
+
+def _counted(days: Sequence[SnapshotRef], progress: Callable[[int, int], None]) -> Iterator[SnapshotRef]:
+    for done, day in enumerate(days):
+        progress(done, len(days))
+        yield day
+    progress(len(days), len(days))
+
+
+class _ScoringDesk:
+    """Scores partitions with versions; every pair once, and no file is read twice while it is still at hand."""
+
+    def __init__(self, spec: ModelSpec, lake: Lake) -> None:
+        self._spec = spec
+        self._lake = lake
+        self._scores: OrderedDict[tuple[str, str], Floats] = OrderedDict()
+        self._labels: OrderedDict[str, Floats] = OrderedDict()
+        self._tables: OrderedDict[str, pa.Table] = OrderedDict()
+        self._predictors: OrderedDict[str, Predictor] = OrderedDict()
+        # The newest challengers, the first model, the champion; the holdout, the day itself, one to spare.
+        self._models = HINDSIGHT_CHALLENGERS + 3
+        self._days = spec.training.holdout_days + 2
+
+    def score(self, model: TrainedChallenger, ref: SnapshotRef) -> Scored:
+        """Return the labels of a partition and a version's scores."""
+        sha256 = ref.data_sha256
+        labels = _remembered(self._labels, sha256, lambda: target_values(self._spec, self._rows(ref)), self._days)
+        scores = _remembered(
+            self._scores,
+            (model.version, sha256),
+            lambda: self._predictor(model).predict_table(self._rows(ref)),
+            self._models * self._days,
+        )
+        return labels, scores
+
+    def _rows(self, ref: SnapshotRef) -> "pa.Table":
+        return _remembered(self._tables, ref.data_sha256, lambda: read_rows(self._spec, self._lake, ref), self._days)
+
+    def _predictor(self, model: TrainedChallenger) -> Predictor:
+        threads = self._spec.training.threads or granted_cores()
+        return _remembered(
+            self._predictors, model.version, lambda: load_predictor(self._lake, model, threads=threads), self._models
+        )
+
+
+def _remembered(memory: "OrderedDict[Key, Value]", key: Key, make: Callable[[], Value], most: int) -> Value:
+    """Return what is remembered under a key; what was not asked for the longest is forgotten first."""
+    if key in memory:
+        memory.move_to_end(key)
+    else:
+        memory[key] = make()
+        if len(memory) > most:
+            memory.popitem(last=False)
+    return memory[key]

@@ -1,0 +1,78 @@
+"""Step `reproduce_version`: train a version again from its own recipe and compare the bytes."""
+
+import hashlib
+import logging
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from titlebout.core.errors import CorruptObjectError
+from titlebout.core.ports import Lake
+from titlebout.core.recipes import Recipe
+from titlebout.core.results import Result, TrainedChallenger
+from titlebout.core.spec import ModelSpec
+from titlebout.core.version_training import train_files
+from titlebout.core.versions import FILES, read_file, read_version
+
+logger = logging.getLogger(__name__)
+
+
+class Reproduction(Result):
+    """How a second training compares with the first."""
+
+    version: str
+    partitions: int
+    rows: int
+    is_equal: Mapping[str, bool]
+    changed: tuple[str, ...]
+
+    @property
+    def is_reproduced(self) -> bool:
+        """Whether every file came out the same, byte for byte."""
+        return all(self.is_equal.values())
+
+
+def reproduce_version(spec: ModelSpec, version: str, *, lake: Lake) -> Reproduction:
+    """Train a version again and compare its files with those in the lake; nothing is written.
+
+    The settings are those of the version's recipe, whatever the spec says today. Code and libraries are the installed
+    ones; where they are others than the recipe names, `changed` says so, and a difference need not mean harm.
+
+    Args:
+        spec: The model's present spec; the number of threads is taken from it.
+        version: The version to make again.
+        lake: Holds the version and its snapshots.
+
+    Raises:
+        ObjectMissingError: The lake does not hold the version, one of its files or one of its snapshots.
+        CorruptObjectError: Bytes in the lake are not those that their SHA-256 names.
+        SpecError: The recipe cannot be read by this release of Titlebout.
+    """
+    manifest = read_version(lake, spec.name, version)
+    recipe = _recipe(lake, manifest)
+    then = recipe.spec(spec)
+    refs = manifest.proof.training
+    now = Recipe.of(then, recipe.partition, refs)
+    logger.info("training %s again on %d partitions", version, len(refs))
+    # The recipe itself is made of the installed packages: it is compared in words, not in bytes.
+    again = train_files(then, lake, recipe, refs)
+    is_equal = {
+        FILES[word]: hashlib.sha256(content).hexdigest() == getattr(manifest, f"{word}_sha256")
+        for word, content in again.files.items()
+    }
+    return Reproduction(
+        version=version,
+        partitions=len(refs),
+        rows=again.rows,
+        is_equal=is_equal,
+        changed=tuple(recipe.differences(now)),
+    )
+
+
+def _recipe(lake: Lake, manifest: TrainedChallenger) -> Recipe:
+    document = read_file(lake, manifest, "recipe")
+    try:
+        return Recipe.model_validate_json(document)
+    except ValidationError as error:
+        message = f"{lake.uri(manifest.recipe_path)}: not readable as a recipe; restore the lake from a backup"
+        raise CorruptObjectError(message) from error

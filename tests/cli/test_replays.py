@@ -1,0 +1,173 @@
+"""`titlebout run` and `titlebout replay` on real stores: a folder, SQLite, MLflow on SQLite."""
+
+import csv
+import json
+import xml.etree.ElementTree as ET
+
+import pyarrow.csv as arrow_csv
+import pytest
+import yaml
+
+from fakes.demand_days import demand_rows
+from fakes.specs import demand_document
+from titlebout.adapters.local_lake import LocalLake
+from titlebout.adapters.sql_ledger import SqlLedger
+from titlebout.cli.main import main
+from titlebout.core.ledger import EntryKind
+from titlebout.core.partitions import keys_between
+
+FIRST, LAST = "2024-01-12", "2024-01-16"
+BROKEN = "2024-01-14"
+SUITE = {
+    "name": "demand",
+    "expectations": [
+        {
+            "type": "expect_table_row_count_to_be_between",
+            "kwargs": {"min_value": 20, "max_value": 24},
+            "severity": "critical",
+        }
+    ],
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """A project with two weeks of raw days, one of them cut short, and one missing."""
+    home = tmp_path_factory.mktemp("project")
+    for folder in ("include/models", "expectations", "raw/demand"):
+        (home / folder).mkdir(parents=True)
+    (home / "include/models/demand.yaml").write_text(yaml.safe_dump(demand_document()))
+    (home / "expectations/demand.json").write_text(json.dumps(SUITE))
+    for key in keys_between("2024-01-01", LAST):
+        rows = demand_rows(key)
+        arrow_csv.write_csv(rows.slice(0, 9) if key == BROKEN else rows, home / f"raw/demand/{key}.csv")
+    return home
+
+
+@pytest.fixture(autouse=True)
+def connections(project, monkeypatch):
+    monkeypatch.setenv("TITLEBOUT_HOME", str(project))
+    known = {
+        "source": {"conn_type": "generic", "extra": {"root": str(project / "raw")}},
+        "lake": {"conn_type": "generic", "extra": {"root_uri": (project / "tried/lake").as_uri()}},
+        "ledger": {"conn_type": "sqlite", "host": str(project / "tried/ledger.sqlite")},
+    }
+    for name, fields in known.items():
+        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name.upper()}", json.dumps(fields))
+
+
+def run(*more):
+    return main(["run", "demand", "--from", FIRST, "--to", "2024-01-17", *more])
+
+
+@pytest.fixture(scope="module")
+def tried(project):
+    """Every night of the span, run once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TITLEBOUT_HOME", str(project))
+        source = {"conn_type": "generic", "extra": {"root": str(project / "raw")}}
+        patch.setenv("AIRFLOW_CONN_TITLEBOUT_SOURCE", json.dumps(source))
+        assert run("--scratch", str(project / "tried")) == 0
+    return project / "tried"
+
+
+def versions(folder):
+    entries = SqlLedger(f"sqlite:///{folder / 'ledger.sqlite'}").entries("demand")
+    return {e.payload["version"]: e.payload["model_sha256"] for e in entries if e.kind is EntryKind.CHALLENGER_TRAINED}
+
+
+def test_one_line_a_night_tells_how_it_ended(project, tmp_path, capsys):
+    assert run("--scratch", str(tmp_path)) == 0
+    printed = capsys.readouterr()
+    outcomes = {line[:10]: line[12:25].strip() for line in printed.out.splitlines()}
+    assert [*outcomes] == [*keys_between(FIRST, "2024-01-17")]
+    assert outcomes[FIRST] == "promote"
+    assert outcomes[BROKEN] == "quarantine"
+    assert outcomes["2024-01-17"] == "no data"
+    assert "6 nights, 4 bouts, 0 failures" in printed.err
+
+
+def test_nights_side_by_side_give_the_same_models_and_the_same_lake(tried, tmp_path):
+    assert run("--scratch", str(tmp_path), "--jobs", "2") == 0
+    assert versions(tmp_path) == versions(tried)
+    here, there = (LocalLake(folder / "lake") for folder in (tmp_path, tried))
+    assert [*here.list_paths("")] == [*there.list_paths("")]
+
+
+def test_run_again_everything_is_there_already(tried):
+    before = [*SqlLedger(f"sqlite:///{tried / 'ledger.sqlite'}").entries("demand")]
+    assert run("--scratch", str(tried)) == 0
+    assert [*SqlLedger(f"sqlite:///{tried / 'ledger.sqlite'}").entries("demand")] == before
+
+
+def test_a_missing_connection_ends_the_run_at_once(monkeypatch, capsys, tmp_path):
+    monkeypatch.delenv("AIRFLOW_CONN_TITLEBOUT_SOURCE")
+    assert run("--scratch", str(tmp_path)) == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert printed.err.count("titlebout_source") == 1
+
+
+def test_a_span_that_ends_before_it_begins_is_refused(capsys):
+    assert main(["run", "demand", "--from", LAST, "--to", FIRST]) == 2
+    assert "swap them" in capsys.readouterr().err
+
+
+def test_nights_without_a_single_bout_are_no_success(tmp_path):
+    assert main(["run", "demand", "--from", "2024-02-01", "--to", "2024-02-02", "--scratch", str(tmp_path)]) == 1
+
+
+def replay(*more):
+    return main(["replay", "demand", "--from", FIRST, "--to", LAST, *more])
+
+
+def test_replay_prints_reigns_and_policies(tried, capsys):
+    assert replay() == 0
+    printed = capsys.readouterr().out
+    assert "demand: 4 nights (1 promote" in printed
+    for words in ("replayed", "never retrain", "always retrain", "best in hindsight", "2024-01-13   2024-01-16"):
+        assert words in printed
+
+
+def test_replay_writes_a_table_and_a_picture(tried, tmp_path):
+    assert replay("--csv", str(tmp_path / "days.csv"), "--plot", str(tmp_path / "days.svg")) == 0
+    with (tmp_path / "days.csv").open() as file:
+        rows = [*csv.DictReader(file)]
+    assert [row["partition"] for row in rows] == ["2024-01-13", "2024-01-15", "2024-01-16"]
+    assert {row["rows"] for row in rows} == {"24"}
+    assert all(float(row["hindsight_error"]) <= float(row["replayed_error"]) for row in rows)
+    assert ET.parse(tmp_path / "days.svg").getroot().tag.endswith("svg")
+
+
+def test_another_rule_gives_another_timeline(tried, capsys):
+    assert replay("--set", "comparison.max_error=0.001") == 1
+    assert "nothing would have served" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ("training.rounds=3", "need a new training"),
+        ("comparison.min_gian=3", "comparison.min_gain"),
+        ("comparison.min_gain", "then '='"),
+        ("comparison.min_gain=7", "less than 1"),
+        ("comparison.min_gain=[", "is no value"),
+        ("comparison.metric=log_loss", "does not fit"),
+    ],
+)
+def test_a_rule_that_cannot_be_is_the_callers_mistake(change, said, tried, capsys):
+    assert replay("--set", change) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_said_in_one_line(tried, tmp_path, capsys):
+    assert replay("--csv", str(tmp_path / "no" / "days.csv")) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_reproduce_says_file_by_file_that_the_bytes_are_equal(tried, capsys):
+    version = min(versions(tried))
+    assert main(["reproduce", "demand", version, "--threads", "2"]) == 0
+    printed = capsys.readouterr().out
+    assert printed.count("equal") == 5
+    assert "DIFFERS" not in printed

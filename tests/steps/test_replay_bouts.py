@@ -1,0 +1,138 @@
+import json
+
+import pytest
+
+from fakes.demand_days import DemandWorld, run_of, shuffled
+from fakes.specs import demand_spec
+from titlebout.core.errors import NotEnoughPartitionsError, ObjectMissingError
+from titlebout.core.layout import version_manifest
+from titlebout.core.ledger import EntryKind
+from titlebout.core.metrics import error_of, row_losses
+from titlebout.core.partitions import keys_between
+from titlebout.core.results import Outcome
+from titlebout.core.snapshot_rows import read_rows
+from titlebout.core.spec import Metric
+from titlebout.core.timeline import Policy
+from titlebout.core.training import target_values
+from titlebout.core.versions import load_predictor, read_version
+from titlebout.steps.replay_bouts import replay_bouts
+from titlebout.steps.train_challenger import train_challenger
+
+FIRST, LAST = "2024-01-12", "2024-01-19"
+NIGHTS = [*keys_between(FIRST, "2024-01-18")]
+WEAK = demand_spec(training__rounds=1)
+
+
+def make_world(order=NIGHTS, *, gap=None):
+    """Two weeks of days and a challenger for each night, the first ones weak."""
+    world = DemandWorld()
+    for key in keys_between("2024-01-01", LAST):
+        world.deliver(key, accepted=key != gap)
+    for key in order:
+        spec = WEAK if key < "2024-01-15" else world.spec
+        train_challenger(spec, run_of(key), lake=world.lake, ledger=world.ledger, registry=world.registry)
+    return world
+
+
+@pytest.fixture(scope="module")
+def world():
+    return make_world()
+
+
+def replay(world, first=FIRST, last=LAST, spec=None, **more):
+    return replay_bouts(spec or world.spec, first=first, last=last, lake=world.lake, ledger=world.ledger, **more)
+
+
+def trained(world):
+    entries = world.ledger.entries("demand")
+    return {
+        entry.payload["partition"]: entry.payload["version"]
+        for entry in entries
+        if entry.kind is EntryKind.CHALLENGER_TRAINED
+    }
+
+
+def test_the_first_good_model_replaces_the_weak_one(world):
+    timeline = replay(world)
+    versions = trained(world)
+    promoted = [verdict.challenger for verdict in timeline.verdicts if verdict.outcome is Outcome.PROMOTE]
+    assert promoted[:2] == [versions["2024-01-12"], versions["2024-01-15"]]
+    assert timeline.days[0].partition == "2024-01-13"
+    assert timeline.days[-1].partition == LAST
+    assert timeline.error(Policy.REPLAYED) < timeline.error(Policy.NEVER)
+    assert timeline.error(Policy.HINDSIGHT) <= min(timeline.error(Policy.REPLAYED), timeline.error(Policy.ALWAYS))
+
+
+def test_the_errors_are_those_of_the_versions_on_the_days(world):
+    timeline = replay(world)
+    refs = {key: record.ref() for key, record in _partitions(world).items()}
+    loss, rows = 0.0, 0
+    for day in timeline.days:
+        table = read_rows(world.spec, world.lake, refs[day.partition])
+        model = read_version(world.lake, "demand", day.versions[Policy.ALWAYS])
+        scores = load_predictor(world.lake, model, threads=1).predict_table(table)
+        loss += row_losses(Metric.RMSE, target_values(world.spec, table), scores).sum()
+        rows += table.num_rows
+    assert timeline.error(Policy.ALWAYS) == pytest.approx(error_of(Metric.RMSE, loss, rows))
+
+
+def test_the_order_in_which_nights_ran_does_not_matter(world):
+    other = make_world(shuffled(NIGHTS, 7))
+    assert replay(other) == replay(world)
+
+
+def test_what_serves_does_not_matter_and_nothing_is_written(world):
+    other = make_world()
+    before = replay(other)
+    other.release(read_version(other.lake, "demand", trained(other)["2024-01-18"]))
+    entries, paths = [*other.ledger.entries("demand")], [*other.lake.list_paths("")]
+    assert replay(other) == before
+    assert [*other.ledger.entries("demand")] == entries
+    assert [*other.lake.list_paths("")] == paths
+
+
+def test_a_day_in_quarantine_is_neither_judged_on_nor_counted():
+    timeline = replay(make_world(gap="2024-01-16"))
+    assert "2024-01-16" not in {day.partition for day in timeline.days}
+    assert all("2024-01-16" not in verdict.holdout for verdict in timeline.verdicts)
+
+
+def test_the_newest_version_of_a_night_stands_for_it(world):
+    other = make_world()
+    again = demand_spec(training__rounds=25)
+    newer = train_challenger(again, run_of("2024-01-18"), lake=other.lake, ledger=other.ledger, registry=other.registry)
+    assert replay(other).verdicts[-1].challenger == newer.version
+
+
+def test_nights_outside_the_span_do_not_count(world):
+    timeline = replay(world, first="2024-01-16", last="2024-01-18")
+    assert [verdict.partition for verdict in timeline.verdicts] == ["2024-01-16", "2024-01-17", "2024-01-18"]
+    assert [day.partition for day in timeline.days] == ["2024-01-17", "2024-01-18"]
+
+
+def test_a_span_without_a_trained_night_says_what_to_run(world):
+    with pytest.raises(NotEnoughPartitionsError, match="run them first"):
+        replay(world, first="2023-01-01", last="2023-02-01")
+
+
+def test_a_version_that_the_lake_lost_is_no_silent_gap():
+    world = make_world()
+    del world.lake.objects[version_manifest("demand", trained(world)["2024-01-16"])]
+    with pytest.raises(ObjectMissingError):
+        replay(world)
+
+
+def test_progress_counts_the_days(world):
+    told = []
+    replay(world, progress=lambda done, total: told.append((done, total)))
+    assert told == [(n, 7) for n in range(8)]
+
+
+def _partitions(world):
+    from titlebout.core.ledger import LedgerState
+
+    return LedgerState.of(world.ledger.entries("demand")).partitions
+
+
+def test_a_verdict_of_a_replay_is_plain_json(world):
+    assert json.loads(json.dumps([verdict.as_json() for verdict in replay(world).verdicts]))
