@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from fakes.specs import demand_spec
+from titlebout.core.bout_checks import ScoredPartition
 from titlebout.core.comparison import Bout
 from titlebout.core.results import Outcome, SnapshotRef, TrainedChallenger, TrainingProof, Verdict
-from titlebout.core.verdict_rules import ScoredPartition
+from titlebout.core.versions import FILES
 
 
 def ref(key, digit="0"):
@@ -16,15 +17,14 @@ def ref(key, digit="0"):
 
 
 def version(partition, *trained_on, name="aaaaaaaaaaaa"):
-    files = {
-        f"{word}_{what}": "0" * 64 for word in ("model", "plan", "profile", "golden") for what in ("path", "sha256")
-    }
+    files = {f"{word}_{what}": "0" * 64 for word in FILES for what in ("path", "sha256")}
     return TrainedChallenger(
         model="demand",
         version=f"{partition}-{name}",
         partition=partition,
         proof=TrainingProof(training=tuple(trained_on), holdout=()),
         training_rows=24,
+        model_bytes=2_000_000,
         baseline=100.0,
         code_version="0",
         **files,
@@ -137,3 +137,33 @@ def test_a_verdict_about_nan_survives_the_trip_through_json():
 def test_the_unit_of_log_loss_is_nats():
     spec = {"training__objective": "binary", "comparison__metric": "log_loss"}
     assert bout(holdout=(), **spec).refusal().unit == "nats per row"
+
+
+def test_a_verdict_holds_the_checks_and_obeys_them():
+    small = {"comparison__max_model_megabytes": 1.0}
+    found = bout(**small).judge(scored(1.0, 10.0))
+    assert found.outcome is Outcome.KEEP
+    assert [(each.name, each.state) for each in found.checks] == [("size", "broken")]
+    assert found.reasons[0].startswith("size is broken: the model takes 2 MB")
+    assert Verdict.model_validate(found.as_json()) == found
+
+
+def test_the_age_of_a_champion_is_counted_in_days_of_data():
+    refresh = {"comparison__refresh": {"after_days": 1, "max_loss": 0.9}, "comparison__min_gain": 0.5}
+    assert bout(**refresh).judge(scored(10.0, 10.1)).outcome is Outcome.PROMOTE
+    late = refresh | {"comparison__refresh": {"after_days": 2, "max_loss": 0.9}}
+    assert bout(**late).judge(scored(10.0, 10.1)).outcome is not Outcome.PROMOTE
+
+
+def test_a_bout_by_area_shows_what_delong_says():
+    binary = {"training__objective": "binary", "comparison__metric": "auc"}
+    rng = np.random.default_rng(0)
+    blocks = {}
+    for day in HOLDOUT:
+        labels = (rng.uniform(size=200) < 0.4).astype(float)
+        blocks[day] = ScoredPartition(labels, labels * 0.4 + rng.uniform(0, 0.6, 200), rng.uniform(size=200))
+    found = bout(**binary).judge(blocks)
+    assert found.outcome is Outcome.PROMOTE
+    assert found.unit == "share of pairs ranked wrongly"
+    assert found.area_p < 1e-6
+    assert bout().judge(scored(1.0, 10.0)).area_p is None

@@ -6,9 +6,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import special
 
-from titlebout.core.resampling import gain_interval, student_quantile
+from titlebout.core import resampling
+from titlebout.core.block_errors import SummedErrors
+from titlebout.core.resampling import student_quantile
 
 FIXED = {"exponent": 0.5, "confidence": 0.95, "resamples": 400, "seed": 0}
+
+
+def gain_interval(challenger, opponent, *, exponent, **rules):
+    """Compare two models by their sums of losses in each block."""
+    errors = [SummedErrors(sums, np.full(len(sums), 24.0), exponent) for sums in (challenger, opponent)]
+    return resampling.gain_interval(*errors, blocks=len(challenger), **rules)
 
 
 @pytest.mark.parametrize("degrees", [1, 2, 3, 4, 6, 7, 13, 30, 365])

@@ -9,7 +9,7 @@ from fakes.demand_days import DemandWorld, run_of
 from fakes.specs import demand_spec
 from titlebout.core.ledger import LedgerState
 from titlebout.core.results import Outcome
-from titlebout.core.timeline import Night, Policy, Timeline, fold_nights
+from titlebout.core.timeline import Night, Policy, Scored, Timeline, fold_nights
 from titlebout.steps.train_challenger import train_challenger
 
 ROWS = 24
@@ -49,7 +49,7 @@ def scorer(error_of_night, seen=None):
         if seen is not None:
             seen.append((model, ref))
         labels = np.arange(ROWS, dtype=float)
-        return labels, labels + error_of_night(model.partition, ref.partition)
+        return Scored(labels, labels + error_of_night(model.partition, ref.partition))
 
     return score
 

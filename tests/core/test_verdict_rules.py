@@ -5,10 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from titlebout.core.bout_check import BoutCheck, CheckState
+from titlebout.core.bout_checks import ScoredPartition
+from titlebout.core.comparison_spec import ComparisonSection, Metric, RefreshSection
 from titlebout.core.resampling import GainInterval
 from titlebout.core.results import Outcome
-from titlebout.core.spec import ComparisonSection, Metric
-from titlebout.core.verdict_rules import BoutNumbers, ScoredPartition, decide, measure
+from titlebout.core.verdict_rules import BoutNumbers, decide, measure
 
 RULES = ComparisonSection(min_gain=0.02, min_rows=50, min_blocks=3, resamples=200)
 
@@ -192,3 +194,77 @@ def test_log_loss_is_judged_too():
     sure, unsure = [0.9, 0.1] * 10, [0.6, 0.4] * 10
     scored = {key: partition(labels, sure, unsure) for key in "abc"}
     assert decide(measure(rules, 0.5, scored, seed=0), rules)[0] is Outcome.PROMOTE
+
+
+def check(state, name="guard mae"):
+    return BoutCheck(name=name, state=state, reason="because", rows=100)
+
+
+def test_a_broken_check_keeps_the_champion_however_large_the_gain():
+    checks = [check(CheckState.HELD), check(CheckState.BROKEN, "slice area=b"), check(CheckState.BROKEN)]
+    assert decide(numbers(), RULES, checks) == (Outcome.KEEP, "slice area=b is broken: because, and 1 more")
+
+
+def test_an_undecided_check_is_no_evidence():
+    assert decide(numbers(), RULES, [check(CheckState.UNDECIDED)]) == (
+        Outcome.INCONCLUSIVE,
+        "guard mae is undecided: because",
+    )
+
+
+def test_what_held_or_was_only_shown_does_not_stand_in_the_way():
+    assert decide(numbers(), RULES, [check(CheckState.HELD), check(CheckState.SHOWN)])[0] is Outcome.PROMOTE
+
+
+REFRESHING = RULES.model_copy(update={"refresh": RefreshSection(after_days=30, max_loss=0.05)})
+TIE = GainInterval(0.0, -0.04, 0.04)
+
+
+@pytest.mark.parametrize(
+    ("interval", "age_days", "outcome"),
+    [
+        (TIE, 30, Outcome.PROMOTE),
+        (TIE, 29, Outcome.INCONCLUSIVE),
+        (TIE, None, Outcome.INCONCLUSIVE),
+        (GainInterval(0.0, -0.051, 0.04), 300, Outcome.INCONCLUSIVE),
+        (GainInterval(-0.1, -0.2, -0.06), 300, Outcome.KEEP),
+        (GainInterval(math.nan, math.nan, math.nan), 300, Outcome.INCONCLUSIVE),
+    ],
+)
+def test_a_champion_past_its_age_gives_way_to_a_challenger_that_is_not_worse(interval, age_days, outcome):
+    found = decide(numbers(interval=interval), REFRESHING, champion_age_days=age_days)
+    assert found[0] is outcome
+    assert decide(numbers(interval=interval), RULES, champion_age_days=age_days)[0] is not Outcome.PROMOTE
+
+
+def test_a_refresh_does_not_excuse_a_broken_check_or_a_floor():
+    old = {"champion_age_days": 300}
+    assert decide(numbers(interval=TIE), REFRESHING, [check(CheckState.BROKEN)], **old)[0] is Outcome.KEEP
+    assert decide(numbers(interval=TIE, challenger_error=20.0), REFRESHING, **old)[0] is Outcome.KEEP
+    assert decide(numbers(interval=TIE, is_identical=True), REFRESHING, **old)[0] is Outcome.KEEP
+
+
+def ranked(seed, quality, champion_quality, *, days=8, rows=150):
+    """Days of a binary outcome; both models see it through noise of their own."""
+    rng = np.random.default_rng(seed)
+    blocks = {}
+    for day in range(days):
+        labels = (rng.uniform(size=rows) < 0.3).astype(float)
+        hint = labels + rng.normal(size=rows)
+        scores = [
+            1 / (1 + np.exp(-(quality_of * hint + rng.normal(size=rows)))) for quality_of in (quality, champion_quality)
+        ]
+        blocks[f"2024-01-{day + 1:02}"] = ScoredPartition(labels, *scores)
+    return blocks
+
+
+@pytest.mark.parametrize("metric", ["auc", "average_precision"])
+def test_of_two_equal_rankings_few_are_promoted_and_a_better_one_is_found(metric):
+    rules = ComparisonSection(metric=metric, resamples=200)
+    outcomes = {}
+    for name, quality in (("equal", 1.0), ("better", 3.0)):
+        found = [decide(measure(rules, 0.3, ranked(seed, quality, 1.0), seed=seed), rules)[0] for seed in range(100)]
+        outcomes[name] = found.count(Outcome.PROMOTE) / len(found)
+    # Nominal 5 %; three standard errors of 100 trials are 6.5 %.
+    assert outcomes["equal"] <= 0.11
+    assert outcomes["better"] >= 0.9

@@ -20,6 +20,7 @@ def published(lake, version="2024-01-09-0123456789ab", **changes):
         partition="2024-01-09",
         proof=TrainingProof(training=REFS, holdout=()),
         training_rows=48,
+        model_bytes=5,
         baseline=1.0,
         code_version="0",
         **fields,

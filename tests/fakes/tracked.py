@@ -13,6 +13,7 @@ def a_challenger(model: str, version: str) -> TrainedChallenger:
         partition=version[:10],
         model_path=f"{folder}/model.ubj",
         model_sha256=SHA256,
+        model_bytes=1000,
         plan_path=f"{folder}/plan.json",
         plan_sha256=SHA256,
         profile_path=f"{folder}/profile.json",

@@ -214,3 +214,18 @@ def test_a_champion_of_another_target_is_not_comparable(served):
     verdict = compare(served, other, spec=target)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "the champion predicts rentals (regression), the challenger temperature (regression)" in verdict.reasons[0]
+
+
+def test_slices_and_guards_of_the_spec_are_part_of_the_verdict(served):
+    strict = demand_spec(
+        comparison__slices={"columns": ["weather", "hour"], "min_rows": 5}, comparison__guards={"mae": 0.01}
+    )
+    verdict = compare(served, train(served, "2024-01-14"), spec=strict)
+    names = [check.name for check in verdict.checks]
+    assert names[0] == "guard mae"
+    assert {"slice weather=clear", "slice weather=cloudy", "slice weather=rain", "slice hour=0"} <= set(names)
+    rows = sum(check.rows for check in verdict.checks if check.name.startswith("slice weather"))
+    assert rows == verdict.rows
+    assert {check.state for check in verdict.checks if check.name.startswith("slice hour")} == {"shown"}
+    # Another rule is another bout, not the recorded one.
+    assert compare(served, train(served, "2024-01-14")).checks == ()

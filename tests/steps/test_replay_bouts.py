@@ -4,6 +4,7 @@ import pytest
 
 from fakes.demand_days import DemandWorld, run_of, shuffled
 from fakes.specs import demand_spec
+from titlebout.core.comparison_spec import Metric
 from titlebout.core.errors import NotEnoughPartitionsError, ObjectMissingError
 from titlebout.core.layout import version_manifest
 from titlebout.core.ledger import EntryKind
@@ -11,7 +12,6 @@ from titlebout.core.metrics import error_of, row_losses
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome
 from titlebout.core.snapshot_rows import read_rows
-from titlebout.core.spec import Metric
 from titlebout.core.timeline import Policy
 from titlebout.core.training import target_values
 from titlebout.core.versions import load_predictor, read_version

@@ -3,9 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
+from titlebout.core.bout_checks import ScoredPartition, run_checks
+from titlebout.core.comparison_spec import Metric
+from titlebout.core.delong import compare_areas
+from titlebout.core.metrics import unit_of
+from titlebout.core.partitions import parse_key
 from titlebout.core.results import Outcome, PartitionKey, SnapshotRef, TrainedChallenger, Verdict
-from titlebout.core.spec import Metric, ModelSpec
-from titlebout.core.verdict_rules import ScoredPartition, decide, measure
+from titlebout.core.spec import ModelSpec
+from titlebout.core.verdict_rules import decide, measure
 
 _SHOWN_PARTITIONS = 5
 
@@ -49,9 +56,10 @@ class Bout:
 
     def judge(self, scored: Mapping[PartitionKey, ScoredPartition]) -> Verdict:
         """Reach the verdict from both models' scores on the holdout."""
-        comparison = self.spec.comparison
-        numbers = measure(comparison, self.challenger.baseline, scored, seed=self.spec.training.seed)
-        outcome, reason = decide(numbers, comparison)
+        comparison, seed = self.spec.comparison, self.spec.training.seed
+        numbers = measure(comparison, self.challenger.baseline, scored, seed=seed)
+        checks = run_checks(comparison, scored, model_bytes=self.challenger.model_bytes, seed=seed)
+        outcome, reason = decide(numbers, comparison, checks, champion_age_days=self._champion_age_days())
         interval = numbers.interval
         return self.ended(outcome, reason).model_copy(
             update={
@@ -63,8 +71,22 @@ class Bout:
                 "gain": interval.gain if interval else None,
                 "gain_low": interval.low if interval else None,
                 "gain_high": interval.high if interval else None,
+                "checks": checks,
+                "area_p": self._area_p(scored),
             }
         )
+
+    def _champion_age_days(self) -> int | None:
+        if self.champion is None:
+            return None
+        return (parse_key(self.partition) - parse_key(self.champion.partition)).days
+
+    def _area_p(self, scored: Mapping[PartitionKey, ScoredPartition]) -> float | None:
+        """Return what DeLong's test says: it takes rows as independent, so it is shown and decides nothing."""
+        blocks = [(b.labels, b.challenger, b.champion) for b in scored.values() if b.champion is not None]
+        if self.spec.comparison.metric is not Metric.AUC or not blocks:
+            return None
+        return compare_areas(*(np.concatenate(side) for side in zip(*blocks, strict=True))).p
 
     def ended(self, outcome: Outcome, reason: str) -> Verdict:
         """Return a verdict that holds no numbers."""
@@ -77,7 +99,7 @@ class Bout:
             challenger=self.challenger.version,
             champion=self.champion.version if self.champion else None,
             metric=metric.value,
-            unit="nats per row" if metric is Metric.LOG_LOSS else self.spec.dataset.target,
+            unit=unit_of(metric, self.spec.dataset.target),
             min_gain=self.spec.comparison.min_gain,
             holdout=tuple(ref.partition for ref in self.holdout),
         )

@@ -31,6 +31,7 @@ class ColumnType(StrEnum):
 
 NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.FLAG})
 TIMES = frozenset({ColumnType.DATE, ColumnType.TIMESTAMP})
+SLICES = frozenset({ColumnType.TEXT, ColumnType.INTEGER, ColumnType.FLAG})
 
 
 class FileFormat(StrEnum):
@@ -195,12 +196,20 @@ class DatasetSection(SpecSection):
         derived = {name: DERIVED_TYPES[derivation.kind] for name, derivation in self.derived.items()}
         return {**self.columns, **derived}
 
+    @property
+    def is_one_delivery_for_all_days(self) -> bool:
+        """Whether days are cut out of files that hold all of them, by the time column."""
+        return isinstance(self.source, FilesSource) and "{partition}" not in self.source.path
+
     @model_validator(mode="after")
     def _derivations_fit_the_columns(self) -> Self:
         columns = self.columns
         for name, derivation in self.derived.items():
             if name in columns:
                 message = f"derived.{name}: dataset.columns has a column of that name; give it another one"
+                raise ValueError(message)
+            if isinstance(derivation, MonthStart) and not self.is_one_delivery_for_all_days:
+                message = f"derived.{name}: month_start needs a source of kind files without {{partition}} in its path"
                 raise ValueError(message)
             fitting = {ColumnType.TEXT, ColumnType.INTEGER} if isinstance(derivation, MonthStart) else TIMES
             inputs = [derivation.month] if isinstance(derivation, MonthStart) else [derivation.start, derivation.end]

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from titlebout.core.block_errors import BlockErrors
+
 _TINY = float(np.finfo(np.float64).tiny)
 
 
@@ -19,10 +21,10 @@ class GainInterval(NamedTuple):
 
 
 def gain_interval(
-    challenger: NDArray[np.float64],
-    opponent: NDArray[np.float64],
+    challenger: BlockErrors,
+    opponent: BlockErrors,
     *,
-    exponent: float,
+    blocks: int,
     confidence: float,
     resamples: int,
     seed: int,
@@ -45,9 +47,9 @@ def gain_interval(
     A. C. Davison, D. V. Hinkley, Bootstrap Methods and their Application (1997), section 3.8.
 
     Args:
-        challenger: float64, shape (n_blocks,): sum of losses in each block; n_blocks at least 2.
-        opponent: float64, shape (n_blocks,): the same of the opponent, on the same rows.
-        exponent: Power that turns a ratio of loss sums into a ratio of errors; see `metrics.loss_exponent`.
+        challenger: Its errors under weights of the blocks.
+        opponent: The same of the opponent, on the same rows.
+        blocks: Number of blocks, at least 2.
         confidence: One-sided, of each bound.
         resamples: How often the blocks are drawn.
         seed: Same seed, same interval.
@@ -56,16 +58,16 @@ def gain_interval(
         Gain and bounds, at most 1; enormous losses, down to minus infinity, where the opponent made no error in
         some draw.
 
+    >>> from titlebout.core.block_errors import SummedErrors
     >>> losses = np.array([90.0, 60.0, 90.0, 30.0]), np.array([120.0, 90.0, 100.0, 50.0])
-    >>> interval = gain_interval(*losses, exponent=1.0, confidence=0.95, resamples=2000, seed=0)
+    >>> errors = [SummedErrors(each, np.full(4, 24.0), 1.0) for each in losses]
+    >>> interval = gain_interval(*errors, blocks=4, confidence=0.95, resamples=2000, seed=0)
     >>> [round(bound, 2) for bound in interval]  # 270 against 360 is a gain of a quarter
     [0.25, 0.09, 0.38]
     """
-    blocks = len(challenger)
-    sums = np.stack([challenger, opponent], axis=1)
-    draws = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples)
-    estimate = _log_ratio(sums.sum(axis=0), exponent)
-    drawn = _log_ratio(draws @ sums, exponent)
+    draws = np.random.default_rng(seed).multinomial(blocks, np.full(blocks, 1 / blocks), size=resamples).astype(float)
+    estimate = _log_ratio(challenger, opponent, np.ones((1, blocks)))[0]
+    drawn = _log_ratio(challenger, opponent, draws)
     narrowness = math.sqrt(blocks / (blocks - 1))
     quantile = student_quantile(confidence, blocks - 1)
     level = NormalDist().cdf(quantile * narrowness)
@@ -111,10 +113,10 @@ def _central_probability(angle: float, degrees: int) -> float:
     return 2 / math.pi * (angle + math.sin(angle) * total)
 
 
-def _log_ratio(sums: NDArray[np.float64], exponent: float) -> NDArray[np.float64]:
+def _log_ratio(challenger: BlockErrors, opponent: BlockErrors, weights: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logarithm of challenger over opponent; a model without any error counts as almost without."""
-    logs = np.log(np.maximum(sums, _TINY))
-    ratio: NDArray[np.float64] = exponent * (logs[..., 0] - logs[..., 1])
+    challenger_logs, opponent_logs = (np.log(np.maximum(each.under(weights), _TINY)) for each in (challenger, opponent))
+    ratio: NDArray[np.float64] = challenger_logs - opponent_logs
     return ratio
 
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from titlebout.core.bout_check import BoutCheck
+
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 PartitionKey = Annotated[str, Field(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z")]
 
@@ -62,6 +64,7 @@ class Snapshot(Result):
     content_sha256: Sha256 = Field(description="Of the logical content: schema, values and row order.")
     size_bytes: int = Field(ge=0)
     rows: int = Field(ge=0)
+    left_out_rows: int = Field(default=0, ge=0, description="Delivered rows outside `dataset.keep`.")
     columns: dict[str, str]
     min_time: datetime | None
     max_time: datetime | None
@@ -140,6 +143,7 @@ class TrainedChallenger(Result):
     partition: PartitionKey
     model_path: str
     model_sha256: Sha256
+    model_bytes: int = Field(ge=0)
     plan_path: str
     plan_sha256: Sha256
     profile_path: str
@@ -184,6 +188,8 @@ class Verdict(Result):
     gain_high: float | None = None
     min_gain: float = 0.0
     holdout: tuple[PartitionKey, ...] = ()
+    checks: tuple[BoutCheck, ...] = Field(default=(), description="Guards, slices, calibration, size.")
+    area_p: float | None = Field(default=None, description="DeLong's two-sided p, where the metric is auc.")
 
 
 class ReleaseStatus(StrEnum):

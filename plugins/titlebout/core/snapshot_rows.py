@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from titlebout.core.bout_checks import Grouping
 from titlebout.core.casting import cast_table
 from titlebout.core.ports import Lake
 from titlebout.core.results import SnapshotRef
@@ -10,6 +13,8 @@ from titlebout.core.spec import ModelSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+MISSING_GROUP = "(missing)"
 
 
 def read_rows(spec: ModelSpec, lake: Lake, ref: SnapshotRef) -> "pa.Table":
@@ -22,3 +27,19 @@ def read_rows(spec: ModelSpec, lake: Lake, ref: SnapshotRef) -> "pa.Table":
             that cannot become the declared one.
     """
     return cast_table(read_snapshot(lake, ref), spec.dataset.snapshot_columns, f"snapshot of {ref.partition}")
+
+
+def slice_groups(spec: ModelSpec, rows: "pa.Table") -> dict[str, Grouping]:
+    """Return to which slice each row belongs, for every column of `comparison.slices`.
+
+    Args:
+        spec: The model spec.
+        rows: Rows of a snapshot, as `read_rows` returns them.
+    """
+    import pyarrow as pa
+
+    groups = {}
+    for name in spec.comparison.slices.columns if spec.comparison.slices else ():
+        texts = rows.column(name).cast(pa.string()).fill_null(MISSING_GROUP).combine_chunks().dictionary_encode()
+        groups[name] = Grouping(texts.indices.to_numpy().astype(np.int64), tuple(texts.dictionary.to_pylist()))
+    return groups

@@ -7,7 +7,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from titlebout.core.dataset_spec import NUMBERS, TIMES, ColumnName, ColumnType, DatasetSection, Name, SpecSection
+from titlebout.core.comparison_spec import BINARY_METRICS, REGRESSION_METRICS, ComparisonSection
+from titlebout.core.dataset_spec import (
+    NUMBERS,
+    SLICES,
+    TIMES,
+    ColumnName,
+    ColumnType,
+    DatasetSection,
+    Name,
+    SpecSection,
+)
+from titlebout.core.validation_spec import ValidationSection
 
 
 class ScheduleSection(SpecSection):
@@ -29,12 +40,6 @@ class ScheduleSection(SpecSection):
             message = f"{timezone!r} is no IANA time zone"
             raise ValueError(message) from error
         return timezone
-
-
-class ValidationSection(SpecSection):
-    """Which Great Expectations suite guards the door."""
-
-    suite: Name
 
 
 class DatePart(StrEnum):
@@ -117,28 +122,6 @@ class TrainingSection(SpecSection):
         return params
 
 
-class Metric(StrEnum):
-    """Primary metrics; for all of them smaller is better."""
-
-    RMSE = "rmse"
-    MAE = "mae"
-    LOG_LOSS = "log_loss"
-
-
-class ComparisonSection(SpecSection):
-    """When a challenger is proven better."""
-
-    metric: Metric = Metric.RMSE
-    min_gain: float = Field(
-        default=0.0, ge=0, lt=1, description="Share of the champion's error that must be gained, at the lower bound."
-    )
-    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="One-sided confidence of the lower bound.")
-    resamples: int = Field(default=2000, ge=200, le=100_000)
-    min_rows: int = Field(default=50, ge=1, description="Holdout rows needed for a verdict.")
-    min_blocks: int = Field(default=3, ge=2, description="Holdout partitions needed for a verdict.")
-    max_error: float | None = Field(default=None, gt=0, description="Floor: no model with more error is promoted.")
-
-
 class DeploymentTarget(StrEnum):
     """Where the champion serves."""
 
@@ -176,6 +159,11 @@ class DriftSection(SpecSection):
         return self
 
 
+def nightly_dag_of(model: str) -> str:
+    """Name the nightly DAG of a model."""
+    return f"{model}_nightly"
+
+
 class ModelSpec(SpecSection):
     """Everything Titlebout knows about one model before it has seen a row."""
 
@@ -193,7 +181,7 @@ class ModelSpec(SpecSection):
     @property
     def nightly_dag_id(self) -> str:
         """DAG that runs the bout."""
-        return f"{self.name}_nightly"
+        return nightly_dag_of(self.name)
 
     @property
     def drift_dag_id(self) -> str:
@@ -212,6 +200,7 @@ class ModelSpec(SpecSection):
             "training.features.categorical": features.categorical,
             "training.features.date_parts": tuple(features.date_parts),
             "drift.columns": self.drift.columns,
+            "comparison.slices.columns": self.comparison.slices.columns if self.comparison.slices else (),
         }
         for role, names in roles.items():
             unknown = [name for name in names if name not in columns]
@@ -228,6 +217,7 @@ class ModelSpec(SpecSection):
             ("is a numeric feature", features.numeric, NUMBERS),
             ("is the target", (self.dataset.target,), NUMBERS),
             ("is watched for drift", self.drift.columns, set(ColumnType) - TIMES),
+            ("makes slices", self.comparison.slices.columns if self.comparison.slices else (), SLICES),
         )
         for role, names, fitting in roles:
             for name in names:
@@ -240,9 +230,15 @@ class ModelSpec(SpecSection):
         return self
 
     @model_validator(mode="after")
-    def _metric_fits_the_objective(self) -> Self:
-        fitting = {Metric.LOG_LOSS} if self.training.objective is Objective.BINARY else {Metric.RMSE, Metric.MAE}
-        if self.comparison.metric not in fitting:
-            message = f"comparison.metric {self.comparison.metric} does not fit objective {self.training.objective}"
+    def _metrics_fit_the_objective(self) -> Self:
+        is_binary = self.training.objective is Objective.BINARY
+        fitting = BINARY_METRICS if is_binary else REGRESSION_METRICS
+        comparison = self.comparison
+        for key, metric in (("metric", comparison.metric), *(("guards", guard) for guard in comparison.guards)):
+            if metric not in fitting:
+                message = f"comparison.{key} {metric} does not fit objective {self.training.objective}"
+                raise ValueError(message)
+        if comparison.max_calibration_error is not None and not is_binary:
+            message = "comparison.max_calibration_error needs probabilities, so the objective binary"
             raise ValueError(message)
         return self

@@ -3,21 +3,36 @@
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
+from titlebout.core.bout_checks import Grouping, ScoredPartition
 from titlebout.core.comparison import Bout
-from titlebout.core.metrics import error_of, row_losses
+from titlebout.core.comparison_spec import Metric
+from titlebout.core.metrics import error_of, row_losses, row_metric
 from titlebout.core.results import Outcome, PartitionKey, SnapshotRef, TrainedChallenger, Verdict
-from titlebout.core.spec import Metric, ModelSpec
-from titlebout.core.verdict_rules import ScoredPartition
+from titlebout.core.spec import ModelSpec
 
 Floats = NDArray[np.float64]
-Scored = tuple[Floats, Floats]
-"""Labels and one model's scores of the same rows; both float64, shape (n_rows,)."""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One partition as one model sees it.
+
+    Attributes:
+        labels: float64, shape (n_rows,).
+        scores: float64, shape (n_rows,).
+        groups: Column of `comparison.slices` to the groups of the rows.
+    """
+
+    labels: Floats
+    scores: Floats
+    groups: Mapping[str, Grouping] = field(default_factory=dict)
+
 
 Scorer = Callable[[TrainedChallenger, SnapshotRef], Scored]
 """Scores one partition with one version."""
@@ -63,7 +78,13 @@ class ServedDay:
 
 @dataclass(frozen=True)
 class Timeline:
-    """The outcome of a replay: one verdict a night, one record a day from the first champion on."""
+    """The outcome of a replay: one verdict a night, one record a day from the first champion on.
+
+    Attributes:
+        metric: By which the policies are measured: that of the bouts, or log loss where that one ranks rows.
+        verdicts: One per night.
+        days: Accepted partitions on which a champion serves.
+    """
 
     metric: Metric
     verdicts: tuple[Verdict, ...]
@@ -109,7 +130,7 @@ def fold_nights(spec: ModelSpec, nights: Sequence[Night], days: Iterable[Snapsho
             served.append(fold.serve(day))
     for night in waiting:
         fold.decide(night)
-    return Timeline(spec.comparison.metric, tuple(fold.verdicts), tuple(served))
+    return Timeline(row_metric(spec.comparison.metric), tuple(fold.verdicts), tuple(served))
 
 
 class _Fold:
@@ -150,7 +171,9 @@ class _Fold:
         )
 
     def _loss(self, model: TrainedChallenger, day: SnapshotRef) -> float:
-        return float(row_losses(self._spec.comparison.metric, *self._scorer(model, day)).sum())
+        comparison, scored = self._spec.comparison, self._scorer(model, day)
+        metric = row_metric(comparison.metric)
+        return float(row_losses(metric, scored.labels, scored.scores, quantile=comparison.quantile).sum())
 
 
 def judge_night(spec: ModelSpec, night: Night, champion: TrainedChallenger | None, scorer: Scorer) -> Verdict:
@@ -161,7 +184,7 @@ def judge_night(spec: ModelSpec, night: Night, champion: TrainedChallenger | Non
         return refusal
     scored = {}
     for ref in night.holdout:
-        labels, challenger_scores = scorer(night.challenger, ref)
-        champion_scores = scorer(champion, ref)[1] if champion else None
-        scored[ref.partition] = ScoredPartition(labels, challenger_scores, champion_scores)
+        rows = scorer(night.challenger, ref)
+        champion_scores = scorer(champion, ref).scores if champion else None
+        scored[ref.partition] = ScoredPartition(rows.labels, rows.scores, champion_scores, rows.groups)
     return bout.judge(scored)

@@ -1,33 +1,17 @@
 """The numbers of a bout and the rules that turn them into an outcome. What is not proven keeps the champion."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from titlebout.core.metrics import error_of, loss_exponent, row_losses
+from titlebout.core.block_errors import block_errors, whole_error
+from titlebout.core.bout_check import BoutCheck, CheckState
+from titlebout.core.bout_checks import ScoredPartition
+from titlebout.core.comparison_spec import ComparisonSection
 from titlebout.core.resampling import GainInterval, gain_interval
 from titlebout.core.results import Outcome, PartitionKey
-from titlebout.core.spec import ComparisonSection, Metric
-
-Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class ScoredPartition:
-    """One holdout partition as both models see it; all arrays are float64, shape (n_rows,).
-
-    Attributes:
-        labels: What happened; NaN where it is not known.
-        challenger: Scores of the challenger.
-        champion: Scores of the champion on the same rows; None where no champion serves.
-    """
-
-    labels: Floats
-    challenger: Floats
-    champion: Floats | None
 
 
 @dataclass(frozen=True)
@@ -66,32 +50,35 @@ def measure(
         scored: The holdout; partitions without rows do not count.
         seed: Of the bootstrap.
     """
-    metric = comparison.metric
     blocks = {key: block for key, block in scored.items() if len(block.labels)}
-    rows = sum(len(block.labels) for block in blocks.values())
-    losses = {
-        "challenger": _losses(metric, [(block.labels, block.challenger) for block in blocks.values()]),
-        "constant": _losses(metric, [(b.labels, np.full(len(b.labels), baseline)) for b in blocks.values()]),
-        "champion": _losses(metric, [(b.labels, b.champion) for b in blocks.values() if b.champion is not None]),
+    rivals = {
+        "challenger": [(block.labels, block.challenger) for block in blocks.values()],
+        "constant": [(b.labels, np.full(len(b.labels), baseline)) for b in blocks.values()],
+        "champion": [(b.labels, b.champion) for b in blocks.values() if b.champion is not None],
     }
-    has_champion = len(losses["champion"]) > 0
-    errors = {name: error_of(metric, float(sums.sum()), rows) for name, sums in losses.items()}
+    has_champion = len(rivals["champion"]) > 0
+    if not has_champion:
+        del rivals["champion"]
+    reduced = {
+        name: block_errors(comparison.metric, pairs, quantile=comparison.quantile) for name, pairs in rivals.items()
+    }
+    errors = {name: whole_error(each, len(blocks)) if blocks else math.nan for name, each in reduced.items()}
     interval = None
     if len(blocks) > 1:
         interval = gain_interval(
-            losses["challenger"],
-            losses["champion" if has_champion else "constant"],
-            exponent=loss_exponent(metric),
+            reduced["challenger"],
+            reduced["champion" if has_champion else "constant"],
+            blocks=len(blocks),
             confidence=comparison.confidence,
             resamples=comparison.resamples,
             seed=seed,
         )
     return BoutNumbers(
-        rows=rows,
+        rows=sum(len(block.labels) for block in blocks.values()),
         blocks=len(blocks),
         unlabelled={key: n for key, block in blocks.items() if (n := int(np.isnan(block.labels).sum()))},
         challenger_error=errors["challenger"],
-        champion_error=errors["champion"] if has_champion else None,
+        champion_error=errors.get("champion"),
         baseline_error=errors["constant"],
         interval=interval,
         is_identical=has_champion
@@ -99,21 +86,43 @@ def measure(
     )
 
 
-def decide(numbers: BoutNumbers, comparison: ComparisonSection) -> tuple[Outcome, str]:
+def decide(
+    numbers: BoutNumbers,
+    comparison: ComparisonSection,
+    checks: Sequence[BoutCheck] = (),
+    *,
+    champion_age_days: int | None = None,
+) -> tuple[Outcome, str]:
     """Apply the rules in their order and return the outcome with its reason.
 
-    Evidence that is missing or no number makes a bout inconclusive; a floor that does not hold keeps the
-    champion; only a gain whose lower bound reaches `min_gain` promotes.
+    Evidence that is missing or no number makes a bout inconclusive; a floor or a check that does not hold keeps the
+    champion; only a gain whose lower bound reaches `min_gain` promotes, or a champion past its age gives way to a
+    challenger that is not worse.
+
+    Args:
+        numbers: What was measured.
+        comparison: The rules.
+        checks: What the challenger must not break.
+        champion_age_days: Days between the champion's partition and the night's; None where no champion serves.
     """
     missing = _missing_evidence(numbers, comparison)
     if missing:
         return Outcome.INCONCLUSIVE, missing
-    broken = _broken_floor(numbers, comparison)
+    broken = _broken_floor(numbers, comparison) or _first(checks, CheckState.BROKEN)
     if broken:
         return Outcome.KEEP, broken
     interval = numbers.interval
     if interval is None or not all(map(math.isfinite, interval)):
         return Outcome.INCONCLUSIVE, "the gain or one of its bounds is no finite number; wait for more partitions"
+    undecided = _first(checks, CheckState.UNDECIDED)
+    if undecided:
+        return Outcome.INCONCLUSIVE, undecided
+    return _by_gain(interval, numbers, comparison, champion_age_days)
+
+
+def _by_gain(
+    interval: GainInterval, numbers: BoutNumbers, comparison: ComparisonSection, champion_age_days: int | None
+) -> tuple[Outcome, str]:
     opponent = "the constant baseline" if numbers.champion_error is None else "the champion"
     found = (
         f"gain {interval.gain:.2%} over {opponent}, "
@@ -121,9 +130,24 @@ def decide(numbers: BoutNumbers, comparison: ComparisonSection) -> tuple[Outcome
     )
     if interval.low >= comparison.min_gain and interval.gain > 0:
         return Outcome.PROMOTE, f"{found}: the lower bound reaches min_gain {comparison.min_gain:.2%}"
+    refresh = comparison.refresh
+    if refresh and champion_age_days is not None and champion_age_days >= refresh.after_days:
+        aged = f"the champion is {champion_age_days} days old, refresh.after_days {refresh.after_days}"
+        if interval.low >= -refresh.max_loss:
+            return Outcome.PROMOTE, f"{found}: not worse by more than {refresh.max_loss:.2%}, and {aged}"
+        found = f"{found}: {aged}, but a loss of {refresh.max_loss:.2%} is not ruled out"
     if interval.high < comparison.min_gain:
         return Outcome.KEEP, f"{found}: even the upper bound stays below min_gain {comparison.min_gain:.2%}"
     return Outcome.INCONCLUSIVE, f"{found}: min_gain {comparison.min_gain:.2%} is neither reached nor ruled out"
+
+
+def _first(checks: Sequence[BoutCheck], state: CheckState) -> str | None:
+    """Say which check is in a state, the first of them with its reason."""
+    found = [check for check in checks if check.state is state]
+    if not found:
+        return None
+    more = f", and {len(found) - 1} more" if len(found) > 1 else ""
+    return f"{found[0].name} is {state}: {found[0].reason}{more}"
 
 
 def _missing_evidence(numbers: BoutNumbers, comparison: ComparisonSection) -> str | None:
@@ -158,8 +182,3 @@ def _broken_floor(numbers: BoutNumbers, comparison: ComparisonSection) -> str | 
     if numbers.is_identical:
         return "the challenger scores every row exactly as the champion does"
     return None
-
-
-def _losses(metric: Metric, blocks: list[tuple[Floats, Floats]]) -> Floats:
-    """Return the sum of losses of each block."""
-    return np.array([row_losses(metric, labels, scores).sum() for labels, scores in blocks])

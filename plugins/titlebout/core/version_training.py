@@ -6,17 +6,18 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from titlebout.core.block_errors import block_errors, whole_error
+from titlebout.core.comparison_spec import ComparisonSection
 from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.features import FeaturePlan
 from titlebout.core.golden import GoldenRows
 from titlebout.core.granted_cores import granted_cores
-from titlebout.core.metrics import error_of, row_losses
 from titlebout.core.ports import Lake
 from titlebout.core.predictor import Predictor
 from titlebout.core.recipes import Recipe
 from titlebout.core.results import SnapshotRef
 from titlebout.core.snapshot_rows import read_rows
-from titlebout.core.spec import Metric, ModelSpec
+from titlebout.core.spec import ModelSpec
 from titlebout.core.training import labels_to_learn, row_weights, train_booster
 
 
@@ -72,17 +73,22 @@ def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[
         },
         rows=len(labels),
         baseline=baseline,
-        metrics=_metrics(spec.comparison.metric, labels, predictor.predict_table(rows), baseline),
+        metrics=_metrics(spec.comparison, labels, predictor.predict_table(rows), baseline),
     )
 
 
 def _metrics(
-    metric: Metric, labels: NDArray[np.float64], scores: NDArray[np.float64], baseline: float
+    comparison: ComparisonSection, labels: NDArray[np.float64], scores: NDArray[np.float64], baseline: float
 ) -> dict[str, float]:
     """Return the errors on the training rows; those on the holdout belong to the bout."""
-    losses = {
-        f"training_{metric}": row_losses(metric, labels, scores),
-        f"baseline_{metric}": row_losses(metric, labels, np.full(len(labels), baseline)),
+
+    def error(of_scores: NDArray[np.float64]) -> float:
+        reduced = block_errors(comparison.metric, [(labels, of_scores)], quantile=comparison.quantile)
+        return whole_error(reduced, 1)
+
+    return {
+        "training_rows": float(len(labels)),
+        "baseline": baseline,
+        f"training_{comparison.metric}": error(scores),
+        f"baseline_{comparison.metric}": error(np.full(len(labels), baseline)),
     }
-    errors = {name: error_of(metric, float(values.sum()), len(labels)) for name, values in losses.items()}
-    return {"training_rows": float(len(labels)), "baseline": baseline, **errors}

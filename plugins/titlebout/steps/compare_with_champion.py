@@ -5,16 +5,16 @@ import json
 import logging
 from collections.abc import Sequence
 
+from titlebout.core.bout_checks import ScoredPartition
 from titlebout.core.comparison import Bout
 from titlebout.core.errors import FieldError
 from titlebout.core.granted_cores import granted_cores
 from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
 from titlebout.core.results import Outcome, RunContext, SnapshotRef, TrainedChallenger, Verdict
-from titlebout.core.snapshot_rows import read_rows
+from titlebout.core.snapshot_rows import read_rows, slice_groups
 from titlebout.core.spec import ModelSpec
 from titlebout.core.training import target_values
-from titlebout.core.verdict_rules import ScoredPartition
 from titlebout.core.versions import load_predictor, read_version
 from titlebout.core.windows import Windows
 
@@ -92,6 +92,7 @@ def _score_and_judge(bout: Bout, lake: Lake) -> Verdict:
                 labels=target_values(bout.spec, rows),
                 challenger=challenger.predict_table(rows),
                 champion=champion.predict_table(rows) if champion else None,
+                groups=slice_groups(bout.spec, rows),
             )
         except FieldError as error:
             return bout.ended(Outcome.INCONCLUSIVE, f"holdout {ref.partition} cannot be scored by both: {error}")

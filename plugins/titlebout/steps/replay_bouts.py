@@ -5,13 +5,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
+from titlebout.core.bout_checks import Grouping
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.granted_cores import granted_cores
 from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
-from titlebout.core.snapshot_rows import read_rows
+from titlebout.core.snapshot_rows import read_rows, slice_groups
 from titlebout.core.spec import ModelSpec
 from titlebout.core.timeline import HINDSIGHT_CHALLENGERS, Floats, Night, Scored, Timeline, fold_nights
 from titlebout.core.training import target_values
@@ -96,7 +97,7 @@ class _ScoringDesk:
         self._spec = spec
         self._lake = lake
         self._scores: OrderedDict[tuple[str, str], Floats] = OrderedDict()
-        self._labels: OrderedDict[str, Floats] = OrderedDict()
+        self._labels: OrderedDict[str, tuple[Floats, dict[str, Grouping]]] = OrderedDict()
         self._tables: OrderedDict[str, pa.Table] = OrderedDict()
         self._predictors: OrderedDict[str, Predictor] = OrderedDict()
         # The newest challengers, the first model, the champion; the holdout, the day itself, one to spare.
@@ -106,14 +107,17 @@ class _ScoringDesk:
     def score(self, model: TrainedChallenger, ref: SnapshotRef) -> Scored:
         """Return the labels of a partition and a version's scores."""
         sha256 = ref.data_sha256
-        labels = _remembered(self._labels, sha256, lambda: target_values(self._spec, self._rows(ref)), self._days)
+        labels, groups = _remembered(self._labels, sha256, lambda: self._labels_of(self._rows(ref)), self._days)
         scores = _remembered(
             self._scores,
             (model.version, sha256),
             lambda: self._predictor(model).predict_table(self._rows(ref)),
             self._models * self._days,
         )
-        return labels, scores
+        return Scored(labels, scores, groups)
+
+    def _labels_of(self, rows: "pa.Table") -> tuple[Floats, dict[str, Grouping]]:
+        return target_values(self._spec, rows), slice_groups(self._spec, rows)
 
     def _rows(self, ref: SnapshotRef) -> "pa.Table":
         return _remembered(self._tables, ref.data_sha256, lambda: read_rows(self._spec, self._lake, ref), self._days)

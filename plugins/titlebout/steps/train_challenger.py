@@ -71,6 +71,7 @@ def _train(spec: ModelSpec, recipe: Recipe, proof: TrainingProof, lake: Lake) ->
         partition=recipe.partition,
         proof=proof,
         training_rows=trained.rows,
+        model_bytes=len(trained.files["model"]),
         baseline=trained.baseline,
         metrics=trained.metrics,
         code_version=__version__,
