@@ -8,7 +8,8 @@ from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.errors import FieldError, NotEnoughPartitionsError, PartitionUnreadableError, SpecError
 from titlebout.core.features import FeaturePlan
-from titlebout.core.training import labels_to_learn, row_weights, target_values, train_booster
+from titlebout.core.labels import labels_to_learn, row_weights, target_values
+from titlebout.core.training import train_booster
 
 DAYS = {key: demand_rows(key, rows=60) for key in ("2024-01-01", "2024-01-02", "2024-01-05")}
 

@@ -6,6 +6,7 @@ from fakes.demand_days import DemandWorld, run_of, shuffled
 from fakes.specs import demand_spec
 from titlebout.core.comparison_spec import Metric
 from titlebout.core.errors import NotEnoughPartitionsError, ObjectMissingError
+from titlebout.core.labels import target_values
 from titlebout.core.layout import version_manifest
 from titlebout.core.ledger import EntryKind
 from titlebout.core.metrics import error_of, row_losses
@@ -13,7 +14,6 @@ from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.timeline import Policy
-from titlebout.core.training import target_values
 from titlebout.core.versions import load_predictor, read_version
 from titlebout.steps.replay_bouts import replay_bouts
 from titlebout.steps.train_challenger import train_challenger

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.field_values import FieldValue, category_text, date_part
-from titlebout.core.spec import DatePart
+from titlebout.core.training_spec import DatePart
 
 if TYPE_CHECKING:
     from titlebout.core.arrow_columns import SnapshotColumn

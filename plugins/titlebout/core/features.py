@@ -13,7 +13,8 @@ from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.errors import FieldError, did_you_mean
 from titlebout.core.feature_kinds import Category, Feature, Quantity, TimePart
 from titlebout.core.field_values import FieldValue, field_reader, zone_of
-from titlebout.core.spec import DatePart, ModelSpec, Objective
+from titlebout.core.spec import ModelSpec
+from titlebout.core.training_spec import DatePart, Objective
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -154,7 +154,7 @@ class TrainedChallenger(Result):
     recipe_sha256: Sha256
     proof: TrainingProof
     training_rows: int
-    baseline: float = Field(description="What a constant prediction would be: mean target of the training rows.")
+    baseline: float = Field(description="What a constant prediction would be, learned from the training rows.")
     metrics: dict[str, float] = Field(default_factory=dict, description="Numbers of the training, for the registry.")
     code_version: str
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from titlebout.core.comparison_spec import BINARY_METRICS, REGRESSION_METRICS, ComparisonSection
+from titlebout.core.comparison_spec import BINARY_METRICS, REGRESSION_METRICS, ComparisonSection, Metric
 from titlebout.core.dataset_spec import (
     NUMBERS,
     SLICES,
@@ -18,6 +18,7 @@ from titlebout.core.dataset_spec import (
     Name,
     SpecSection,
 )
+from titlebout.core.training_spec import Objective, TrainingSection
 from titlebout.core.validation_spec import ValidationSection
 
 
@@ -40,86 +41,6 @@ class ScheduleSection(SpecSection):
             message = f"{timezone!r} is no IANA time zone"
             raise ValueError(message) from error
         return timezone
-
-
-class DatePart(StrEnum):
-    """Features that are computed from a date or timestamp column."""
-
-    HOUR = "hour"
-    WEEKDAY = "weekday"
-    MONTH = "month"
-    DAY_OF_YEAR = "day_of_year"
-
-
-class FeaturesSection(SpecSection):
-    """What the model may look at. What it must not look at is written down with the reason."""
-
-    numeric: tuple[ColumnName, ...] = ()
-    categorical: tuple[ColumnName, ...] = ()
-    date_parts: dict[ColumnName, tuple[DatePart, ...]] = Field(default_factory=dict)
-    excluded: dict[ColumnName, str] = Field(
-        default_factory=dict, description="Columns that leak or are unknown when scoring, each with its reason."
-    )
-
-    @model_validator(mode="after")
-    def _each_column_has_one_role(self) -> Self:
-        used = [*self.numeric, *self.categorical]
-        if not used and not self.date_parts:
-            message = "name at least one feature under numeric, categorical or date_parts"
-            raise ValueError(message)
-        twice = sorted({name for name in used if used.count(name) > 1})
-        if twice:
-            message = f"{', '.join(twice)} named more than once"
-            raise ValueError(message)
-        leaking = sorted(set(self.excluded) & (set(used) | set(self.date_parts)))
-        if leaking:
-            message = f"{', '.join(leaking)} is excluded and used as a feature"
-            raise ValueError(message)
-        return self
-
-
-class Objective(StrEnum):
-    """What the model predicts."""
-
-    REGRESSION = "regression"
-    BINARY = "binary"
-
-
-_OUR_PARAMS = frozenset({"objective", "seed", "random_state", "nthread", "n_jobs", "device", "num_class", "verbosity"})
-_FIXED_PARAMS = frozenset({"tree_method", "booster", "updater", "process_type"})
-
-
-class TrainingSection(SpecSection):
-    """How a challenger is trained."""
-
-    objective: Objective = Objective.REGRESSION
-    features: FeaturesSection
-    window_days: int = Field(default=365, ge=1, le=3650, description="Days the challenger learns from.")
-    holdout_days: int = Field(default=7, ge=1, le=366, description="Newest days, kept for the bout.")
-    min_partitions: int = Field(default=7, ge=1, description="Accepted partitions needed in the training window.")
-    half_life_days: float | None = Field(
-        default=None, gt=0, description="A row this much older weighs half; empty: all rows weigh the same."
-    )
-    rounds: int = Field(default=200, ge=1, le=10_000)
-    # Plain XGBoost parameters; a few that would break reproducibility are refused below.
-    params: dict[str, float | int | str] = Field(
-        default_factory=lambda: dict[str, float | int | str](max_depth=6, eta=0.1)
-    )
-    seed: int = Field(default=0, ge=0)
-    threads: int = Field(default=0, ge=0, description="0: as many as the machine or its cgroup grants.")
-
-    @field_validator("params")
-    @classmethod
-    def _params_leave_our_own_alone(cls, params: dict[str, float | int | str]) -> dict[str, float | int | str]:
-        ours = sorted(set(params) & _OUR_PARAMS)
-        if ours:
-            message = f"{', '.join(ours)} is set by its own key of the spec, not under params"
-            raise ValueError(message)
-        fixed = sorted(set(params) & _FIXED_PARAMS)
-        if fixed:
-            message = f"{', '.join(fixed)} is fixed: only trees grown by `hist` give the same bytes every time"
-            raise ValueError(message)
-        return params
 
 
 class DeploymentTarget(StrEnum):
@@ -200,6 +121,8 @@ class ModelSpec(SpecSection):
             "training.features.categorical": features.categorical,
             "training.features.date_parts": tuple(features.date_parts),
             "drift.columns": self.drift.columns,
+            "training.monotone": tuple(self.training.monotone),
+            "training.interactions": tuple(name for group in self.training.interactions for name in group),
             "comparison.slices.columns": self.comparison.slices.columns if self.comparison.slices else (),
         }
         for role, names in roles.items():
@@ -234,6 +157,11 @@ class ModelSpec(SpecSection):
         is_binary = self.training.objective is Objective.BINARY
         fitting = BINARY_METRICS if is_binary else REGRESSION_METRICS
         comparison = self.comparison
+        if Metric.PINBALL in {comparison.metric, *comparison.guards} and (
+            self.training.objective is Objective.QUANTILE and comparison.quantile != self.training.quantile
+        ):
+            message = f"comparison.quantile {comparison.quantile} is not training.quantile {self.training.quantile}"
+            raise ValueError(message)
         for key, metric in (("metric", comparison.metric), *(("guards", guard) for guard in comparison.guards)):
             if metric not in fitting:
                 message = f"comparison.{key} {metric} does not fit objective {self.training.objective}"

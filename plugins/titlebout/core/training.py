@@ -7,82 +7,29 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from titlebout.core.arrow_columns import SnapshotColumn
-from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError, SpecError, did_you_mean
+from titlebout.core.comparison_spec import Metric
+from titlebout.core.errors import SpecError, did_you_mean
 from titlebout.core.features import FeaturePlan
-from titlebout.core.field_values import zone_of
 from titlebout.core.granted_cores import granted_cores
-from titlebout.core.partitions import parse_key
-from titlebout.core.results import PartitionKey
-from titlebout.core.spec import ModelSpec, Objective, TrainingSection
+from titlebout.core.metrics import row_losses
+from titlebout.core.training_spec import Direction, EarlyStoppingSection, Objective, TrainingSection
 
 if TYPE_CHECKING:
-    import pyarrow as pa
+    import xgboost
 
 OBJECTIVES: Mapping[Objective, str] = {
     Objective.REGRESSION: "reg:squarederror",
+    Objective.ABSOLUTE: "reg:absoluteerror",
+    Objective.QUANTILE: "reg:quantileerror",
+    Objective.POISSON: "count:poisson",
+    Objective.TWEEDIE: "reg:tweedie",
     Objective.BINARY: "binary:logistic",
 }
-"""XGBoost's names. A bout on `mae` trains with squared error too: it is smooth, so boosting converges on it."""
+"""XGBoost's names. A bout on `mae` may train with squared error too: it is smooth, so boosting converges on it."""
 
 _DEFAULT_MAX_BIN = 256
-
-
-def target_values(spec: ModelSpec, table: "pa.Table") -> NDArray[np.float64]:
-    """Return the target of a table's rows.
-
-    Returns:
-        float64, shape (n_rows,), in the target's unit; flags are 0 and 1, a label that is missing is NaN.
-
-    Raises:
-        FieldError: The table lacks the target, or a label is infinite.
-    """
-    name = spec.dataset.target
-    zone = zone_of(spec.schedule.timezone)
-    return SnapshotColumn(table, name, spec.dataset.snapshot_columns[name], zone).numbers()
-
-
-def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float64]:
-    """Return the labels of all partitions, in the order given, after checking that a model can learn from them.
-
-    Returns:
-        float64, shape (n_rows,), in the target's unit, all finite; 0 and 1 for the objective `binary`.
-
-    Raises:
-        PartitionUnreadableError: A label is missing, or is no class of the objective `binary`.
-        NotEnoughPartitionsError: There is no row, or all rows are of one class.
-    """
-    parts = []
-    for key, table in tables.items():
-        labels = target_values(spec, table)
-        _refuse_wrong_labels(spec, key, labels)
-        parts.append(labels)
-    labels = np.concatenate(parts) if parts else np.empty(0)
-    span = f"training window {min(tables)} to {max(tables)}" if tables else "training window"
-    if not len(labels):
-        message = f"{span} holds no rows; ingest partitions with rows (backfill older ones)"
-        raise NotEnoughPartitionsError(message)
-    if spec.training.objective is Objective.BINARY and labels.min() == labels.max():
-        message = (
-            f"{span}: all {len(labels)} rows are of class {labels[0]:.0f}, there is nothing to tell apart; "
-            "widen training.window_days or ingest older partitions"
-        )
-        raise NotEnoughPartitionsError(message)
-    return labels
-
-
-def row_weights(half_life_days: float | None, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float32] | None:
-    """Return what each row counts: half as much for every half-life that its day is older than the newest.
-
-    Returns:
-        float32, shape (n_rows,), in (0, 1]; None when all rows count the same.
-    """
-    if half_life_days is None:
-        return None
-    newest = parse_key(max(tables))
-    ages_days = [(newest - parse_key(key)).days for key in tables]
-    weights = np.exp2(-np.array(ages_days) / half_life_days)
-    return np.repeat(weights, [table.num_rows for table in tables.values()]).astype(np.float32)
+_SIGNS = {Direction.INCREASING: "1", Direction.DECREASING: "-1"}
+_SMALLEST_MEAN = 1e-16
 
 
 def train_booster(
@@ -91,6 +38,8 @@ def train_booster(
     matrix: NDArray[np.float32],
     labels: NDArray[np.float64],
     weights: NDArray[np.float32] | None = None,
+    *,
+    validation_rows: int = 0,
 ) -> bytes:
     """Train a booster and return it as UBJ, XGBoost's binary JSON. Never a pickle.
 
@@ -100,6 +49,7 @@ def train_booster(
         matrix: float32, shape (n_rows, n_features); NaN is missing.
         labels: float64, shape (n_rows,).
         weights: float32, shape (n_rows,), or None.
+        validation_rows: So many rows at the end only tell when to stop.
 
     Raises:
         SpecError: XGBoost does not know a parameter of the spec, or refuses its value.
@@ -113,19 +63,27 @@ def train_booster(
         "tree_method": "hist",
         "seed": training.seed,
         "nthread": threads,
+        **_constraints(training, plan),
+        **_objective_params(training),
         "verbosity": 0,  # unknown parameters are refused below, with a better message than the warning
     }
     try:
-        data = xgboost.QuantileDMatrix(
-            matrix,
-            label=labels,
-            weight=weights,
-            missing=np.nan,
-            feature_types=list(plan.feature_types),
-            max_bin=int(training.params.get("max_bin", _DEFAULT_MAX_BIN)),
-            nthread=threads,
-        )
-        booster = xgboost.train(params, data, num_boost_round=training.rounds)
+        learned = len(labels) - validation_rows
+        matrices: list[xgboost.QuantileDMatrix] = []
+        for part in (slice(learned), slice(learned, None)) if validation_rows else (slice(None),):
+            matrices.append(
+                xgboost.QuantileDMatrix(
+                    matrix[part],
+                    label=labels[part],
+                    weight=None if weights is None else weights[part],
+                    missing=np.nan,
+                    feature_types=list(plan.feature_types),
+                    max_bin=int(training.params.get("max_bin", _DEFAULT_MAX_BIN)),
+                    nthread=threads,
+                    ref=matrices[0] if matrices else None,
+                )
+            )
+        booster = _boost(training, params, *matrices)
     except (xgboost.core.XGBoostError, ValueError) as error:
         message = f"training.params: XGBoost refuses them: {str(error).splitlines()[0]}"
         raise SpecError(message) from error
@@ -133,19 +91,88 @@ def train_booster(
     return bytes(booster.save_raw("ubj"))
 
 
-def _refuse_wrong_labels(spec: ModelSpec, key: PartitionKey, labels: NDArray[np.float64]) -> None:
-    where = f"partition {key}, target {spec.dataset.target!r}"
-    missing = int(np.isnan(labels).sum())
-    if missing:
-        message = (
-            f"{where}: {missing} of {len(labels)} labels are missing; reject such partitions with an expectation "
-            "(expect_column_values_to_not_be_null), or set dataset.label_delay_days if labels come later"
-        )
-        raise PartitionUnreadableError(message)
-    if spec.training.objective is Objective.BINARY and not np.isin(labels, (0, 1)).all():
-        found = labels[~np.isin(labels, (0, 1))][0]
-        message = f"{where}: found label {found:g}; the objective binary learns 0 and 1, or false and true"
-        raise PartitionUnreadableError(message)
+def _boost(
+    training: TrainingSection,
+    params: Mapping[str, object],
+    data: "xgboost.QuantileDMatrix",
+    held: "xgboost.QuantileDMatrix | None" = None,
+) -> "xgboost.Booster":
+    """Add trees: all of them, or until the rows that were held back are not predicted better any more."""
+    import xgboost
+
+    stopping = training.early_stopping
+    if held is None or stopping is None:
+        return xgboost.train(dict(params), data, num_boost_round=training.rounds)
+
+    def error(scores: NDArray[np.float32], rows: "xgboost.DMatrix") -> tuple[str, float]:
+        losses = _losses(training, rows.get_label().astype(np.float64), scores.astype(np.float64))
+        weights = rows.get_weight()
+        return "loss", float(np.average(losses, weights=weights if len(weights) else None))
+
+    return xgboost.train(
+        {**params, "disable_default_eval_metric": True},
+        data,
+        num_boost_round=training.rounds,
+        evals=[(held, "validation")],
+        # XGBoost's own sums depend on the number of threads; with ours the best round does not.
+        custom_metric=error,
+        callbacks=[_stopping(stopping)],
+        verbose_eval=False,
+    )
+
+
+def _stopping(section: EarlyStoppingSection) -> "xgboost.callback.EarlyStopping":
+    import xgboost
+
+    return xgboost.callback.EarlyStopping(rounds=section.patience_rounds, maximize=False, save_best=True)
+
+
+def _losses(training: TrainingSection, labels: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what the objective minimises, row by row: float64, shape (n_rows,), up to a constant.
+
+    Source of the two likelihoods: P. McCullagh, J. A. Nelder, Generalized Linear Models (1989), chapters 6 and 9.
+    """
+    means = np.maximum(scores, _SMALLEST_MEAN)
+    match training.objective:
+        case Objective.POISSON:
+            return np.subtract(means, labels * np.log(means))
+        case Objective.TWEEDIE:
+            power = training.tweedie_power
+            return np.subtract(means ** (2 - power) / (2 - power), labels * means ** (1 - power) / (1 - power))
+        case Objective.ABSOLUTE:
+            return row_losses(Metric.MAE, labels, scores)
+        case Objective.QUANTILE:
+            return row_losses(Metric.PINBALL, labels, scores, quantile=training.quantile)
+        case Objective.BINARY:
+            return row_losses(Metric.LOG_LOSS, labels, scores)
+        case _:
+            return row_losses(Metric.RMSE, labels, scores)
+
+
+def _objective_params(training: TrainingSection) -> dict[str, float]:
+    match training.objective:
+        case Objective.QUANTILE:
+            return {"quantile_alpha": training.quantile}
+        case Objective.TWEEDIE:
+            return {"tweedie_variance_power": training.tweedie_power}
+        case _:
+            return {}
+
+
+def _constraints(training: TrainingSection, plan: FeaturePlan) -> dict[str, str]:
+    """Return the constraints by position in the matrix; a date column stands for all of its parts."""
+    params = {}
+    names = plan.feature_names
+    if training.monotone:
+        signs = [_SIGNS[training.monotone[name]] if name in training.monotone else "0" for name in names]
+        params["monotone_constraints"] = f"({','.join(signs)})"
+    if training.interactions:
+        groups = [
+            [n for n, name in enumerate(names) if name in group or name.rpartition(".")[0] in group]
+            for group in training.interactions
+        ]
+        params["interaction_constraints"] = json.dumps(groups)
+    return params
 
 
 def _refuse_unknown_params(params: Mapping[str, object], config: object) -> None:

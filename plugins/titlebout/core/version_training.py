@@ -12,13 +12,20 @@ from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.features import FeaturePlan
 from titlebout.core.golden import GoldenRows
 from titlebout.core.granted_cores import granted_cores
+from titlebout.core.labels import (
+    class_weights,
+    constant_prediction,
+    labels_to_learn,
+    row_weights,
+    validation_rows,
+)
 from titlebout.core.ports import Lake
 from titlebout.core.predictor import Predictor
 from titlebout.core.recipes import Recipe
 from titlebout.core.results import SnapshotRef
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.spec import ModelSpec
-from titlebout.core.training import labels_to_learn, row_weights, train_booster
+from titlebout.core.training import train_booster
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,7 @@ class TrainedFiles:
     Attributes:
         files: One per key of `versions.FILES`.
         rows: Training rows.
-        baseline: Mean target of the training rows.
+        baseline: What a constant prediction would be; see `labels.constant_prediction`.
         metrics: Numbers of the training, for the registry.
     """
 
@@ -58,11 +65,12 @@ def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[
     labels = labels_to_learn(spec, tables)
     rows = pa.concat_tables(tables.values())
     plan = FeaturePlan.fit(spec, rows)
-    weights = row_weights(spec.training.half_life_days, tables)
-    booster = train_booster(spec.training, plan, plan.encode(rows), labels, weights)
+    weights = _product(row_weights(spec.training.half_life_days, tables), class_weights(spec.training, labels))
+    held = validation_rows(spec.training, tables)
+    booster = train_booster(spec.training, plan, plan.encode(rows), labels, weights, validation_rows=held)
     plan_json = plan.model_dump_json().encode()
     predictor = Predictor.load(booster, plan_json, threads=spec.training.threads or granted_cores())
-    baseline = float(labels.mean())
+    baseline = constant_prediction(spec.training, labels)
     return TrainedFiles(
         files={
             "model": booster,
@@ -92,3 +100,9 @@ def _metrics(
         f"training_{comparison.metric}": error(scores),
         f"baseline_{comparison.metric}": error(np.full(len(labels), baseline)),
     }
+
+
+def _product(*weights: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """Return what each row counts by all reasons together; None where there is no reason."""
+    found = [each for each in weights if each is not None]
+    return np.prod(found, axis=0, dtype=np.float32) if found else None

@@ -9,12 +9,12 @@ from titlebout.core.bout_checks import ScoredPartition
 from titlebout.core.comparison import Bout
 from titlebout.core.errors import FieldError
 from titlebout.core.granted_cores import granted_cores
+from titlebout.core.labels import target_values
 from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
 from titlebout.core.results import Outcome, RunContext, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.snapshot_rows import read_rows, slice_groups
 from titlebout.core.spec import ModelSpec
-from titlebout.core.training import target_values
 from titlebout.core.versions import load_predictor, read_version
 from titlebout.core.windows import Windows
 
