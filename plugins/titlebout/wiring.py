@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from titlebout.connection_fields import ConnectionFields, database_url, http_address, named_extra
-from titlebout.core.dataset_spec import FilesSource, S3Source
+from titlebout.connection_fields import ConnectionFields, database_url, http_address, named_extra, source_database
+from titlebout.core.dataset_spec import DemoSource, S3Source, SqlSource
 from titlebout.core.errors import ConnectionSettingsError, SpecError, UnavailableError, bounded
+from titlebout.core.ledger_port import LedgerUpkeep
+from titlebout.core.partition_query import PartitionQuery
 from titlebout.core.ports import (
     Lake,
-    Ledger,
     ModelRegistry,
     PartitionSource,
     PartitionValidator,
@@ -28,9 +29,20 @@ from titlebout.core.spec import DeploymentTarget, ModelSpec
 
 if TYPE_CHECKING:
     from titlebout.adapters.s3_bucket import S3Bucket
+    from titlebout.adapters.sql_preview import SqlPreview
 
 DOCKER_URL = "unix:///var/run/docker.sock"
 DOCKER_TIMEOUT_SECONDS = 15
+# The Amazon provider's names, where it has one.
+S3_EXTRA = (
+    "endpoint_url",
+    "region_name",
+    "aws_session_token",
+    "profile_name",
+    "role_arn",
+    "external_id",
+    "sts_endpoint_url",
+)
 
 
 Connect = Callable[[str], ConnectionFields]
@@ -70,7 +82,7 @@ def environment_connection(conn_id: str) -> ConnectionFields:
 
 def build_lake(connection: ConnectionFields) -> Lake:
     """Open the lake at `root_uri`: `file:///folder` or `s3://bucket/prefix`."""
-    extra = named_extra(connection, required=("root_uri",), optional=("endpoint_url", "region_name"))
+    extra = named_extra(connection, required=("root_uri",), optional=S3_EXTRA)
     root = urlsplit(extra["root_uri"])
     if root.scheme == "file" and not root.netloc and root.path.startswith("/"):
         from titlebout.adapters.local_lake import LocalLake
@@ -84,35 +96,53 @@ def build_lake(connection: ConnectionFields) -> Lake:
     raise ConnectionSettingsError(message)
 
 
-def build_ledger(connection: ConnectionFields) -> Ledger:
+def build_ledger(connection: ConnectionFields) -> LedgerUpkeep:
     """Open the ledger's database, by connection type: SQLite at `host`, or Postgres."""
     from titlebout.adapters.sql_ledger import SqlLedger
 
     return SqlLedger(database_url(connection))
 
 
-def build_source(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None) -> PartitionSource:
+def build_source(
+    spec: ModelSpec, connect: Connect, *, conn_id: str | None = None, query: PartitionQuery | None = None
+) -> PartitionSource:
     """Open the source that the spec describes, where its connection says it is.
 
     Args:
         spec: The model spec.
         connect: Looks the connection up.
         conn_id: Another connection than the spec names.
+        query: What a source of kind `sql` runs; `project.source_query` reads it.
     """
     source = spec.dataset.source
-    if not isinstance(source, FilesSource | S3Source):
-        message = f"{spec.name}: dataset.source.kind {source.kind!r} is not available yet"
-        raise SpecError(message)
+    if isinstance(source, DemoSource):
+        from titlebout.adapters.demo_source import DemoSourceReader
+
+        return DemoSourceReader(spec.dataset)
     connection = connect(conn_id or source.conn_id)
     if isinstance(source, S3Source):
         from titlebout.adapters.s3_source import S3SourceReader
 
-        extra = named_extra(connection, optional=("endpoint_url", "region_name"))
+        extra = named_extra(connection, optional=S3_EXTRA)
         return S3SourceReader(spec.dataset, _bucket(source.bucket, connection, extra))
+    if isinstance(source, SqlSource):
+        return _sql_source(spec, connection, query)
     from titlebout.adapters.files_source import FilesSourceReader
 
     root = named_extra(connection, required=("root",))["root"]
     return FilesSourceReader(Path(root), spec.dataset, timezone=spec.schedule.timezone)
+
+
+def open_bucket(name: str, connection: ConnectionFields) -> "S3Bucket":
+    """Open a bucket to look around in, before there is a spec."""
+    return _bucket(name, connection, named_extra(connection, optional=S3_EXTRA))
+
+
+def open_preview(connection: ConnectionFields) -> "SqlPreview":
+    """Open a database to look around in, before there is a spec."""
+    from titlebout.adapters.sql_preview import SqlPreview
+
+    return SqlPreview(source_database(connection), connection.conn_id)
 
 
 def build_validator() -> PartitionValidator:
@@ -154,6 +184,15 @@ def build_client() -> ServerClient:
     return HttpServerClient()
 
 
+def _sql_source(spec: ModelSpec, connection: ConnectionFields, query: PartitionQuery | None) -> PartitionSource:
+    from titlebout.adapters.sql_source import SqlSourceReader
+
+    if query is None:
+        message = f"{spec.name}: dataset.source.query was not read; project.source_query does"
+        raise SpecError(message)
+    return SqlSourceReader(source_database(connection), spec.dataset, query, timezone=spec.schedule.timezone)
+
+
 def _docker_host(spec: ModelSpec, connection: ConnectionFields) -> ServerHost:
     import docker
     from docker.errors import DockerException
@@ -181,12 +220,18 @@ def _docker_host(spec: ModelSpec, connection: ConnectionFields) -> ServerHost:
 
 
 def _bucket(name: str, connection: ConnectionFields, extra: Mapping[str, str]) -> "S3Bucket":
-    from titlebout.adapters.s3_bucket import S3Bucket, S3Settings
+    from titlebout.adapters.s3_access import S3Settings
+    from titlebout.adapters.s3_bucket import S3Bucket
 
     settings = S3Settings(
         endpoint_url=extra.get("endpoint_url"),
         region_name=extra.get("region_name"),
         access_key=connection.login or None,
         secret_key=connection.password or None,
+        session_token=extra.get("aws_session_token"),
+        profile_name=extra.get("profile_name"),
+        role_arn=extra.get("role_arn"),
+        external_id=extra.get("external_id"),
+        sts_endpoint_url=extra.get("sts_endpoint_url"),
     )
     return S3Bucket(name, settings)

@@ -1,31 +1,84 @@
 """What every lake does: the in-memory one of the tests, a local folder, and S3."""
 
 import hashlib
+import os
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from fakes.lake import MemoryLake
+from fakes.radosgw import radosgw
 from fakes.s3_server import new_bucket
 from titlebout.adapters.local_lake import LocalLake
+from titlebout.adapters.s3_access import S3Settings
 from titlebout.adapters.s3_lake import S3Lake
 from titlebout.core.errors import CorruptObjectError, LakeConflictError, LakePathError, ObjectMissingError
+from titlebout.core.layout import partition_folder, version_folder, version_manifest
 from titlebout.core.ports import Lake
 
-MAKERS: dict[str, Callable[[Path], Lake]] = {
-    "memory": lambda _: MemoryLake(),
-    "local folder": lambda folder: LocalLake(folder / "lake"),
-    "S3 bucket": lambda _: S3Lake(new_bucket(), ""),
-    "S3 prefix": lambda _: S3Lake(new_bucket(), "some/prefix"),
+
+@dataclass(frozen=True)
+class Place:
+    """A lake, and how somebody changes its bytes behind its back."""
+
+    lake: Lake
+    overwrite: Callable[[str, bytes], object]
+
+
+def in_memory(_: Path) -> Place:
+    lake = MemoryLake()
+    return Place(lake, lake.objects.__setitem__)
+
+
+def in_a_folder(folder: Path) -> Place:
+    lake = LocalLake(folder / "lake")
+    return Place(lake, lambda path, content: (folder / "lake" / path).write_bytes(content))
+
+
+def in_s3(prefix: str = "", *, in_parts: bool = False, settings: S3Settings | None = None) -> Place:
+    bucket = new_bucket(settings)
+    lake = S3Lake(bucket, prefix, **({"largest_request_bytes": 0} if in_parts else {}))
+
+    def overwrite(path: str, content: bytes) -> None:
+        key = urlsplit(lake.uri(path)).path[1:]
+        bucket.put(key, content, metadata=bucket.head(key).metadata, only_if_absent=False)
+
+    return Place(lake, overwrite)
+
+
+MAKERS: dict[str, Callable[[Path], Place]] = {
+    "memory": in_memory,
+    "local folder": in_a_folder,
+    "S3 bucket": lambda _: in_s3(),
+    "S3 prefix": lambda _: in_s3("some/prefix"),
+    "S3 in parts": lambda _: in_s3("in/parts", in_parts=True),
+    "Ceph": lambda _: in_s3("some/prefix", settings=radosgw().settings),
+    "Ceph in parts": lambda _: in_s3("in/parts", in_parts=True, settings=radosgw().settings),
 }
+# It overlooks the condition at the end of an upload in parts: see `S3Lake`.
+LAST_OF_TWO_WINS = "Ceph in parts"
 HELLO = hashlib.sha256(b"hello").hexdigest()
 
 
-@pytest.fixture(params=MAKERS)
-def lake(request: pytest.FixtureRequest, tmp_path: Path) -> Lake:
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if "Ceph" in name else ()) for name in MAKERS])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return MAKERS[request.param](tmp_path)
+
+
+@pytest.fixture
+def lake(place: Place) -> Lake:
+    return place.lake
+
+
+@pytest.fixture(scope="module")
+def large() -> bytes:
+    """More than one part of an upload."""
+    return os.urandom(1 << 20) * 17
 
 
 class TestLake:
@@ -119,22 +172,106 @@ class TestLake:
         with pytest.raises(LakePathError):
             list(lake.list_paths(prefix))
 
-    def test_of_writers_at_the_same_moment_one_wins_and_the_others_learn_it(self, lake: Lake):
-        outcomes: list[bytes | None] = []
-        start = threading.Barrier(4)
+    def test_of_writers_at_the_same_moment_one_wins_and_the_others_learn_it(self, lake: Lake, request):
+        if request.node.callspec.params["place"] == LAST_OF_TWO_WINS:
+            pytest.skip("this store overlooks the condition at the end of an upload in parts")
+        contents = [str(number % 2).encode() for number in range(8)]
+        outcomes = at_the_same_moment([publisher(lake, "m/a.bin", content) for content in contents])
+        assert set(outcomes) - {None} == {lake.read("m/a.bin")}
+        assert outcomes.count(None) == 4
 
-        def write(content: bytes) -> None:
-            start.wait()
+    def test_writers_of_the_same_bytes_at_the_same_moment_all_succeed(self, lake: Lake):
+        outcomes = at_the_same_moment([publisher(lake, "m/a.bin", b"hello")] * 8)
+        assert outcomes == [b"hello"] * 8
+        assert lake.read("m/a.bin", sha256=HELLO) == b"hello"
+        assert list(lake.list_paths("")) == ["m/a.bin"]
+
+    def test_a_large_file_comes_back_as_it_was(self, lake: Lake, large: bytes, tmp_path: Path):
+        (tmp_path / "source").write_bytes(large)
+        sha256 = hashlib.sha256(large).hexdigest()
+        for _ in range(2):
+            lake.publish("m/large.bin", tmp_path / "source")
+        copy = lake.local_copy("m/large.bin", sha256=sha256)
+        assert hashlib.sha256(copy.read_bytes()).hexdigest() == sha256
+        assert lake.read("m/large.bin", sha256=sha256) == large
+        with pytest.raises(LakeConflictError):
+            lake.publish("m/large.bin", large[:-1])
+
+    def test_a_reader_beside_a_writer_sees_nothing_or_everything(self, lake: Lake, large: bytes):
+        sha256, done = hashlib.sha256(large).hexdigest(), threading.Event()
+
+        def read() -> list[bool]:
+            seen = []
+            while not done.is_set() or not seen:
+                listed = list(lake.list_paths("m")) == ["m/large.bin"]
+                try:
+                    lake.read("m/large.bin", sha256=sha256)
+                    seen.append(True)
+                except ObjectMissingError:
+                    assert not listed
+                    seen.append(False)
+            return seen
+
+        with ThreadPoolExecutor(1) as readers:
+            reader = readers.submit(read)
             try:
-                lake.publish("m/a.bin", content)
-                outcomes.append(content)
-            except LakeConflictError:
-                outcomes.append(None)
+                lake.publish("m/large.bin", large)
+            finally:
+                done.set()
+            seen = reader.result()
+        assert seen == sorted(seen)
 
-        writers = [threading.Thread(target=write, args=(str(number % 2).encode(),)) for number in range(4)]
-        for writer in writers:
-            writer.start()
-        for writer in writers:
-            writer.join()
-        assert sorted(set(outcomes) - {None}) == [lake.read("m/a.bin")]
-        assert len(outcomes) == 4
+    def test_a_flipped_bit_is_found_before_anybody_parses_it(self, place: Place):
+        place.lake.publish("m/a.bin", b"hello")
+        place.overwrite("m/a.bin", b"hellp")
+        for read in (place.lake.read, place.lake.local_copy):
+            with pytest.raises(CorruptObjectError, match=r"m/a\.bin"):
+                read("m/a.bin", sha256=HELLO)
+
+    def test_bytes_that_were_cut_are_found_too_and_are_not_published_over(self, place: Place):
+        place.lake.publish("m/a.bin", b"hello")
+        place.overwrite("m/a.bin", b"hell")
+        with pytest.raises(CorruptObjectError, match=r"m/a\.bin"):
+            place.lake.local_copy("m/a.bin", sha256=HELLO)
+        with pytest.raises(LakeConflictError, match=r"m/a\.bin"):
+            place.lake.publish("m/a.bin", b"hello")
+
+    def test_a_model_keeps_partitions_versions_and_predictions_apart(self, lake: Lake):
+        snapshot = partition_folder("demand", "2024-01-05", 1, HELLO)
+        paths = [
+            f"{snapshot}/data.parquet",
+            f"{snapshot}/manifest.json",
+            f"{version_folder('demand', '20240105-0123abcd')}/model.ubj",
+            version_manifest("demand", "20240105-0123abcd"),
+            "demand/predictions/2024-01-05/part-0001.parquet",
+        ]
+        for path in paths:
+            lake.publish(path, path.encode())
+        assert list(lake.list_paths("demand/predictions/2024-01-05")) == [paths[-1]]
+        assert list(lake.list_paths("demand/partitions")) == paths[:2]
+        assert list(lake.list_paths("demand/versions/")) == sorted(paths[2:4])
+        assert list(lake.list_paths("demand")) == sorted(paths)
+
+
+def publisher(lake: Lake, path: str, content: bytes) -> Callable[[], bytes | None]:
+    """Return a call that publishes and tells what stands there then, or None where it was refused."""
+
+    def publish() -> bytes | None:
+        try:
+            lake.publish(path, content)
+        except LakeConflictError:
+            return None
+        return content
+
+    return publish
+
+
+def at_the_same_moment(calls: list[Callable[[], bytes | None]]) -> list[bytes | None]:
+    start = threading.Barrier(len(calls))
+
+    def run(call: Callable[[], bytes | None]) -> bytes | None:
+        start.wait(30)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as threads:
+        return [*threads.map(run, calls)]

@@ -37,7 +37,10 @@ class MemoryLake:
         content = self.read(path, sha256=sha256)
         copy = Path(self._copies.name) / sha256 / Path(path).name
         copy.parent.mkdir(exist_ok=True)
-        copy.write_bytes(content)
+        # Several threads may ask for one object: none of them sees a file half written by another.
+        with tempfile.NamedTemporaryFile(dir=copy.parent, delete=False) as temporary:
+            temporary.write(content)
+        Path(temporary.name).replace(copy)
         return copy
 
     def has(self, path: str) -> bool:
@@ -45,7 +48,7 @@ class MemoryLake:
 
     def list_paths(self, prefix: str) -> Iterator[str]:
         folder = checked_prefix(prefix)
-        return iter(sorted(path for path in self.objects if is_below(path, folder)))
+        return iter(sorted(path for path in [*self.objects] if is_below(path, folder)))
 
     def uri(self, path: str) -> str:
         return f"memory:///{checked_path(path)}"

@@ -1,13 +1,12 @@
-"""An S3 server in this process, and one that answers every request with a fault."""
+"""An S3 server in this process."""
 
 import functools
-import threading
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from datetime import UTC, datetime
+from typing import Any
 
-from titlebout.adapters.s3_bucket import S3Bucket, S3Settings
+from titlebout.adapters.s3_access import S3Settings, open_client
+from titlebout.adapters.s3_bucket import S3Bucket
 
 
 @functools.cache
@@ -15,65 +14,42 @@ def s3_settings() -> S3Settings:
     """Start the server on first use; it ends with the test process."""
     from moto.server import ThreadedMotoServer
 
+    _date_uploads()
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
-    return S3Settings(f"http://{host}:{port}", "us-east-1", "key", "secret")
+    return S3Settings(f"http://{host}:{port}", "us-east-1", "key", "secret", pause_seconds=0.01)
+
+
+def _date_uploads() -> None:
+    """Let moto tell when an upload began; it names a day in 2010, which makes each one look abandoned."""
+    from moto.s3.responses import S3Response
+
+    answer = S3Response.list_multipart_uploads
+
+    def dated_answer(self: S3Response) -> Any:
+        status, headers, body = answer(self)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+        return status, headers, body.replace("2010-11-10T20:48:33.000Z", now)
+
+    S3Response.list_multipart_uploads = dated_answer
 
 
 def fresh_s3_client():
-    import boto3
-
-    settings = s3_settings()
-    return boto3.client(
-        "s3",
-        endpoint_url=settings.endpoint_url,
-        region_name=settings.region_name,
-        aws_access_key_id=settings.access_key,
-        aws_secret_access_key=settings.secret_key,
-    )
+    """Make a client beside the adapter's: for tests that do what other tools do."""
+    return open_client(s3_settings())
 
 
 s3_client = functools.cache(fresh_s3_client)
 """One client for all tests: to make one takes longer than most tests."""
 
 
-def new_bucket() -> S3Bucket:
-    """Make an empty bucket on the server."""
+def new_bucket(settings: S3Settings | None = None) -> S3Bucket:
+    """Make an empty bucket, on another server where its settings are given."""
     name = f"test-{uuid.uuid4().hex[:12]}"
-    s3_client().create_bucket(Bucket=name)
-    return S3Bucket(name, s3_settings(), s3_client())
+    client = _client_of(settings) if settings else s3_client()
+    client.create_bucket(Bucket=name)
+    return S3Bucket(name, settings or s3_settings(), client)
 
 
-@contextmanager
-def faulty_server(status: int, code: str, *, delay_seconds: float = 0) -> Iterator[tuple[str, list[str]]]:
-    """Answer every request alike; yields the server's URL and the list of requests it has seen."""
-    requests: list[str] = []
-    ends = threading.Event()
-
-    class Faulty(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def answer(self) -> None:
-            requests.append(f"{self.command} {self.path}")
-            ends.wait(delay_seconds)
-            body = f"<Error><Code>{code}</Code><Message>{code}</Message></Error>".encode()
-            self.rfile.read(int(self.headers.get("Content-Length", 0)))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(b"" if self.command == "HEAD" else body)
-
-        do_GET = do_PUT = do_HEAD = answer  # noqa: N815 (the base class looks for these names)
-
-        def log_message(self, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Faulty)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}", requests
-    finally:
-        ends.set()
-        server.shutdown()
-        server.server_close()
+_client_of = functools.cache(open_client)

@@ -1,16 +1,20 @@
 """Raw rows in the objects below one S3 prefix per partition."""
 
 import hashlib
-from typing import TYPE_CHECKING
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from typing import TYPE_CHECKING, BinaryIO
 
-import pyarrow as pa
-
-from titlebout.adapters.s3_bucket import ListedObject, ObjectChangedError, S3Bucket, S3Settings
+from titlebout.adapters.s3_access import S3Settings
+from titlebout.adapters.s3_bucket import ListedObject, S3Bucket
+from titlebout.adapters.s3_copies import local_disk, write_object
+from titlebout.adapters.s3_faults import ObjectChangedError
 from titlebout.core.dataset_spec import DatasetSection, S3Source
-from titlebout.core.decoding import decode
+from titlebout.core.decoding import SourceFile, decode_files
 from titlebout.core.errors import ObjectMissingError, PartitionMissingError, SpecError, UnavailableError
 from titlebout.core.partitions import parse_key
-from titlebout.core.ports import RawPartition
+from titlebout.core.raw_partition import RawPartition
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource
@@ -31,7 +35,7 @@ class S3SourceReader:
             message = f"dataset.source: kind {dataset.source.kind!r} is not read from S3"
             raise SpecError(message)
         self._source = dataset.source
-        self._columns = dataset.columns
+        self._dataset = dataset
         self._bucket = bucket
 
     def read(self, partition: str) -> RawPartition:
@@ -42,17 +46,37 @@ class S3SourceReader:
         if not listed:
             message = f"{self._bucket.uri(prefix)}: holds no object; deliver partition {partition}, then clear the task"
             raise PartitionMissingError(message)
-        tables = [self._decoded(found) for found in listed]
-        return RawPartition(pa.concat_tables(tables), self._bucket.uri(prefix), _etag(listed))
+        batches = decode_files(self._opened(listed), self._dataset)
+        return RawPartition(batches, self._bucket.uri(prefix), _etag(listed))
 
-    def _decoded(self, listed: ListedObject) -> pa.Table:
+    def _opened(self, listed: list[ListedObject]) -> Iterator[SourceFile]:
+        for found in listed:
+            with closing(self._fetched(found)) as file:
+                yield SourceFile(file, self._bucket.uri(found.key))
+
+    def _fetched(self, listed: ListedObject) -> BinaryIO:
+        """Return a local copy, open at its first byte. Its file has no name: a killed process leaves nothing."""
+        with local_disk():
+            file = tempfile.TemporaryFile(prefix="titlebout-source-")  # noqa: SIM115 (whoever reads it closes it)
+            try:
+                self._fill(file, listed)
+            except BaseException:
+                file.close()
+                raise
+        return file
+
+    def _fill(self, file: BinaryIO, listed: ListedObject) -> None:
         where = self._bucket.uri(listed.key)
         try:
-            content = self._bucket.get(listed.key, etag=listed.etag)
+            write_object(self._bucket, listed.key, file, etag=listed.etag)
         except (ObjectChangedError, ObjectMissingError) as error:
             message = f"{where}: was replaced or removed while it was read; clear the task when its delivery is done"
             raise UnavailableError(message) from error
-        return decode(content, self._source.format, self._columns, self._source.delimiter, where)
+        size_bytes = file.tell()
+        file.seek(0)
+        if size_bytes != listed.size_bytes:
+            message = f"{where}: {size_bytes} of {listed.size_bytes} bytes came; look after the store, clear the task"
+            raise UnavailableError(message)
 
 
 def _holds_rows(listed: ListedObject, prefix: str) -> bool:
