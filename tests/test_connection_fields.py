@@ -2,7 +2,8 @@
 
 import pytest
 
-from titlebout.connection_fields import ConnectionFields, database_url, http_address
+from titlebout.connection_fields import ConnectionFields, database_url, http_address, source_database
+from titlebout.core.errors import ConnectionSettingsError
 
 POSTGRES = {"conn_type": "postgres", "host": "db", "schema": "titlebout"}
 
@@ -23,6 +24,45 @@ def connection(**fields) -> ConnectionFields:
 )
 def test_a_database_url_quotes_what_would_change_its_meaning(fields, url):
     assert database_url(connection(**fields)) == url
+
+
+@pytest.mark.parametrize(
+    ("fields", "url"),
+    [
+        ({"conn_type": "sqlite", "host": "/srv/rides?.db"}, "sqlite:////srv/rides%3F.db"),
+        ({"conn_type": "duckdb", "host": "/srv/rides.db"}, "duckdb:////srv/rides.db"),
+        ({**POSTGRES, "login": "me", "password": "p@s/s"}, "postgresql+psycopg2://me:p%40s%2Fs@db/titlebout"),
+        ({**POSTGRES, "extra": {"options": "sslmode=require"}}, "postgresql+psycopg2://db/titlebout?sslmode=require"),
+        ({"conn_type": "postgres", "extra": {"options": "host=/run/pg"}}, "postgresql+psycopg2://?host=%2Frun%2Fpg"),
+        ({"conn_type": "mysql", "host": "db", "port": 3306, "schema": "rides"}, "mysql+pymysql://db:3306/rides"),
+        ({"conn_type": "generic", "host": "trino", "extra": {"dialect": "trino+https"}}, "trino+https://trino"),
+        (
+            {"conn_type": "snowflake", "host": "acc", "schema": "d/s", "extra": {"options": "warehouse=w&role=r"}},
+            "snowflake://acc/d/s?role=r&warehouse=w",
+        ),
+    ],
+)
+def test_a_source_may_be_any_database(fields, url):
+    found = source_database(connection(**fields))
+    assert found.render_as_string(hide_password=False) == url
+    if "password" in fields:
+        assert fields["password"] not in str(found)
+        assert found.password == fields["password"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"conn_type": "http", "host": "db"}, "type 'http' is no database that is known here; name its SQLAlchemy"),
+        ({"conn_type": ""}, "type '' is no database"),
+        ({"conn_type": "sqlite", "host": "rides.db"}, "absolute path"),
+        ({"conn_type": "postgres"}, "host is missing"),
+        ({**POSTGRES, "extra": {"sslmode": "require"}}, "unknown key 'sslmode'; valid: dialect, options"),
+    ],
+)
+def test_a_source_that_cannot_work_says_why(fields, said):
+    with pytest.raises(ConnectionSettingsError, match=f"'titlebout_ledger': .*{said}"):
+        source_database(connection(**fields))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import yaml
 
 from fakes.specs import demand_document
 from titlebout.core.errors import SpecError, SuiteNotFoundError
-from titlebout.project import load_model_spec, load_suite, model_names, project_home
+from titlebout.project import load_model_spec, load_suite, model_names, project_home, source_query, spec_mistakes
 
 
 @pytest.fixture
@@ -125,3 +125,57 @@ def test_a_suite_is_read(home):
     suite = {"name": "demand", "expectations": [{"type": "expect_column_to_exist", "kwargs": {"column": "hour"}}]}
     (home / "expectations" / "demand.json").write_text(json.dumps(suite))
     assert load_suite("demand") == suite
+
+
+BY_QUERY = {"kind": "sql", "query": "rides"}
+
+
+def write_query(home, text, name="rides"):
+    folder = home / "include" / "sql"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.sql").write_text(text, encoding="utf-8")
+    return folder / f"{name}.sql"
+
+
+def test_a_query_is_read_from_the_file_that_the_source_names(home):
+    write_spec(home, dataset__source=BY_QUERY)
+    write_query(home, "SELECT * FROM rides WHERE day = :day")
+    query = source_query(load_model_spec("demand"))
+    assert (query.name, query.text) == ("rides", "SELECT * FROM rides WHERE day = :day")
+
+
+def test_other_sources_have_no_query(home):
+    write_spec(home)
+    assert source_query(load_model_spec("demand")) is None
+
+
+def test_a_query_that_is_not_there_names_the_nearest_one(home):
+    write_spec(home, dataset__source=BY_QUERY)
+    path = write_query(home, "SELECT 1", name="ride")
+    with pytest.raises(SpecError) as caught:
+        source_query(load_model_spec("demand"))
+    assert str(caught.value) == f"{path.with_name('rides.sql')}: no such query; did you mean 'ride'?"
+
+
+def test_a_query_in_another_encoding_is_refused(home):
+    write_spec(home, dataset__source=BY_QUERY)
+    write_query(home, "").write_bytes(b"SELECT '\xff' WHERE :day")
+    with pytest.raises(SpecError, match=r"rides\.sql: not readable as UTF-8"):
+        source_query(load_model_spec("demand"))
+
+
+@pytest.mark.parametrize("name", ["../rides", "Rides", "rides.sql", "rides;", ""])
+def test_the_name_of_a_query_is_no_path(home, name):
+    write_spec(home, dataset__source={"kind": "sql", "query": name})
+    assert "dataset.source.sql.query" in message()
+
+
+def test_a_mistake_in_a_query_is_one_of_the_projects_mistakes(home):
+    write_spec(home, dataset__source=BY_QUERY)
+    (home / "expectations").mkdir(exist_ok=True)
+    (home / "expectations" / "demand.json").write_text('{"expectations": [{"type": "any"}]}')
+    path = write_query(home, "SELECT * FROM rides WHERE day = :dya")
+    (mistake,) = spec_mistakes()
+    assert str(mistake).startswith(f"{path}: :dya is no parameter (did you mean 'day'?)")
+    path.write_text("SELECT * FROM rides WHERE day = :day")
+    assert spec_mistakes() == []

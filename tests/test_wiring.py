@@ -8,7 +8,8 @@ import pytest
 
 from fakes.specs import demand_spec
 from titlebout.connection_fields import ConnectionFields
-from titlebout.core.errors import ConnectionSettingsError, UnavailableError
+from titlebout.core.errors import ConnectionSettingsError, SpecError, UnavailableError
+from titlebout.core.partition_query import parse_query
 from titlebout.wiring import (
     build_client,
     build_host,
@@ -53,6 +54,7 @@ def test_a_root_of_another_scheme_is_refused(root_uri):
         ({"root_uri": ""}, "root_uri is missing"),
         ({"root_url": "file:///lake"}, "unknown key 'root_url'; did you mean 'root_uri'?"),
         ({"root_uri": "file:///lake", "regionname": "x"}, "unknown key 'regionname'; did you mean 'region_name'?"),
+        ({"root_uri": "s3://b", "aws_sesion_token": "x"}, "unknown key 'aws_sesion_token'; did you mean 'aws_session_"),
         ({"root_uri": ["file:///lake"]}, "root_uri must be text, found list"),
     ],
 )
@@ -68,6 +70,27 @@ def test_an_error_never_repeats_a_value():
         with pytest.raises(ConnectionSettingsError) as caught:
             build_lake(connection(login="hidden", password="hidden", extra=extra))
         assert "hidden" not in str(caught.value)
+
+
+def test_a_connection_of_type_aws_is_read_as_the_amazon_provider_reads_it():
+    extra = {
+        "root_uri": "s3://bucket/prefix",
+        "endpoint_url": "http://store:9000",
+        "region_name": "eu-central-1",
+        "aws_session_token": "token",
+        "profile_name": "nightly",
+        "role_arn": "arn:aws:iam::123456789012:role/loader",
+        "external_id": "of-the-owner",
+        "sts_endpoint_url": "http://sts:9000",
+    }
+    lake: Any = build_lake(connection(conn_type="aws", login="key", password="secret", extra=extra))
+    settings = lake._bucket._settings
+    expected = {"access_key": "key", "secret_key": "secret", "session_token": "token", "root_uri": None}
+    found = {name: getattr(settings, name, None) for name in [*expected, *extra]}
+    assert found == extra | expected | {"aws_session_token": None}
+    assert "token" not in repr(settings)
+    machine: Any = build_lake(connection(conn_type="aws", extra={"root_uri": "s3://bucket"}))
+    assert (machine._bucket._settings.access_key, machine._bucket._settings.secret_key) == (None, None)
 
 
 def test_a_sqlite_connection_opens_the_file_at_its_host(tmp_path):
@@ -107,6 +130,19 @@ def test_the_spec_chooses_the_source(tmp_path):
     assert (name_of(files), name_of(objects)) == ("FilesSourceReader", "S3SourceReader")
     with pytest.raises(ConnectionSettingsError, match="'empty': extra: root is missing"):
         build_source(demand_spec(), known.__getitem__, conn_id="empty")
+
+
+def test_a_query_needs_its_text_and_generated_rows_need_nothing():
+    def connect(conn_id: str) -> ConnectionFields:
+        assert conn_id == "titlebout_sql"
+        return connection(conn_id, conn_type="sqlite", host="/srv/rides.db")
+
+    query = parse_query("rides", "SELECT * FROM rides WHERE day = :day", "rides.sql")
+    by_query = demand_spec(dataset__source={"kind": "sql", "query": "rides"})
+    assert name_of(build_source(by_query, connect, query=query)) == "SqlSourceReader"
+    with pytest.raises(SpecError, match=r"demand: dataset\.source\.query was not read"):
+        build_source(by_query, connect)
+    assert name_of(build_source(demand_spec(dataset__source={"kind": "demo"}), connect)) == "DemoSourceReader"
 
 
 def test_the_spec_chooses_where_servers_live(tmp_path):

@@ -2,13 +2,31 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import quote
+from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, quote
 
 from pydantic import JsonValue
 
 from titlebout.core.errors import ConnectionSettingsError, did_you_mean
 
+if TYPE_CHECKING:
+    import sqlalchemy as sa
+
 POSTGRES_TYPES = ("postgres", "postgresql")
+# Airflow's connection types, and the driver that SQLAlchemy uses for each.
+_DIALECTS = {
+    "duckdb": "duckdb",
+    "mssql": "mssql+pymssql",
+    "mysql": "mysql+pymysql",
+    "oracle": "oracle+oracledb",
+    "postgres": "postgresql+psycopg2",
+    "postgresql": "postgresql+psycopg2",
+    "redshift": "redshift+psycopg2",
+    "snowflake": "snowflake",
+    "sqlite": "sqlite",
+    "trino": "trino",
+}
+_FILE_DATABASES = ("duckdb", "sqlite")
 
 
 @dataclass(frozen=True)
@@ -62,6 +80,43 @@ def database_url(connection: ConnectionFields) -> str:
         return f"postgresql+psycopg2://{address}/{quote(connection.schema, safe='')}"
     message = f"{where}: connection type must be sqlite or postgres, found {connection.conn_type!r}"
     raise ConnectionSettingsError(message)
+
+
+def source_database(connection: ConnectionFields) -> "sa.URL":
+    """Return the SQLAlchemy URL of any database to read from; it keeps its password out of what it prints.
+
+    The connection's type says which, or `dialect` in its extra, such as `trino+https`. `options` in the extra are
+    the part of the URL after the question mark. The ledger is stricter: see `database_url`.
+    """
+    import sqlalchemy as sa
+
+    where = f"connection {connection.conn_id!r}"
+    extra = named_extra(connection, optional=("dialect", "options"))
+    dialect = extra.get("dialect") or _DIALECTS.get(connection.conn_type)
+    if dialect is None:
+        message = (
+            f"{where}: type {connection.conn_type!r} is no database that is known here; "
+            'name its SQLAlchemy dialect in the extra, such as {"dialect": "trino+https"}'
+        )
+        raise ConnectionSettingsError(message)
+    options = dict(parse_qsl(extra.get("options", "")))
+    if dialect.partition("+")[0] in _FILE_DATABASES:
+        if not connection.host.startswith("/"):
+            message = f"{where}: host must be the absolute path of the database's file"
+            raise ConnectionSettingsError(message)
+        return sa.URL.create(dialect, database=connection.host, query=options)
+    if not connection.host and "host" not in options:
+        message = f"{where}: host is missing; add it to the connection"
+        raise ConnectionSettingsError(message)
+    return sa.URL.create(
+        dialect,
+        username=connection.login or None,
+        password=connection.password or None,
+        host=connection.host or None,
+        port=connection.port,
+        database=connection.schema or None,
+        query=options,
+    )
 
 
 def http_address(connection: ConnectionFields) -> str:

@@ -1,4 +1,4 @@
-"""Finds `include/` and `expectations/`, and is the only reader of model specs and suites."""
+"""Finds `include/` and `expectations/`, and is the only reader of model specs, suites and queries."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 
 from titlebout.core.dataset_spec import DemoSource, FilesSource, S3Source, SpecSection, SqlSource
 from titlebout.core.errors import SpecError, SuiteNotFoundError, did_you_mean
+from titlebout.core.partition_query import PartitionQuery, parse_query
 from titlebout.core.spec import ModelSpec
 
 HOME_VARIABLE = "TITLEBOUT_HOME"
@@ -67,11 +68,13 @@ def readable_specs() -> Iterator[ModelSpec]:
 
 
 def spec_mistakes() -> list[SpecError]:
-    """Return what is wrong with the files that `readable_specs` leaves out, and with suites that specs name."""
+    """Return what is wrong with the files that `readable_specs` leaves out, and with what specs name."""
     mistakes = []
     for name in model_names():
         try:
-            load_suite(load_model_spec(name).validation.suite)
+            spec = load_model_spec(name)
+            source_query(spec)
+            load_suite(spec.validation.suite)
         except SpecError as error:
             mistakes.append(error.with_traceback(None))
     return mistakes
@@ -98,6 +101,28 @@ def load_suite(name: str) -> dict[str, JsonValue]:
         message = f"{path}: key 'expectations' must be a list with at least one expectation"
         raise SpecError(message)
     return suite
+
+
+def source_query(spec: ModelSpec) -> PartitionQuery | None:
+    """Read and check `include/sql/<query>.sql`, which a source of kind `sql` names; None for any other source.
+
+    Raises:
+        SpecError: There is no such file, or it holds anything but one reading query with bound parameters.
+    """
+    source = spec.dataset.source
+    if not isinstance(source, SqlSource):
+        return None
+    folder = project_home() / "include" / "sql"
+    path = folder / f"{source.query}.sql"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        message = f"{path}: no such query; {did_you_mean(source.query, (p.stem for p in folder.glob('*.sql')))}"
+        raise SpecError(message) from None
+    except UnicodeDecodeError as error:
+        message = f"{path}: not readable as UTF-8: {_one_line(error)}"
+        raise SpecError(message) from None
+    return parse_query(source.query, text, str(path))
 
 
 def _one_line(error: Exception) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titlebout.core.errors import PartitionKeyError
-from titlebout.core.partitions import format_key, keys_between, parse_key, resolve_key, shift_key
+from titlebout.core.partitions import format_key, keys_between, local_day, parse_key, resolve_key, shift_key
 
 NOW = datetime(2024, 1, 10, 3, 0, tzinfo=UTC)
 
@@ -40,6 +40,28 @@ def test_keys_between_include_both_ends():
 @given(st.dates(date(1000, 1, 1), date(3000, 1, 1)), st.integers(-1000, 1000))
 def test_a_shift_goes_there_and_back(day, days):
     assert shift_key(shift_key(format_key(day), days), -days) == format_key(day)
+
+
+def test_a_span_may_end_with_the_calendar():
+    assert list(keys_between("9999-12-30", "9999-12-31")) == ["9999-12-30", "9999-12-31"]
+
+
+@pytest.mark.parametrize(("key", "days"), [("0001-01-01", -1), ("9999-12-31", 1), ("2024-01-01", 10**9)])
+def test_there_is_no_day_beyond_the_calendar(key, days):
+    with pytest.raises(PartitionKeyError, match="reaches beyond the years 1 to 9999"):
+        shift_key(key, days)
+
+
+@pytest.mark.parametrize(("key", "timezone"), [("9999-12-31", "UTC"), ("0001-01-01", "Asia/Tokyo")])
+def test_the_first_and_the_last_day_of_the_calendar_have_no_moments(key, timezone):
+    with pytest.raises(PartitionKeyError, match="reaches beyond the years 1 to 9999"):
+        local_day(key, timezone)
+
+
+@pytest.mark.parametrize("given", [0, False, [], {}, 0.0])
+def test_an_odd_value_in_the_conf_does_not_give_way_to_the_runs_key(given):
+    with pytest.raises(PartitionKeyError, match="is no partition key"):
+        resolve_key({"partition": given}, "2024-01-09", now=NOW, timezone="UTC")
 
 
 def test_the_key_of_the_run_is_taken():

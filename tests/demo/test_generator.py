@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow.csv
 import pytest
 
+from titlebout.core.demand_generator import ROWS_PER_DAY
 from titlebout.core.partitions import keys_between
 from titlebout.core.snapshots import canonical_table
 from titlebout.core.spec import ModelSpec
-from titlebout.demo.generator import DAYS, ROWS_PER_DAY, SCENARIO, DemandFeed, generate
+from titlebout.demo.generator import SCENARIO, DemandFeed
 from titlebout.project import load_model_spec, load_suite
 
 
@@ -36,26 +37,6 @@ def test_the_same_seed_gives_the_same_bytes_whatever_was_asked_before(feed):
 
 def test_another_seed_gives_other_rows(feed):
     assert DemandFeed(seed=1).day("2024-05-01") != feed.day("2024-05-01")
-
-
-def test_four_years_of_hours_are_there_with_nulls_in_one_column_only():
-    rows = generate(7)
-    assert len(rows.hour) == DAYS * ROWS_PER_DAY == 140_256
-    assert str(rows.hour[0]) == "2021-01-01T00"
-    assert str(rows.hour[-1]) == "2024-12-31T23"
-    empty = {name: np.isnan(values).mean() for name, values in rows.columns().items() if values.dtype.kind == "f"}
-    assert empty.pop("wind_metres_per_second") == pytest.approx(0.02, abs=0.002)
-    assert set(empty.values()) == {0.0}
-
-
-def test_demand_follows_the_weekday_and_the_cold():
-    rows = generate(7)
-    days = rows.hour.astype("datetime64[D]")
-    is_sunday = (days.astype(int) + 3) % 7 == 6
-    at_eleven = rows.hour.astype(int) % 24 == 11
-    demand, temperature = rows.demand_kwh, rows.temperature_celsius
-    assert demand[at_eleven & ~is_sunday].mean() > 1.1 * demand[at_eleven & is_sunday].mean()
-    assert demand[temperature < 0].mean() > 1.1 * demand[(temperature > 12) & (temperature < 18)].mean()
 
 
 def test_every_day_that_is_not_faulty_fits_the_model_spec(feed, spec):

@@ -27,7 +27,7 @@ from titlebout.core.granted_cores import granted_cores
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import RunContext, RunKind, Verdict
 from titlebout.core.spec import ModelSpec
-from titlebout.project import load_model_spec, load_suite
+from titlebout.project import load_model_spec, load_suite, source_query
 from titlebout.wiring import build_lake, build_ledger, build_registry, build_source, build_validator
 from titlebout.wiring import environment_connection as connect_by_environment
 
@@ -164,7 +164,9 @@ def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> 
     connect = partial(_connection, scratch)
     lake, ledger = build_lake(connect("titlebout_lake")), build_ledger(connect("titlebout_ledger"))
     registry = build_registry(connect("titlebout_mlflow"))
-    ingest_partition(spec, night, source=build_source(spec, connect), lake=lake, ledger=ledger)
+    ingest_partition(
+        spec, night, source=build_source(spec, connect, query=source_query(spec)), lake=lake, ledger=ledger
+    )
     suite = load_suite(spec.validation.suite)
     validate_partition(spec, night, suite=suite, lake=lake, ledger=ledger, validator=build_validator())
     challenger = train_challenger(spec, night, lake=lake, ledger=ledger, registry=registry)

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from titlebout.core.errors import PartitionKeyError
@@ -38,9 +38,8 @@ def format_key(day: date) -> str:
 def keys_between(first: str, last: str) -> Iterator[str]:
     """Yield every key from `first` to `last`, both included; none when `last` is the older one."""
     day, end = parse_key(first), parse_key(last)
-    while day <= end:
-        yield format_key(day)
-        day += timedelta(days=1)
+    for days in range((end - day).days + 1):
+        yield format_key(day + timedelta(days=days))
 
 
 def shift_key(key: str, days: int) -> str:
@@ -48,8 +47,33 @@ def shift_key(key: str, days: int) -> str:
 
     >>> shift_key("2012-03-01", -1)
     '2012-02-29'
+
+    Raises:
+        PartitionKeyError: There is no such day: the calendar has the years 1 to 9999.
     """
-    return format_key(parse_key(key) + timedelta(days=days))
+    try:
+        return format_key(parse_key(key) + timedelta(days=days))
+    except OverflowError:
+        raise _beyond_the_calendar(key) from None
+
+
+def local_day(key: str, timezone: str) -> tuple[datetime, datetime]:
+    """Return the moments (UTC) at which a local day begins and the next one does: 23, 24 or 25 hours apart.
+
+    >>> start, end = local_day("2024-03-31", "Europe/Berlin")
+    >>> start.isoformat(), end - start
+    ('2024-03-30T23:00:00+00:00', datetime.timedelta(seconds=82800))
+
+    Raises:
+        PartitionKeyError: It is no key, or the first or last day of the calendar.
+    """
+    day, zone = parse_key(key), ZoneInfo(timezone)
+    try:
+        midnights = (datetime.combine(each, time(), zone) for each in (day, day + timedelta(days=1)))
+        start, end = (midnight.astimezone(UTC) for midnight in midnights)
+    except OverflowError:
+        raise _beyond_the_calendar(key) from None
+    return start, end
 
 
 def resolve_key(conf: Mapping[str, object], run_key: str | None, *, now: datetime, timezone: str) -> str:
@@ -67,8 +91,10 @@ def resolve_key(conf: Mapping[str, object], run_key: str | None, *, now: datetim
     Raises:
         PartitionKeyError: No key, a malformed one, or a day that is not over yet.
     """
-    key = conf.get("partition") or run_key
-    if not key:
+    given = conf.get("partition")
+    # Only an empty field of the form gives way to the run's own key: 0 or [] is a mistake, not an answer.
+    key = run_key if given is None or given == "" else given
+    if key is None or key == "":
         message = (
             "this run has no partition key; trigger it with one "
             '(UI: Advanced Options > Partition Key, or conf {"partition": "2012-06-01"})'
@@ -80,3 +106,8 @@ def resolve_key(conf: Mapping[str, object], run_key: str | None, *, now: datetim
         message = f"partition {key} is not over yet (today is {today} in {timezone}); run it from tomorrow on"
         raise PartitionKeyError(message)
     return format_key(day)
+
+
+def _beyond_the_calendar(key: str) -> PartitionKeyError:
+    message = f"partition {key} reaches beyond the years 1 to 9999; give a day such as '2012-06-01'"
+    return PartitionKeyError(message)
