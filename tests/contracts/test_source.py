@@ -1,7 +1,12 @@
-"""What every source does: the in-memory one of the tests, files, one file for all days, and S3."""
+"""What every source does: the in-memory one of the tests, files, one file for all days, S3, and a query."""
 
+import csv
+import gzip
 import io
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -10,19 +15,25 @@ import pyarrow as pa
 import pyarrow.csv as arrow_csv
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
+from fakes.radosgw import radosgw
 from fakes.s3_server import new_bucket
 from fakes.source import MemorySource
 from fakes.specs import demand_spec
 from titlebout.adapters.files_source import FilesSourceReader
+from titlebout.adapters.s3_access import S3Settings
 from titlebout.adapters.s3_source import S3SourceReader
+from titlebout.adapters.sql_source import SqlSourceReader
 from titlebout.core.casting import arrow_schema
 from titlebout.core.errors import (
     MAX_MESSAGE_CHARACTERS,
+    PartitionEmptyError,
     PartitionKeyError,
     PartitionMissingError,
     PartitionUnreadableError,
 )
+from titlebout.core.partition_query import parse_query
 from titlebout.core.ports import PartitionSource
 
 
@@ -41,7 +52,8 @@ def memory(folder: Path) -> Place:
 
 
 def files(folder: Path, *, extension: str = "csv", pattern: str = "day={partition}/part.%s") -> Place:
-    section = {"kind": "files", "path": pattern.replace("%s", extension), "format": extension}
+    file_format = extension.removesuffix(".gz")
+    section = {"kind": "files", "path": pattern.replace("%s", extension), "format": file_format}
 
     def deliver(partition: str, content: bytes) -> None:
         path = folder / f"day={partition}" / f"part.{extension}"
@@ -51,8 +63,8 @@ def files(folder: Path, *, extension: str = "csv", pattern: str = "day={partitio
     return Place(FilesSourceReader(folder, demand_spec(dataset__source=section).dataset), deliver, extension)
 
 
-def bucket(folder: Path, *, extension: str = "csv") -> Place:
-    place = new_bucket()
+def bucket(folder: Path, *, extension: str = "csv", settings: S3Settings | None = None) -> Place:
+    place = new_bucket(settings)
     section = {"kind": "s3", "bucket": place.name, "prefix": "rides/day={partition}/", "format": extension}
 
     def deliver(partition: str, content: bytes) -> None:
@@ -61,19 +73,44 @@ def bucket(folder: Path, *, extension: str = "csv") -> Place:
     return Place(S3SourceReader(demand_spec(dataset__source=section).dataset, place), deliver, extension)
 
 
+def table(folder: Path) -> Place:
+    """Return a query's source; what is delivered is inserted as the texts of its CSV."""
+    query = parse_query("rides", "SELECT * FROM rides WHERE delivery = :partition", "rides.sql")
+    dataset = demand_spec(dataset__source={"kind": "sql", "query": "rides"}).dataset
+
+    def deliver(partition: str, content: bytes) -> None:
+        header, *lines = csv.reader(io.StringIO(content.decode()))
+        marks = ", ".join("?" * (len(header) + 1))
+        with closing(sqlite3.connect(folder / "rides.db")) as database, database:
+            database.execute(f"CREATE TABLE IF NOT EXISTS rides (delivery, {', '.join(header)})")
+            database.executemany(f"INSERT INTO rides VALUES ({marks})", [[partition, *line] for line in lines])
+
+    return Place(SqlSourceReader(sa.make_url(f"sqlite:///{folder}/rides.db"), dataset, query), deliver)
+
+
 MAKERS: dict[str, Callable[[Path], Place]] = {
     "memory": memory,
     "CSV files": files,
+    "compressed CSV files": lambda folder: files(folder, extension="csv.gz"),
+    "JSON lines files": lambda folder: files(folder, extension="jsonl"),
+    "compressed JSON lines files": lambda folder: files(folder, extension="jsonl.gz"),
     "Parquet files": lambda folder: files(folder, extension="parquet"),
     "a glob of files": lambda folder: files(folder, pattern="day={partition}/*.%s"),
     "CSV in S3": bucket,
     "Parquet in S3": lambda folder: bucket(folder, extension="parquet"),
+    "CSV in Ceph": lambda folder: bucket(folder, settings=radosgw().settings),
+    "Parquet in Ceph": lambda folder: bucket(folder, extension="parquet", settings=radosgw().settings),
 }
 DAY = "2024-01-05"
 
 
-@pytest.fixture(params=MAKERS)
+@pytest.fixture(params=[*MAKERS, "a query"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    return {**MAKERS, "a query": table}[request.param](tmp_path)
+
+
+@pytest.fixture(params=MAKERS)
+def byte_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
     return MAKERS[request.param](tmp_path)
 
 
@@ -91,13 +128,19 @@ def rows(**changes: list) -> pa.Table:
 
 def encoded(place: Place, table: pa.Table) -> bytes:
     sink = io.BytesIO()
-    (pq.write_table if place.extension == "parquet" else arrow_csv.write_csv)(table, sink)
-    return sink.getvalue()
+    if place.extension == "parquet":
+        pq.write_table(table, sink)
+    elif place.extension.startswith("jsonl"):
+        sink.writelines(json.dumps(row, default=str).encode() + b"\n" for row in table.to_pylist())
+    else:
+        arrow_csv.write_csv(table, sink)
+    content = sink.getvalue()
+    return gzip.compress(content, mtime=0) if place.extension.endswith(".gz") else content
 
 
 def refusal(place: Place, error: type[Exception], partition: str = DAY) -> str:
     with pytest.raises(error) as caught:
-        place.source.read(partition)
+        place.source.read(partition).read_all()
     message = str(caught.value)
     assert len(message) <= MAX_MESSAGE_CHARACTERS
     assert ";" in message or "memory:///" in message
@@ -107,10 +150,10 @@ def refusal(place: Place, error: type[Exception], partition: str = DAY) -> str:
 class TestPartitionSource:
     def test_rows_come_in_declared_columns_and_types_and_none_is_dropped(self, place: Place):
         place.deliver(DAY, encoded(place, rows()))
-        raw = place.source.read(DAY)
-        assert raw.table.schema == arrow_schema(demand_spec().dataset.columns)
+        table = place.source.read(DAY).read_all()
+        assert table.schema == arrow_schema(demand_spec().dataset.columns)
         assert (
-            raw.table.to_pydict()
+            table.to_pydict()
             == rows(rentals=[10.0, 12.0]).drop_columns("note").select(list(demand_spec().dataset.columns)).to_pydict()
         )
 
@@ -120,13 +163,13 @@ class TestPartitionSource:
         assert "://" in raw.source_uri
         assert DAY in raw.source_uri
 
-    def test_the_etag_changes_with_the_bytes_and_only_with_them(self, place: Place):
-        place.deliver(DAY, encoded(place, rows()))
-        first = place.source.read(DAY).source_etag
-        place.deliver(DAY, encoded(place, rows()))
-        assert place.source.read(DAY).source_etag == first
-        place.deliver(DAY, encoded(place, rows(rentals=[10, 13])))
-        assert place.source.read(DAY).source_etag != first
+    def test_the_etag_changes_with_the_bytes_and_only_with_them(self, byte_place: Place):
+        byte_place.deliver(DAY, encoded(byte_place, rows()))
+        first = byte_place.source.read(DAY).source_etag
+        byte_place.deliver(DAY, encoded(byte_place, rows()))
+        assert byte_place.source.read(DAY).source_etag == first
+        byte_place.deliver(DAY, encoded(byte_place, rows(rentals=[10, 13])))
+        assert byte_place.source.read(DAY).source_etag != first
 
     def test_a_day_that_was_not_delivered_is_missing_and_named(self, place: Place):
         place.deliver("2024-01-04", encoded(place, rows()))
@@ -137,23 +180,25 @@ class TestPartitionSource:
         with pytest.raises(PartitionKeyError):
             place.source.read(key)
 
-    def test_an_empty_object_is_unreadable(self, place: Place):
-        place.deliver(DAY, b"")
-        assert "is empty" in refusal(place, PartitionUnreadableError)
+    def test_an_empty_object_is_an_empty_partition(self, byte_place: Place):
+        byte_place.deliver(DAY, b"")
+        assert "is empty" in refusal(byte_place, PartitionEmptyError)
 
-    def test_a_schema_without_rows_is_unreadable(self, place: Place):
-        place.deliver(DAY, encoded(place, rows().slice(0, 0)))
-        assert "is empty" in refusal(place, PartitionUnreadableError)
+    def test_a_schema_without_rows_is_an_empty_partition(self, byte_place: Place):
+        byte_place.deliver(DAY, encoded(byte_place, rows().slice(0, 0)))
+        assert "is empty" in refusal(byte_place, PartitionEmptyError)
 
-    def test_a_truncated_object_is_unreadable(self, place: Place):
-        content = encoded(place, rows())
-        place.deliver(DAY, content[: len(content) - 30])
-        refusal(place, PartitionUnreadableError)
+    def test_a_truncated_object_is_unreadable(self, byte_place: Place):
+        content = encoded(byte_place, rows())
+        byte_place.deliver(DAY, content[: len(content) - 30])
+        refusal(byte_place, PartitionUnreadableError)
 
     @pytest.mark.parametrize("content", [b"\x00\xff\xfe" * 50, b"<html>not found</html>"])
-    def test_something_else_is_unreadable(self, place: Place, content: bytes):
-        place.deliver(DAY, content)
-        refusal(place, PartitionUnreadableError)
+    def test_something_else_is_unreadable_and_no_empty_partition(self, byte_place: Place, content: bytes):
+        byte_place.deliver(DAY, content)
+        with pytest.raises(PartitionUnreadableError) as caught:
+            byte_place.source.read(DAY).read_all()
+        assert not isinstance(caught.value, PartitionEmptyError)
 
     def test_a_missing_column_is_named(self, place: Place):
         place.deliver(DAY, encoded(place, rows().drop_columns("weather")))
@@ -163,8 +208,14 @@ class TestPartitionSource:
         place.deliver(DAY, encoded(place, rows(hour=["0", "noon"])))
         assert "column 'hour' holds 'noon'" in refusal(place, PartitionUnreadableError)
 
-    def test_one_bad_day_does_not_hide_another(self, place: Place):
-        place.deliver("2024-01-04", b"")
+    def test_who_stops_reading_can_close_and_read_again(self, place: Place):
         place.deliver(DAY, encoded(place, rows()))
-        refusal(place, PartitionUnreadableError, "2024-01-04")
-        assert place.source.read(DAY).table.num_rows == 2
+        with place.source.read(DAY) as raw:
+            next(raw.batches)
+        assert place.source.read(DAY).read_all().num_rows == 2
+
+    def test_one_bad_day_does_not_hide_another(self, byte_place: Place):
+        byte_place.deliver("2024-01-04", b"")
+        byte_place.deliver(DAY, encoded(byte_place, rows()))
+        refusal(byte_place, PartitionUnreadableError, "2024-01-04")
+        assert byte_place.source.read(DAY).read_all().num_rows == 2

@@ -6,11 +6,11 @@ import io
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from titlebout.core.dataset_spec import DatasetSection, FileFormat
-from titlebout.core.decoding import decode
+from titlebout.core.dataset_spec import DatasetSection
+from titlebout.core.decoding import SourceFile, decode_files
 from titlebout.core.errors import PartitionMissingError, TitleboutError
 from titlebout.core.partitions import parse_key
-from titlebout.core.ports import RawPartition
+from titlebout.core.raw_partition import RawPartition
 
 
 class MemorySource:
@@ -37,5 +37,5 @@ class MemorySource:
             message = f"{uri}: there is no such file"
             raise PartitionMissingError(message)
         content = self.files[partition]
-        table = decode(content, FileFormat.CSV, self._dataset.columns, ",", uri)
-        return RawPartition(table, uri, hashlib.sha256(content).hexdigest())
+        batches = decode_files([SourceFile(io.BytesIO(content), uri)], self._dataset)
+        return RawPartition(batches, uri, hashlib.sha256(content).hexdigest())

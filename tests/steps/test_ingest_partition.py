@@ -2,9 +2,13 @@
 
 import json
 import logging
-from collections.abc import Callable
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -19,13 +23,17 @@ from titlebout.core.errors import (
     CorruptObjectError,
     LakeConflictError,
     LedgerConflictError,
+    PartitionEmptyError,
     PartitionKeyError,
     PartitionMissingError,
     PartitionUnreadableError,
     UnavailableError,
 )
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus, verify_chain
+from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledger_chain import verify_chain
+from titlebout.core.raw_partition import RawPartition
 from titlebout.core.results import RunContext, RunKind, Snapshot
+from titlebout.core.row_order import RowOrder
 from titlebout.core.snapshots import read_snapshot
 from titlebout.core.spec import ModelSpec
 from titlebout.core.windows import Windows
@@ -90,6 +98,7 @@ class TestOneDay:
             "data_path": f"demand/partitions/{DAY}/1-{snapshot.data_sha256[:12]}/data.parquet",
             "size_bytes": len(place.lake.objects[snapshot.data_path]),
             "rows": 2,
+            "left_out_rows": 0,
             "columns": {name: str(declared) for name, declared in SPEC.dataset.columns.items()},
             "min_time": midnight,
             "max_time": midnight,
@@ -166,9 +175,50 @@ class TestOneDay:
 
     def test_a_source_that_delivers_no_rows_at_all_is_called_empty(self, place: Place, monkeypatch: pytest.MonkeyPatch):
         raw = place.source.read(DAY)
-        monkeypatch.setattr(place.source, "read", lambda key: replace(raw, table=raw.table.slice(0, 0)))
-        with pytest.raises(PartitionUnreadableError, match=f"is empty for {DAY}"):
+        monkeypatch.setattr(place.source, "read", lambda key: replace(raw, batches=iter(())))
+        with pytest.raises(PartitionEmptyError, match=f"is empty for {DAY}"):
             place.ingest()
+
+    def test_rows_outside_what_is_kept_are_left_out_and_counted(self):
+        place = Place(demand_spec(dataset__keep={"temperature": {"min": 0, "max": 30}, "rentals": {}}))
+        place.deliver(DAY)
+        snapshot = place.ingest()
+        assert (snapshot.rows, snapshot.left_out_rows) == (1, 1)
+        assert read_snapshot(place.lake, snapshot).column("temperature").to_pylist() == [1.5]
+
+    def test_a_day_of_which_nothing_is_kept_is_no_empty_day(self):
+        place = Place(demand_spec(dataset__keep={"temperature": {"min": 100}}))
+        place.deliver(DAY)
+        with pytest.raises(PartitionUnreadableError, match=f"all 2 rows of {DAY} lie outside dataset.keep") as caught:
+            place.ingest()
+        assert not isinstance(caught.value, PartitionEmptyError)
+        assert place.lake.objects == {}
+
+    def test_a_day_larger_than_memory_becomes_the_same_snapshot(self, place: Place, monkeypatch: pytest.MonkeyPatch):
+        many = pa.concat_tables([rows(DAY, rentals=float(number)) for number in range(200)])
+        place.source.put(DAY, many)
+        expected = place.ingest()
+        spilling = Place()
+        spilling.source.put(DAY, many.take(list(reversed(range(many.num_rows)))))
+        monkeypatch.setattr(step, "RowOrder", partial(RowOrder, run_bytes=500, fan_in=3))
+        monkeypatch.setattr(spilling.source, "read", in_small_batches(spilling.source.read))
+        snapshot = spilling.ingest()
+        same = {"data_sha256", "content_sha256", "rows", "min_time", "max_time", "size_bytes", "data_path"}
+        assert snapshot.model_dump(include=same) == expected.model_dump(include=same)
+        assert spilling.lake.objects[snapshot.data_path] == place.lake.objects[expected.data_path]
+
+    def test_what_goes_wrong_behind_the_first_rows_leaves_nothing(self, place: Place, monkeypatch: pytest.MonkeyPatch):
+        raw = place.source.read(DAY)
+
+        def broken():
+            yield from raw.batches
+            raise UnavailableError("down")
+
+        monkeypatch.setattr(place.source, "read", lambda key: replace(raw, batches=broken()))
+        with pytest.raises(UnavailableError):
+            place.ingest()
+        assert place.ledger.entries("demand") == ()
+        assert place.lake.objects == {}
 
     def test_nothing_older_than_the_first_partition_is_ingested(self, place: Place):
         with pytest.raises(PartitionKeyError, match=r"older than dataset\.first_partition \(2024-01-01\)"):
@@ -243,6 +293,19 @@ class TestHistory:
         assert first == place.state.partitions[DAY].snapshot
         assert place.source.reads == [DAY]
         assert len(place.ledger.entries("demand")) == 1 + len(OLDER)
+
+
+def in_small_batches(read: Callable[[str], RawPartition]) -> Callable[[str], RawPartition]:
+    """Return a source's `read` with batches of a few rows."""
+
+    def read_small(key: str) -> RawPartition:
+        raw = read(key)
+        return replace(raw, batches=(part for batch in raw.batches for part in pieces(batch)))
+
+    def pieces(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+        return (batch.slice(start, 7) for start in range(0, batch.num_rows, 7))
+
+    return read_small
 
 
 class KilledError(Exception):
@@ -372,3 +435,42 @@ def _while_appending(place: Place, meanwhile: Callable[[], object]) -> Snapshot:
 
     place.ledger.append = interrupted
     return place.ingest()
+
+
+@pytest.mark.parametrize("file_format", ["csv", "parquet"])
+def test_an_ingest_does_not_import_pandas(file_format: str):
+    """It would cost every task half a second and fifty megabytes, and many calls of Arrow do it in passing."""
+    script = f"""
+import sys
+from io import BytesIO
+from pathlib import Path
+from tempfile import TemporaryDirectory
+import pyarrow as pa, pyarrow.csv, pyarrow.parquet
+from fakes.specs import demand_spec
+from titlebout.core.decoding import SourceFile, decode_files
+from titlebout.core.derivations import KeptRows
+from titlebout.core.row_calendar import RowCalendar
+from titlebout.core.row_order import RowOrder
+from titlebout.core.snapshots import write_snapshot
+spec = demand_spec(dataset__source={{"kind": "files", "path": "all", "format": {file_format!r}}},
+                   dataset__parsing={{"text_null_markers": ["-"]}}, dataset__keep={{"hour": {{"min": 0, "max": 23}}}},
+                   dataset__derived={{"month": {{"kind": "month_start", "month": "weather", "first_year": 2008}}}})
+text = b"day,hour,temperature,weather,rentals\\n" + b"2024-01-05,1,NA,may,10\\n2024-01-05, 2 ,1.5,-,10\\n" * 50
+sink = BytesIO(text)
+if {file_format!r} == "parquet":
+    table, sink = pyarrow.csv.read_csv(sink), BytesIO()
+    for name in ("hour", "temperature"):
+        table = table.set_column(table.column_names.index(name), name, table.column(name).cast(pa.string()))
+    pyarrow.parquet.write_table(table, sink)
+    sink.seek(0)
+calendar = RowCalendar(decode_files([SourceFile(sink, "x")], spec.dataset), spec.dataset, "UTC", memory_bytes=1)
+with TemporaryDirectory() as folder:
+    import datetime
+    rows = KeptRows(calendar.rows_of(datetime.date(2024, 1, 5)), spec.dataset.keep)
+    pieces = RowOrder(spec.dataset, run_bytes=1).sort_stream(rows, Path(folder))
+    assert write_snapshot(pieces, spec.dataset, Path(folder) / "data.parquet").rows == 100
+sys.exit("pandas" in sys.modules)
+"""
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    done = subprocess.run([sys.executable, "-c", script], check=False, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr[-2000:]

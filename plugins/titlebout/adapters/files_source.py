@@ -3,26 +3,29 @@
 import hashlib
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from titlebout.core.dataset_spec import ColumnType, DatasetSection, FilesSource
-from titlebout.core.decoding import decode
-from titlebout.core.errors import AccessRefusedError, PartitionMissingError, SpecError, UnavailableError
+from titlebout.core.dataset_spec import DatasetSection, FilesSource
+from titlebout.core.decoding import SourceFile, decode_files
+from titlebout.core.errors import (
+    AccessRefusedError,
+    PartitionEmptyError,
+    PartitionMissingError,
+    PartitionUnreadableError,
+    SpecError,
+    UnavailableError,
+)
 from titlebout.core.partitions import parse_key
-from titlebout.core.ports import RawPartition
+from titlebout.core.raw_partition import RawPartition
+from titlebout.core.row_calendar import RowCalendar
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from titlebout.core.ports import PartitionSource
 
 log = logging.getLogger(__name__)
@@ -32,20 +35,21 @@ _WILDCARDS = "*?["
 
 
 @dataclass(frozen=True)
-class _Delivery:
-    """Rows of some files, and the hash of the very bytes they were read from."""
+class _Hashed:
+    """A file, and the hash of the very bytes that it had while its stamp was this one."""
 
-    table: pa.Table
-    etag: str
+    path: Path
+    stamp: tuple[int, ...]
+    sha256: str
 
 
 @dataclass(frozen=True)
 class _Calendar:
-    """One file's rows in the order of their days, so that a day is a slice."""
+    """What some files hold for all days, as long as their stamps stay."""
 
-    stamp: tuple[tuple[int, ...], ...]
-    delivery: _Delivery
-    days: "NDArray[np.int32]"
+    stamps: tuple[tuple[int, ...], ...]
+    rows: RowCalendar
+    etag: str
 
 
 class FilesSourceReader:
@@ -74,13 +78,17 @@ class FilesSourceReader:
         """
         day = parse_key(partition)
         pattern = self._pattern.replace(_PLACE, partition)
+        uri = f"{self._root.as_uri()}/{pattern}"
         with _translated(self._root / pattern):
             paths = self._matching(pattern, partition)
-            delivery = self._delivery(paths) if _PLACE in self._pattern else self._rows_of(day, paths)
-        if not delivery.table.num_rows:
+            if _PLACE in self._pattern:
+                files = [_hashed(path) for path in paths]
+                return RawPartition(self._batches(files), uri, _etag(files))
+            calendar = self._calendar_of(paths)
+        if not calendar.rows.has(day):
             message = f"{self._root / pattern}: holds no row of {partition}; deliver that day, then clear the task"
             raise PartitionMissingError(message)
-        return RawPartition(delivery.table, f"{self._root.as_uri()}/{pattern}", delivery.etag)
+        return RawPartition(calendar.rows.rows_of(day), uri, calendar.etag)
 
     def _matching(self, pattern: str, partition: str) -> list[Path]:
         """Return the files of a pattern in sorted order, all of them inside the root."""
@@ -104,38 +112,32 @@ class FilesSourceReader:
             raise PartitionMissingError(message)
         return found
 
-    def _delivery(self, paths: list[Path]) -> _Delivery:
-        source, hashes, tables = self._source, [], []
-        for path in paths:
-            content = _read_settled(path)
-            hashes.append(hashlib.sha256(content).hexdigest())
-            tables.append(decode(content, source.format, self._dataset.columns, source.delimiter, str(path)))
-        etag = hashes[0] if len(hashes) == 1 else hashlib.sha256(",".join(hashes).encode()).hexdigest()
-        return _Delivery(pa.concat_tables(tables), f"sha256:{etag}")
+    def _batches(self, files: list[_Hashed]) -> Iterator[pa.RecordBatch]:
+        """Decode files, all of them as they were when they were hashed."""
+        try:
+            with _translated(files[0].path.parent):
+                yield from decode_files(_opened(files), self._dataset)
+        except PartitionUnreadableError:
+            _refuse_unsettled(files)
+            raise
+        _refuse_unsettled(files)
 
-    def _rows_of(self, day: date, paths: list[Path]) -> _Delivery:
-        """Cut one day out of the whole file, which is read once for all days of a run."""
-        stamp = tuple(_stamp(path.stat()) for path in paths)
-        if self._calendar is None or self._calendar.stamp != stamp:
-            self._calendar = self._sorted_by_day(stamp, self._delivery(paths))
-        number = (day - date(1970, 1, 1)).days
-        first, end = np.searchsorted(self._calendar.days, [number, number + 1])
-        delivery = self._calendar.delivery
-        return _Delivery(delivery.table.slice(first, end - first), delivery.etag)
-
-    def _sorted_by_day(self, stamp: tuple[tuple[int, ...], ...], delivery: _Delivery) -> _Calendar:
-        name = self._dataset.time_column
-        days = delivery.table.column(name)
-        if self._dataset.snapshot_columns[name] is ColumnType.TIMESTAMP:
-            local = pc.local_timestamp(days.cast(pa.timestamp("us", tz=self._timezone)))
-            days = pc.cast(local, options=pc.CastOptions(pa.date32(), allow_time_truncate=True))
-        if days.null_count:
-            log.warning("%d rows without %s belong to no partition and are left out", days.null_count, name)
-        known = pc.is_valid(days)
-        numbers = days.filter(known).cast(pa.int32()).to_numpy()
-        order = np.argsort(numbers, kind="stable")
-        table = delivery.table.filter(known).take(pa.array(order))
-        return _Calendar(stamp, _Delivery(table, delivery.etag), numbers[order])
+    def _calendar_of(self, paths: list[Path]) -> _Calendar:
+        """Return the rows of all days, which are read once for all days of a run."""
+        stamps = tuple(_stamp(path.stat()) for path in paths)
+        if self._calendar is None or self._calendar.stamps != stamps:
+            self._calendar = None
+            files = [_hashed(path) for path in paths]
+            try:
+                rows = RowCalendar(self._batches(files), self._dataset, self._timezone)
+            except PartitionEmptyError as error:
+                # To skip it as one day without rows would hide that all days are gone.
+                raise PartitionUnreadableError(str(error)) from None
+            if rows.undated_rows:
+                name = self._dataset.time_column
+                log.warning("%d rows without %s belong to no partition and are left out", rows.undated_rows, name)
+            self._calendar = _Calendar(tuple(file.stamp for file in files), rows, _etag(files))
+        return self._calendar
 
 
 def _checked_pattern(pattern: str) -> str:
@@ -150,16 +152,37 @@ def _checked_pattern(pattern: str) -> str:
     return pattern
 
 
-def _read_settled(path: Path) -> bytes:
-    """Read a file whose writer is done with it."""
+def _hashed(path: Path) -> _Hashed:
+    """Hash a file whose writer is done with it."""
     with _translated(path), path.open("rb") as file:
-        before = os.fstat(file.fileno())
-        content = file.read()
-        after = os.fstat(file.fileno())
-    if _stamp(before) != _stamp(after) or len(content) != after.st_size:
-        message = f"{path}: is still being written; clear the task when its delivery is done"
-        raise UnavailableError(message)
-    return content
+        before = _stamp(os.fstat(file.fileno()))
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if _stamp(os.fstat(file.fileno())) != before:
+            raise _unsettled(path)
+    return _Hashed(path, before, sha256)
+
+
+def _opened(files: Iterable[_Hashed]) -> Iterator[SourceFile]:
+    for hashed in files:
+        with hashed.path.open("rb") as file:
+            yield SourceFile(file, str(hashed.path))
+
+
+def _refuse_unsettled(files: Iterable[_Hashed]) -> None:
+    """Refuse what was decoded of files that are no longer those that were hashed."""
+    for hashed in files:
+        with _translated(hashed.path):
+            if _stamp(hashed.path.stat()) != hashed.stamp:
+                raise _unsettled(hashed.path)
+
+
+def _unsettled(path: Path) -> UnavailableError:
+    return UnavailableError(f"{path}: is still being written; clear the task when its delivery is done")
+
+
+def _etag(files: list[_Hashed]) -> str:
+    hashes = [hashed.sha256 for hashed in files]
+    return f"sha256:{hashes[0] if len(hashes) == 1 else hashlib.sha256(','.join(hashes).encode()).hexdigest()}"
 
 
 @contextmanager

@@ -3,11 +3,14 @@
 import math
 from collections.abc import Callable, Mapping
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from titlebout.core.dataset_spec import ColumnType
+from titlebout.core.arrow_values import arrow_numbers, missing, number
+from titlebout.core.dataset_spec import TIMES, ColumnType, ParsingSection
 from titlebout.core.errors import PartitionUnreadableError, did_you_mean
+from titlebout.core.parsing import has_plain_numbers, is_text, plain_texts, written_as
 
 ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
     ColumnType.INTEGER: pa.int64(),
@@ -21,6 +24,8 @@ ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
 # A time of day followed by an offset; the hyphens of a bare date must not look like one.
 _HAS_OFFSET = r"[T ][0-9:.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _SHOWN_CHARACTERS = 40
+_ZERO = number(0.0)
+_ZERO_AND_ONE = arrow_numbers(np.array([0.0, 1.0]), pa.float64())
 
 
 def arrow_schema(columns: Mapping[str, ColumnType]) -> pa.Schema:
@@ -28,7 +33,9 @@ def arrow_schema(columns: Mapping[str, ColumnType]) -> pa.Schema:
     return pa.schema([(name, ARROW_TYPES[declared]) for name, declared in columns.items()])
 
 
-def cast_table(table: pa.Table, columns: Mapping[str, ColumnType], where: str) -> pa.Table:
+def cast_table(
+    table: pa.Table, columns: Mapping[str, ColumnType], where: str, parsing: ParsingSection | None = None
+) -> pa.Table:
     """Return exactly the declared columns, in that order and in their Arrow types.
 
     Missing numbers have one form: NaN becomes null, and -0.0 becomes 0.0. A time without an offset is UTC.
@@ -37,17 +44,20 @@ def cast_table(table: pa.Table, columns: Mapping[str, ColumnType], where: str) -
         table: Rows in whatever types the source used.
         columns: Declared columns.
         where: Named in errors: file or object.
+        parsing: How texts are written where the source has no types; None: as a snapshot would write them.
 
     Raises:
         PartitionUnreadableError: A column is missing, comes twice, or holds a value that its type cannot
             express; the message names the column and one such value.
     """
     refuse_missing_columns(table.column_names, columns, where)
-    arrays = [cast_column(table.column(name), name, declared, where) for name, declared in columns.items()]
+    arrays = [cast_column(table.column(name), name, declared, where, parsing) for name, declared in columns.items()]
     return pa.Table.from_arrays(arrays, schema=arrow_schema(columns))
 
 
-def cast_column(column: pa.ChunkedArray, name: str, declared: ColumnType, where: str) -> pa.ChunkedArray:
+def cast_column(
+    column: pa.ChunkedArray, name: str, declared: ColumnType, where: str, parsing: ParsingSection | None = None
+) -> pa.ChunkedArray:
     """Cast one column to its declared type, or say which value does not fit."""
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
@@ -59,15 +69,36 @@ def cast_column(column: pa.ChunkedArray, name: str, declared: ColumnType, where:
             f"correct its type in dataset.columns or deliver it as {declared}"
         )
         raise PartitionUnreadableError(message)
+    is_parsed = parsing is not None and is_text(column.type)
+    cast = _parsing_cast(name, declared, parsing) if parsing and is_parsed else _CASTS[declared]
     try:
-        return _CASTS[declared](column)
+        return cast(column)
     except pa.ArrowException:
-        found = _first_misfit(column, _CASTS[declared])
+        shape = written_as(name, declared, parsing) if parsing and is_parsed else ""
         message = (
-            f"{where}: column {name!r} holds {found}, which is no {declared}; "
-            "correct its type in dataset.columns or the delivered value"
+            f"{where}: column {name!r} holds {_first_misfit(column, cast)}, which is no {declared}{shape}; "
+            f"correct its type in dataset.columns{', dataset.parsing' if is_parsed else ''} or the delivered value"
         )
         raise PartitionUnreadableError(message) from None
+
+
+def _parsing_cast(
+    name: str, declared: ColumnType, parsing: ParsingSection
+) -> Callable[[pa.ChunkedArray], pa.ChunkedArray]:
+    """Return the cast of a column of texts: what is written plainly, as nearly all is, goes the fast way."""
+
+    def cast(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        return _CASTS[declared](plain_texts(column, name, declared, parsing))
+
+    def cast_plain_first(column: pa.ChunkedArray) -> pa.ChunkedArray:
+        try:
+            return _PLAIN_CASTS[declared](column)
+        except pa.ArrowException:
+            return cast(column)
+
+    is_number = declared in {ColumnType.INTEGER, ColumnType.NUMBER}
+    is_plain = has_plain_numbers(parsing) if is_number else declared in TIMES and name not in parsing.date_formats
+    return cast_plain_first if is_plain else cast
 
 
 def refuse_missing_columns(found: list[str], columns: Mapping[str, ColumnType], where: str) -> None:
@@ -88,8 +119,8 @@ def refuse_missing_columns(found: list[str], columns: Mapping[str, ColumnType], 
 def _can_express(found: pa.DataType, declared: ColumnType) -> bool:
     """Whether a cast makes sense at all: Arrow would take the integer 20120601 for days since 1970."""
     types = pa.types
-    fitting: list[Callable[[pa.DataType], bool]] = [_is_text]
-    if declared in {ColumnType.DATE, ColumnType.TIMESTAMP}:
+    fitting: list[Callable[[pa.DataType], bool]] = [is_text]
+    if declared in TIMES:
         fitting += [types.is_date, types.is_timestamp]
     else:
         fitting += [types.is_integer, types.is_boolean, types.is_floating, types.is_decimal]
@@ -99,7 +130,7 @@ def _can_express(found: pa.DataType, declared: ColumnType) -> bool:
 def _to_integer(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_floating(column.type):
         column = _without_nan(column)
-    elif _is_text(column.type):
+    elif is_text(column.type):
         # Writers that know no missing integer turn a whole column into `1.0`, `2.0` when one is missing.
         column = pc.replace_substring_regex(column, r"\.0+$", "")
     return pc.cast(column, pa.int64())
@@ -107,7 +138,7 @@ def _to_integer(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _to_number(column: pa.ChunkedArray) -> pa.ChunkedArray:
     # Adding positive zero turns -0.0 into 0.0 and leaves every other number as it is.
-    return pc.add(_without_nan(pc.cast(column, pa.float64())), 0.0)
+    return pc.add(_without_nan(pc.cast(column, pa.float64())), _ZERO)
 
 
 def _to_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -120,16 +151,15 @@ def _to_flag(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Cast to booleans; Arrow alone would call every number but zero true."""
     if pa.types.is_boolean(column.type):
         return column
-    if _is_text(column.type):
+    if is_text(column.type):
         words = pc.utf8_lower(column)
         words = pc.replace_substring_regex(pc.replace_substring_regex(words, "^yes$", "true"), "^no$", "false")
         return pc.cast(words, pa.bool_())
     numbers = _without_nan(pc.cast(column, pa.float64()))
-    is_flag = pc.is_in(numbers, value_set=pa.array([0.0, 1.0, None]))
-    if not pc.all(is_flag).as_py():
+    if not pc.all(pc.is_in(numbers.drop_null(), value_set=_ZERO_AND_ONE), min_count=0).as_py():
         message = "a number other than 0 and 1"
         raise pa.ArrowInvalid(message)
-    return pc.equal(numbers, 1.0)
+    return pc.equal(numbers, _ZERO_AND_ONE[1])
 
 
 def _to_date(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -138,7 +168,7 @@ def _to_date(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _to_timestamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
     target = ARROW_TYPES[ColumnType.TIMESTAMP]
-    if not _is_text(column.type):
+    if not is_text(column.type):
         precise = pc.CastOptions(_microseconds(column.type), allow_time_truncate=True)
         return pc.cast(pc.cast(column, options=precise), target)
     has_offset = pc.match_substring_regex(column, _HAS_OFFSET)
@@ -147,16 +177,12 @@ def _to_timestamp(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.coalesce(with_offset, without_offset)
 
 
-def _is_text(found: pa.DataType) -> bool:
-    return bool(pa.types.is_string(found) or pa.types.is_large_string(found) or pa.types.is_string_view(found))
-
-
 def _microseconds(found: pa.DataType) -> pa.DataType:
     return pa.timestamp("us", tz=found.tz if pa.types.is_timestamp(found) else None)
 
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)
+    return pc.if_else(pc.is_nan(column), missing(column.type), column)
 
 
 _CASTS: Mapping[ColumnType, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
@@ -166,6 +192,23 @@ _CASTS: Mapping[ColumnType, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
     ColumnType.FLAG: _to_flag,
     ColumnType.DATE: _to_date,
     ColumnType.TIMESTAMP: _to_timestamp,
+}
+
+
+def _plain_moments(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Cast moments that all come without an offset, or all with one."""
+    try:
+        return pc.cast(pc.cast(column, pa.timestamp("us")), ARROW_TYPES[ColumnType.TIMESTAMP])
+    except pa.ArrowException:
+        return pc.cast(column, ARROW_TYPES[ColumnType.TIMESTAMP])
+
+
+# Refuse everything but the plainest way of writing a value, and are several times as fast.
+_PLAIN_CASTS: Mapping[ColumnType, Callable[[pa.ChunkedArray], pa.ChunkedArray]] = {
+    ColumnType.INTEGER: lambda column: pc.cast(column, pa.int64()),
+    ColumnType.NUMBER: _to_number,
+    ColumnType.DATE: lambda column: pc.cast(column, pa.date32()),
+    ColumnType.TIMESTAMP: _plain_moments,
 }
 
 

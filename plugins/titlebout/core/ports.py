@@ -3,15 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from pydantic import JsonValue
 
-from titlebout.core.ledger import EntryKind, LedgerEntry
+from titlebout.core import ledger_port
+from titlebout.core.raw_partition import RawPartition
 from titlebout.core.results import ExpectationFailure, TrainedChallenger, Verdict
 
-if TYPE_CHECKING:
-    import pyarrow as pa
+Ledger = ledger_port.Ledger
+"""The record of decisions: a port with a file of its own."""
 
 
 class Lake(Protocol):
@@ -54,63 +55,18 @@ class Lake(Protocol):
         ...
 
 
-class Ledger(Protocol):
-    """The append-only, hash-chained record of decisions."""
-
-    def append(
-        self,
-        model: str,
-        kind: EntryKind,
-        payload: Mapping[str, JsonValue],
-        *,
-        actor: str,
-        once: str | None = None,
-        expected_sequence: int | None = None,
-    ) -> LedgerEntry:
-        """Append one entry.
-
-        Args:
-            model: Name of the model; each has its own chain.
-            kind: What is being recorded.
-            payload: JSON without secrets.
-            actor: Run id or person.
-            once: Idempotency key: if an entry of this model already carries it, that entry is returned
-                and nothing is written.
-            expected_sequence: Compare-and-set: the last sequence the caller has seen (0: none).
-
-        Raises:
-            LedgerConflictError: The last sequence is another than expected.
-            UnavailableError: The database does not answer.
-        """
-        ...
-
-    def entries(self, model: str) -> Sequence[LedgerEntry]:
-        """Return a model's chain from the first entry on."""
-        ...
-
-    def models(self) -> Sequence[str]:
-        """Return the names of all models with entries, sorted."""
-        ...
-
-
-@dataclass(frozen=True)
-class RawPartition:
-    """Rows of one partition as the source delivered them, in the types that the spec declares."""
-
-    table: "pa.Table"
-    source_uri: str
-    source_etag: str | None = None
-
-
 class PartitionSource(Protocol):
     """Where raw rows come from."""
 
     def read(self, partition: str) -> RawPartition:
-        """Return one partition's rows, with exactly the declared columns and types, in any order.
+        """Return one partition's rows, with exactly `dataset.snapshot_columns` in their types, in any order.
+
+        Rows are a stream: what is wrong with them may only be raised while it is read.
 
         Raises:
             PartitionMissingError: There is nothing for this key.
-            PartitionUnreadableError: It is empty, truncated, or not of the declared schema.
+            PartitionEmptyError: It is there and has no rows.
+            PartitionUnreadableError: It is truncated, or not of the declared schema.
             UnavailableError: The source does not answer.
         """
         ...

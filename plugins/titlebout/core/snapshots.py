@@ -1,26 +1,28 @@
 """Snapshots: one canonical form of a partition's rows, its hash, and its Parquet file."""
 
-import hashlib
 import io
-import json
 import shutil
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from titlebout.core.casting import cast_table
+from titlebout.core.casting import arrow_schema, cast_table
+from titlebout.core.content_digest import ContentDigest
 from titlebout.core.dataset_spec import DatasetSection
 from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError, UnavailableError
 from titlebout.core.ports import Lake
 from titlebout.core.results import Snapshot, SnapshotRef
+from titlebout.core.row_order import RowOrder
 
-_ROWS_PER_GROUP = 1 << 20
+# Small enough that a group is no burden on memory while it is written, however many columns there are.
+ROWS_PER_GROUP = 1 << 17
 
 
 def canonical_table(table: pa.Table, dataset: DatasetSection) -> pa.Table:
@@ -37,26 +39,13 @@ def canonical_table(table: pa.Table, dataset: DatasetSection) -> pa.Table:
     Raises:
         PartitionUnreadableError: A column is missing or a value does not fit its declared type.
     """
-    declared = cast_table(table, dataset.snapshot_columns, "raw rows")
-    ties = [name for name in dataset.snapshot_columns if name not in dataset.key_columns]
-    order = [(name, "ascending") for name in (*dataset.key_columns, *ties)]
-    return declared.take(pc.sort_indices(declared, sort_keys=order)).combine_chunks()
+    return RowOrder(dataset).sort(cast_table(table, dataset.snapshot_columns, "raw rows"))
 
 
 def content_sha256(table: pa.Table) -> str:
-    """Hash the logical content: schema, number of rows, values in their order.
-
-    Chunking, file encoding and Arrow's own memory layout do not matter; what a null hides does not either.
-
-    Args:
-        table: A canonical table.
-    """
-    digest = hashlib.sha256()
-    header = {"rows": table.num_rows, "columns": [[field.name, str(field.type)] for field in table.schema]}
-    digest.update(json.dumps(header, separators=(",", ":")).encode())
-    for column in table.columns:
-        for part in _column_bytes(column):
-            digest.update(part)
+    """Hash the logical content of a canonical table: schema, number of rows, values in their order."""
+    digest = ContentDigest(table.schema)
+    digest.update(table)
     return digest.hexdigest()
 
 
@@ -74,33 +63,87 @@ def event_times(table: pa.Table, time_column: str) -> tuple[datetime | None, dat
         raise PartitionUnreadableError(message) from None
 
 
-def write_parquet(table: pa.Table, path: Path) -> None:
-    """Write a canonical table; the same table gives the same bytes with the same version of Arrow.
+@dataclass(frozen=True)
+class WrittenRows:
+    """What was written into a snapshot's file."""
+
+    rows: int
+    content_sha256: str
+    min_time: datetime | None
+    max_time: datetime | None
+
+
+def write_snapshot(pieces: Iterable[pa.Table], dataset: DatasetSection, path: Path) -> WrittenRows:
+    """Write rows in canonical order as Parquet, and say what they are.
+
+    The same rows give the same bytes with the same version of Arrow, in whatever pieces they come.
+
+    Args:
+        pieces: Rows in canonical order.
+        dataset: The spec's section with the columns and the time column.
+        path: Where to write.
 
     Raises:
+        PartitionUnreadableError: A time lies outside the years 1 to 9999.
         UnavailableError: The disk is full or refuses to write; no partial file is left.
     """
+    schema = arrow_schema(dataset.snapshot_columns)
+    digest = ContentDigest(schema)
+    rows, moments = 0, list[datetime]()
+    # One group is compressed while the rows of the next are sorted: both leave Python for long.
+    with _new_parquet(path, schema) as writer, ThreadPoolExecutor(1) as background:
+        writing: Future[None] | None = None
+        for group in _groups(pieces):
+            moments += [moment for moment in event_times(group, dataset.time_column) if moment is not None]
+            digest.update(group)
+            rows += group.num_rows
+            if writing:
+                writing.result()
+            writing = background.submit(writer.write_table, group, row_group_size=ROWS_PER_GROUP)
+        if writing:
+            writing.result()
+    return WrittenRows(rows, digest.hexdigest(), min(moments, default=None), max(moments, default=None))
+
+
+@contextmanager
+def _new_parquet(path: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """Open a Parquet file whose bytes depend on nothing but rows; one that fails is removed."""
     try:
-        pq.write_table(
-            table,
+        with pq.ParquetWriter(
             path,
+            schema,
             version="2.6",
             data_page_version="1.0",
             compression="zstd",
             compression_level=3,
-            row_group_size=_ROWS_PER_GROUP,
             write_statistics=True,
             write_page_checksum=True,
             store_schema=True,
-        )
+        ) as writer:
+            yield writer
     except OSError as error:
         path.unlink(missing_ok=True)
-        free_bytes = shutil.disk_usage(tempfile.gettempdir()).free
+        free_bytes = shutil.disk_usage(path.parent).free
         message = (
-            f"{path}: cannot write {table.nbytes} bytes of rows: {error.strerror or error}; "
+            f"{path}: cannot be written: {error.strerror or error}; "
             f"{free_bytes} bytes are free for temporary files, make room, then clear the task"
         )
         raise UnavailableError(message) from error
+
+
+def _groups(pieces: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """Cut rows anew, into groups of one size and one chunk: where pages begin and end depends on it."""
+    held: list[pa.Table] = []
+    held_rows = 0
+    for piece in pieces:
+        held.append(piece)
+        held_rows += piece.num_rows
+        while held_rows >= ROWS_PER_GROUP:
+            rows = pa.concat_tables(held)
+            yield rows.slice(0, ROWS_PER_GROUP).combine_chunks()
+            held, held_rows = [rows.slice(ROWS_PER_GROUP)], held_rows - ROWS_PER_GROUP
+    if held_rows:
+        yield pa.concat_tables(held).combine_chunks()
 
 
 def read_snapshot(lake: Lake, snapshot: Snapshot | SnapshotRef) -> pa.Table:
@@ -124,38 +167,3 @@ def _moment(value: date | datetime | None) -> datetime | None:
     if isinstance(value, datetime):
         return value.astimezone(UTC)
     return datetime.combine(value, time(), tzinfo=UTC)
-
-
-def _column_bytes(column: pa.ChunkedArray) -> Iterator[bytes | memoryview]:
-    """Yield which values are there, then the values: in an order that does not depend on the chunks."""
-    for chunk in column.chunks:
-        yield np.ascontiguousarray(chunk.is_valid().to_numpy(zero_copy_only=False)).data
-    if not pa.types.is_string(column.type):
-        for chunk in column.chunks:
-            yield _fixed_width_bytes(chunk)
-        return
-    texts = [chunk.fill_null("") for chunk in column.chunks]
-    for chunk in texts:
-        yield pc.binary_length(chunk).to_numpy().astype("<i8").data
-    for chunk in texts:
-        yield _text_bytes(chunk)
-
-
-def _fixed_width_bytes(chunk: pa.Array) -> memoryview:
-    kind = chunk.type
-    if pa.types.is_date32(kind):
-        chunk = chunk.cast(pa.int32())
-    elif pa.types.is_timestamp(kind):
-        chunk = chunk.cast(pa.int64())
-    elif pa.types.is_boolean(kind):
-        chunk = chunk.cast(pa.uint8())
-    values: np.ndarray = chunk.fill_null(0).to_numpy()
-    return values.astype(values.dtype.newbyteorder("<")).data
-
-
-def _text_bytes(chunk: pa.StringArray) -> memoryview:
-    _, offsets, characters = chunk.buffers()
-    if characters is None:
-        return memoryview(b"")
-    bounds = np.frombuffer(offsets, dtype=np.int32)[chunk.offset : chunk.offset + len(chunk) + 1]
-    return memoryview(characters)[bounds[0] : bounds[-1]]

@@ -6,22 +6,23 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-
 import titlebout
+from titlebout.core.derivations import KeptRows
 from titlebout.core.errors import (
     LakeConflictError,
     LedgerConflictError,
+    PartitionEmptyError,
     PartitionKeyError,
     PartitionMissingError,
     PartitionUnreadableError,
 )
 from titlebout.core.layout import partition_folder
-from titlebout.core.ledger import EntryKind, LedgerState
+from titlebout.core.ledger import EntryKind
 from titlebout.core.partitions import parse_key
-from titlebout.core.ports import Lake, Ledger, PartitionSource, RawPartition
+from titlebout.core.ports import Lake, Ledger, PartitionSource
 from titlebout.core.results import PartitionKey, RunContext, Snapshot
-from titlebout.core.snapshots import canonical_table, content_sha256, event_times, write_parquet
+from titlebout.core.row_order import RowOrder
+from titlebout.core.snapshots import WrittenRows, write_snapshot
 from titlebout.core.spec import ModelSpec
 from titlebout.core.windows import Windows, shared_batches
 
@@ -51,7 +52,7 @@ def ingest_partition(
             f"of {spec.name}; run a later one or correct the spec"
         )
         raise PartitionKeyError(message)
-    state = LedgerState.of(ledger.entries(spec.name))
+    state = ledger.state(spec.name)
     known = {key: record.snapshot for key, record in state.partitions.items()}
     intake = _Intake(spec, run, source, lake, ledger)
     own = intake.ingest(run.partition, known.get(run.partition))
@@ -66,7 +67,7 @@ def _fill_history(intake: "_Intake", keys: list[PartitionKey]) -> None:
         log.info("bringing in %d older days, %s to %s", len(keys), keys[0], keys[-1])
     gaps = done = 0
     for batch in shared_batches(keys, intake.run.run_id):
-        known = LedgerState.of(intake.ledger.entries(intake.spec.name)).partitions
+        known = intake.ledger.state(intake.spec.name).partitions
         for key in batch:
             if key in known:
                 continue
@@ -78,6 +79,17 @@ def _fill_history(intake: "_Intake", keys: list[PartitionKey]) -> None:
         done += len(batch)
         if done % _PROGRESS_EVERY == 0 or done == len(keys):
             log.info("%d of %d older days are in, %d gaps", done, len(keys), gaps)
+
+
+@dataclass(frozen=True)
+class _Delivery:
+    """A day's rows in a file of their own, before they have a place in the lake."""
+
+    path: Path
+    file: WrittenRows
+    left_out_rows: int
+    source_uri: str
+    source_etag: str | None
 
 
 @dataclass(frozen=True)
@@ -97,51 +109,61 @@ class _Intake:
             key: The day.
             newest: Its newest revision, as far as the ledger was read.
         """
-        raw = self.source.read(key)
-        table = canonical_table(raw.table, self.spec.dataset)
-        if not table.num_rows:
-            message = f"{raw.source_uri}: is empty for {key}; deliver its rows, then clear the task"
-            raise PartitionUnreadableError(message)
-        content = content_sha256(table)
-        for _ in range(_RACES):
-            # A file that was lost from the lake is ingested again, as a revision of its own.
-            if newest and newest.content_sha256 == content and self.lake.has(newest.data_path):
-                log.info("%s: revision %d holds these %d rows already", key, newest.revision, newest.rows)
-                return newest
-            revision = newest.revision + 1 if newest else 1
-            # The ledger answers with what it holds for this revision: another run may have been first.
-            newest = self._record(self._publish(key, revision, raw, table, content))
-            if newest.content_sha256 == content:
-                log.info("%s: revision %d recorded with %d rows", key, revision, newest.rows)
-                return newest
+        with tempfile.TemporaryDirectory(prefix="titlebout-ingest-") as folder:
+            delivery = self._read(key, Path(folder))
+            content = delivery.file.content_sha256
+            for _ in range(_RACES):
+                # A file that was lost from the lake is ingested again, as a revision of its own.
+                if newest and newest.content_sha256 == content and self.lake.has(newest.data_path):
+                    log.info("%s: revision %d holds these %d rows already", key, newest.revision, newest.rows)
+                    return newest
+                revision = newest.revision + 1 if newest else 1
+                # The ledger answers with what it holds for this revision: another run may have been first.
+                newest = self._record(self._publish(key, revision, delivery))
+                if newest.content_sha256 == content:
+                    log.info("%s: revision %d recorded with %d rows", key, revision, newest.rows)
+                    return newest
         message = f"{key}: {_RACES} other runs recorded it at the same time; clear the task"
         raise LedgerConflictError(message)
 
-    def _publish(self, key: PartitionKey, revision: int, raw: RawPartition, table: pa.Table, content: str) -> Snapshot:
+    def _read(self, key: PartitionKey, folder: Path) -> "_Delivery":
+        """Bring the rows of a day into a file in their canonical order; memory stays bounded."""
+        dataset, path = self.spec.dataset, folder / "data.parquet"
+        with self.source.read(key) as raw:
+            kept = KeptRows(raw.batches, dataset.keep)
+            file = write_snapshot(RowOrder(dataset).sort_stream(kept, folder), dataset, path)
+        if not file.rows and kept.left_out_rows:
+            message = (
+                f"{raw.source_uri}: all {kept.left_out_rows} rows of {key} lie outside dataset.keep; "
+                "correct the delivered rows or the ranges, then clear the task"
+            )
+            raise PartitionUnreadableError(message)
+        if not file.rows:
+            message = f"{raw.source_uri}: is empty for {key}; deliver its rows, then clear the task"
+            raise PartitionEmptyError(message)
+        return _Delivery(path, file, kept.left_out_rows, raw.source_uri, raw.source_etag)
+
+    def _publish(self, key: PartitionKey, revision: int, delivery: "_Delivery") -> Snapshot:
         """Publish the rows, then the manifest that vouches for them."""
-        min_time, max_time = event_times(table, self.spec.dataset.time_column)
-        with tempfile.TemporaryDirectory(prefix="titlebout-ingest-") as temporary:
-            path = Path(temporary) / "data.parquet"
-            write_parquet(table, path)
-            with path.open("rb") as file:
-                data_sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-            folder = partition_folder(self.spec.name, key, revision, data_sha256)
-            self.lake.publish(f"{folder}/data.parquet", path)
-            size_bytes = path.stat().st_size
+        with delivery.path.open("rb") as opened:
+            data_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        folder = partition_folder(self.spec.name, key, revision, data_sha256)
+        self.lake.publish(f"{folder}/data.parquet", delivery.path)
         snapshot = Snapshot(
             model=self.spec.name,
             partition=key,
             revision=revision,
             data_path=f"{folder}/data.parquet",
             data_sha256=data_sha256,
-            content_sha256=content,
-            size_bytes=size_bytes,
-            rows=table.num_rows,
+            content_sha256=delivery.file.content_sha256,
+            size_bytes=delivery.path.stat().st_size,
+            rows=delivery.file.rows,
+            left_out_rows=delivery.left_out_rows,
             columns={name: declared.value for name, declared in self.spec.dataset.snapshot_columns.items()},
-            min_time=min_time,
-            max_time=max_time,
-            source_uri=raw.source_uri,
-            source_etag=raw.source_etag,
+            min_time=delivery.file.min_time,
+            max_time=delivery.file.max_time,
+            source_uri=delivery.source_uri,
+            source_etag=delivery.source_etag,
             code_version=titlebout.__version__,
         )
         return self._with_manifest(snapshot, f"{folder}/manifest.json")

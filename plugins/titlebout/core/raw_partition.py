@@ -1,0 +1,56 @@
+"""Rows of one partition on their way from the source: a stream, so that a partition may be larger than memory."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from titlebout.core.errors import PartitionEmptyError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class RawPartition:
+    """Rows of one partition as the source delivered them, in the types that the spec declares.
+
+    Use it as a context manager, or close it: a source may hold a file, a cursor or a temporary copy open.
+
+    Attributes:
+        batches: Record batches with exactly `dataset.snapshot_columns` in their Arrow types, in any row order.
+            Reading on may raise what `PartitionSource.read` raises: only who has seen the end has a partition.
+            A generator that opens what it needs inside its body is closed as it should be.
+        source_uri: Where the rows came from.
+        source_etag: Another one means other bytes.
+    """
+
+    batches: "Iterator[pa.RecordBatch]"
+    source_uri: str
+    source_etag: str | None = None
+
+    def read_all(self) -> "pa.Table":
+        """Return all rows at once and close: for partitions that are known to be small, and for tests.
+
+        Raises:
+            PartitionEmptyError: There was not a single batch.
+        """
+        import pyarrow as pa
+
+        with self:
+            batches = list(self.batches)
+        if not batches:
+            message = f"{self.source_uri}: is empty; deliver its rows, then clear the task"
+            raise PartitionEmptyError(message)
+        return pa.Table.from_batches(batches)
+
+    def close(self) -> None:
+        """Let go of whatever the source holds open; a second time does nothing."""
+        close = getattr(self.batches, "close", None)
+        if close is not None:
+            close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,20 @@
+"""How it is said that a delivery is empty or cannot be read: the same for every format."""
+
+from titlebout.core.errors import PartitionEmptyError, PartitionUnreadableError
+
+SHOWN_CHARACTERS = 80
+
+
+def empty(where: str, found: str) -> PartitionEmptyError:
+    """Return the error about a file without rows."""
+    return PartitionEmptyError(
+        f"{where}: is empty, {found}; deliver it again with rows, or remove it where the day really has none"
+    )
+
+
+def unreadable(where: str, wanted: str, error: Exception | str) -> PartitionUnreadableError:
+    """Return the error about bytes that are not in the declared format."""
+    reason = " ".join(str(error).split())[:160]
+    return PartitionUnreadableError(
+        f"{where}: is not readable as {wanted}: {reason}; it may be cut short or of another format, deliver it again"
+    )
