@@ -1,11 +1,9 @@
-"""The ledger in SQL: schema, races between processes, tampering, and databases that do not answer."""
+"""The ledger in SQL: its schema, tampering with its entries, and databases that do not answer."""
 
 import multiprocessing
 import sqlite3
 import stat
-import subprocess
-import sys
-import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -15,13 +13,12 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from fakes.postgres import new_database
-from fakes.promoter import promote
-from titlebout.adapters import sql_ledger
-from titlebout.adapters.sql_ledger import SqlLedger
+from titlebout.adapters.sql_ledger import SqlLedger, ledger_database, ledger_tables, sql_chains
 from titlebout.core.errors import AccessRefusedError, LedgerTamperedError, UnavailableError
-from titlebout.core.ledger import EntryKind, verify_chain
+from titlebout.core.ledger import EntryKind
+from titlebout.core.ledger_chain import verify_chain
 
-PROCESSES, ROUNDS = 8, 25
+TABLES = (ledger_tables.LEDGER, ledger_tables.PARTITIONS, ledger_tables.HEADS)
 
 
 @pytest.fixture
@@ -37,7 +34,7 @@ def url(file: Path) -> str:
 def fill(url: str, count: int = 4) -> SqlLedger:
     ledger = SqlLedger(url)
     for number in range(count):
-        ledger.append("demand", EntryKind.DRIFT_FOUND, {"number": number}, actor="run:r1")
+        ledger.append("demand", EntryKind.RELEASE_FAILED, {"number": number}, actor="run:r1")
     return ledger
 
 
@@ -59,7 +56,7 @@ def any_url(request: pytest.FixtureRequest, url: str) -> str:
         ["UPDATE titlebout_ledger SET payload = '{\"number\": 9}' WHERE sequence = 2"],
         ["UPDATE titlebout_ledger SET actor = 'run:r2' WHERE sequence = 4"],
         ["UPDATE titlebout_ledger SET once = 'x' WHERE sequence = 1"],
-        ["UPDATE titlebout_ledger SET kind = 'release_failed' WHERE sequence = 3"],
+        ["UPDATE titlebout_ledger SET kind = 'release_started' WHERE sequence = 3"],
         ["UPDATE titlebout_ledger SET recorded_at = '2012-06-01T00:00:00.000000+00:00' WHERE sequence = 3"],
         ["DELETE FROM titlebout_ledger WHERE sequence = 1"],
         ["DELETE FROM titlebout_ledger WHERE sequence = 2"],
@@ -109,15 +106,17 @@ def test_opening_again_changes_nothing(any_url: str):
 def test_the_schema_is_the_one_that_the_queries_read(any_url: str):
     SqlLedger(any_url)
     engine = sa.create_engine(any_url, poolclass=sa.NullPool)
-    found = {column["name"] for column in sa.inspect(engine).get_columns("titlebout_ledger")}
-    assert found == {column.name for column in sql_ledger._LEDGER.columns}
-    assert set(sa.inspect(engine).get_table_names()) == {"titlebout_ledger", "titlebout_ledger_version"}
+    for table in TABLES:
+        found = {column["name"] for column in sa.inspect(engine).get_columns(table.name)}
+        assert found == {column.name for column in table.columns}
+    names = {table.name for table in TABLES}
+    assert set(sa.inspect(engine).get_table_names()) == names | {"titlebout_ledger_version"}
 
 
 def test_the_code_names_the_newest_revision_of_the_scripts():
     config = Config()
-    config.set_main_option("script_location", str(Path(sql_ledger.__file__).parent / "ledger_migrations"))
-    assert ScriptDirectory.from_config(config).get_current_head() == sql_ledger.SCHEMA_REVISION
+    config.set_main_option("script_location", str(ledger_database.SCRIPTS))
+    assert ScriptDirectory.from_config(config).get_current_head() == ledger_database.SCHEMA_REVISION
 
 
 def test_a_schema_of_a_newer_release_is_not_touched(any_url: str):
@@ -142,7 +141,7 @@ def test_sqlite_flushes_every_commit_and_lets_readers_go_on(url: str, file: Path
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         writer.execute("BEGIN IMMEDIATE")
         assert len(ledger.entries("demand")) == 4
-    with ledger._engine.connect() as connection:
+    with ledger._database.reading() as connection:
         assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2
 
 
@@ -159,23 +158,23 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path):
 
 def test_a_lock_that_is_not_released_is_worth_a_retry(url: str, file: Path, monkeypatch: pytest.MonkeyPatch):
     fill(url)
-    monkeypatch.setattr(sql_ledger, "_BUSY_SECONDS", 0.1)
+    monkeypatch.setattr(ledger_database, "BUSY_SECONDS", 0.1)
     ledger = SqlLedger(url)
     with closing(sqlite3.connect(file, isolation_level=None)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         with pytest.raises(UnavailableError, match="database is locked"):
-            ledger.append("demand", EntryKind.DRIFT_FOUND, {}, actor="run:r1")
-    assert ledger.append("demand", EntryKind.DRIFT_FOUND, {}, actor="run:r1").sequence == 5
+            ledger.append("demand", EntryKind.RELEASE_FAILED, {}, actor="run:r1")
+    assert ledger.append("demand", EntryKind.RELEASE_FAILED, {}, actor="run:r1").sequence == 5
 
 
 def test_a_lock_of_postgres_that_is_not_released_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch):
     url = new_database()
     ledger = fill(url)
-    with ledger._writing("demand"):
-        monkeypatch.setattr(sql_ledger, "_BUSY_SECONDS", 1)
+    with ledger._database.writing("demand"):
+        monkeypatch.setattr(ledger_database, "BUSY_SECONDS", 1)
         with pytest.raises(UnavailableError, match="statement timeout"):
-            ledger.append("demand", EntryKind.DRIFT_FOUND, {}, actor="run:r1")
-        assert ledger.append("other", EntryKind.DRIFT_FOUND, {}, actor="run:r1").sequence == 1
+            ledger.append("demand", EntryKind.RELEASE_FAILED, {}, actor="run:r1")
+        assert ledger.append("other", EntryKind.RELEASE_FAILED, {}, actor="run:r1").sequence == 1
 
 
 def test_a_file_that_is_no_database_is_refused(url: str, file: Path):
@@ -197,49 +196,58 @@ def test_no_error_of_the_database_slips_through(any_url: str):
     for call in (
         lambda: ledger.entries("demand"),
         ledger.models,
-        lambda: ledger.append("demand", EntryKind.DRIFT_FOUND, {}, actor="run:r1"),
+        lambda: ledger.append("demand", EntryKind.RELEASE_FAILED, {}, actor="run:r1"),
     ):
         with pytest.raises((UnavailableError, AccessRefusedError), match="titlebout_ledger"):
             call()
 
 
-def test_of_racing_processes_exactly_one_wins_each_round(url: str):
-    """They also race for making the database."""
-    processes = multiprocessing.get_context("spawn")
-    barrier, wins = processes.Barrier(PROCESSES), processes.Queue()
-    racers = [
-        processes.Process(target=promote, args=(url, f"p{number}", ROUNDS, barrier, wins), daemon=True)
-        for number in range(PROCESSES)
-    ]
-    for racer in racers:
-        racer.start()
-    outcomes = [wins.get(timeout=120) for _ in range(PROCESSES * ROUNDS)]
-    for racer in racers:
-        racer.join(30)
-    winners = sorted(outcome for outcome in outcomes if outcome[1])
-    entries = SqlLedger(url).entries("demand")
-    assert [sequence for sequence, _ in winners] == list(range(1, ROUNDS + 1))
-    assert [(entry.sequence, entry.actor) for entry in entries] == winners
-    assert verify_chain(entries) == ROUNDS
+def note(ledger: SqlLedger) -> int:
+    return ledger.append("demand", EntryKind.RELEASE_FAILED, {}, actor="run:r1").sequence
 
 
-def test_a_writer_that_is_killed_leaves_a_whole_chain(url: str):
-    code = (
-        "import sys\n"
-        "from titlebout.adapters.sql_ledger import SqlLedger\n"
-        "from titlebout.core.ledger import EntryKind\n"
-        "ledger = SqlLedger(sys.argv[1])\n"
-        "print('ready', flush=True)\n"
-        "while True: ledger.append('demand', EntryKind.DRIFT_FOUND, {'x': 'y' * 1000}, actor='a')\n"
-    )
-    writer = subprocess.Popen([sys.executable, "-c", code, url], stdout=subprocess.PIPE)
-    assert writer.stdout.readline() == b"ready\n"
-    time.sleep(0.3)
-    writer.kill()
-    writer.wait()
-    writer.stdout.close()
-    ledger = SqlLedger(url)
-    count = verify_chain(ledger.entries("demand"))
-    assert count > 0
-    assert ledger.append("demand", EntryKind.DRIFT_FOUND, {}, actor="b").sequence == count + 1
-    assert verify_chain(ledger.entries("demand")) == count + 1
+def test_one_connection_stays_open_and_several_threads_leave_no_more(any_url: str):
+    ledger = fill(any_url)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: note(ledger), range(12)))
+    assert ledger._database._engine.pool.checkedin() == 1
+    assert verify_chain(ledger.entries("demand")) == 16
+
+
+def test_a_forked_process_opens_a_connection_of_its_own(any_url: str):
+    ledger = fill(any_url)
+
+    def connection() -> object:
+        with ledger._database.reading() as opened:
+            return opened.connection.dbapi_connection
+
+    def work(parents: object) -> None:
+        assert connection() is not parents
+        note(ledger)
+
+    kept = connection()
+    child = multiprocessing.get_context("fork").Process(target=work, args=(kept,))
+    child.start()
+    child.join(30)
+    assert child.exitcode == 0
+    assert connection() is kept
+    assert note(ledger) == 6
+    assert verify_chain(ledger.entries("demand")) == 6
+
+
+def test_a_server_that_was_restarted_is_found_again():
+    url = new_database()
+    ledger = fill(url)
+    execute(url, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'titlebout'")
+    assert note(ledger) == 5
+
+
+def test_a_write_that_fails_leaves_nothing_behind_on_the_connection(any_url: str, monkeypatch: pytest.MonkeyPatch):
+    ledger = fill(any_url)
+    with monkeypatch.context() as broken:
+        broken.setattr(sql_chains, "derive", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            note(ledger)
+    assert len(ledger.entries("demand")) == 4
+    assert note(ledger) == 5
+    assert verify_chain(SqlLedger(any_url).entries("demand")) == 5

@@ -1,24 +1,29 @@
 """What every ledger does: the in-memory one of the tests, SQLite, and Postgres."""
 
 import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta, timezone
+from functools import partial
 from pathlib import Path
+from random import Random
 
 import pytest
 from pydantic import JsonValue
 
+from fakes.chains import snapshot
 from fakes.ledger import MemoryLedger
 from fakes.postgres import new_database
 from titlebout.adapters.sql_ledger import SqlLedger
-from titlebout.core.errors import LedgerConflictError
-from titlebout.core.ledger import GENESIS, EntryKind, LedgerEntry, verify_chain
+from titlebout.core.errors import LedgerConflictError, LedgerPayloadError
+from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
+from titlebout.core.ledger_chain import GENESIS, MAX_PAYLOAD_BYTES, verify_chain
 from titlebout.core.ports import Ledger
+from titlebout.core.results import Snapshot
 
-MAKERS: dict[str, Callable[[Path], Ledger]] = {
-    "memory": lambda _: MemoryLedger(),
-    "SQLite": lambda folder: SqlLedger(f"sqlite:///{folder}/ledger.db"),
-    "Postgres": lambda _: SqlLedger(new_database()),
+MAKERS: dict[str, Callable[..., Ledger]] = {
+    "memory": lambda _, *clock: MemoryLedger(*clock),
+    "SQLite": lambda folder, *clock: SqlLedger(f"sqlite:///{folder}/ledger.db", *clock),
+    "Postgres": lambda _, *clock: SqlLedger(new_database(), *clock),
 }
 PAYLOAD: dict[str, JsonValue] = {
     "text": 'Größe "é" \u2028 \U0001f94a \ud800',
@@ -30,13 +35,49 @@ PAYLOAD: dict[str, JsonValue] = {
 }
 
 
+Make = Callable[..., Ledger]
+
+
 @pytest.fixture(params=MAKERS)
-def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
-    return MAKERS[request.param](tmp_path)
+def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
+    """Return what makes an empty ledger, given a clock or none."""
+    return partial(MAKERS[request.param], tmp_path)
+
+
+@pytest.fixture
+def ledger(make: Make) -> Ledger:
+    return make()
 
 
 def note(ledger: Ledger, model: str = "demand", **options: object) -> LedgerEntry:
-    return ledger.append(model, EntryKind.DRIFT_FOUND, {}, actor="run:r1", **options)
+    return ledger.append(model, EntryKind.RELEASE_FAILED, {}, actor="run:r1", **options)
+
+
+def settle(ledger: Ledger, version: str, model: str = "demand") -> LedgerEntry:
+    payload = {"version": version, "partition": "2024-01-09", "token": 1, "reason": "r", "url": None}
+    return ledger.append(model, EntryKind.RELEASE_SETTLED, payload, actor="run:r1")
+
+
+def wander(ledger: Ledger, model: str, steps: int, seed: int) -> Iterator[None]:
+    """Append entries of all kinds at random: days delivered again, judgements of superseded bytes, and the like."""
+    random = Random(seed)
+    delivered: list[Snapshot] = []
+    moves = [kind for kind in EntryKind if kind.startswith("partition_")]
+    for number in range(steps):
+        kind = random.choice([*moves, *EntryKind])
+        if kind is EntryKind.PARTITION_INGESTED or not delivered:
+            kind, day = EntryKind.PARTITION_INGESTED, f"2024-01-{random.randint(1, 6):02}"
+            delivered.append(snapshot(day, model=model, revision=number + 1))
+            payload = {"snapshot": delivered[-1].as_json()}
+        elif kind is EntryKind.RELEASE_SETTLED:
+            payload = {"version": f"v{number}", "partition": "2024-01-09", "token": number, "reason": "r"}
+        elif kind is EntryKind.DRIFT_FOUND:
+            payload = {"newest_partition": "2024-01-05"}
+        else:
+            spoken_of = random.choice(delivered[-8:])
+            payload = {"partition": spoken_of.partition, "data_sha256": spoken_of.data_sha256}
+        ledger.append(model, kind, payload, actor=f"person:p{number}")
+        yield
 
 
 class TestLedger:
@@ -99,11 +140,46 @@ class TestLedger:
         assert len(ledger.entries("demand")) == 1
         assert note(ledger, expected_sequence=1).sequence == 2
 
-    def test_a_number_that_is_none_is_refused_and_nothing_is_written(self, ledger: Ledger):
-        with pytest.raises(ValueError, match="JSON"):
-            ledger.append("demand", EntryKind.VERDICT_REACHED, {"gain": float("nan")}, actor="run:r1")
+    @pytest.mark.parametrize(
+        ("kind", "payload", "problem"),
+        [
+            (EntryKind.VERDICT_REACHED, {"gain": float("nan")}, "is no JSON: .*write NaN and infinity as text"),
+            (EntryKind.VERDICT_REACHED, {"at": datetime(2024, 1, 1, tzinfo=UTC)}, "is no JSON: .*moments in ISO form"),
+            (EntryKind.VERDICT_REACHED, {"text": "x" * MAX_PAYLOAD_BYTES}, "262,156 bytes, 262,144 are allowed"),
+            (EntryKind.PARTITION_INGESTED, {"snapshot": {}}, "is not of its kind"),
+            (EntryKind.PARTITION_ACCEPTED, {}, "is not of its kind"),
+            (EntryKind.RELEASE_SETTLED, {"version": "a"}, "is not of its kind"),
+            (EntryKind.DRIFT_FOUND, {}, "is not of its kind"),
+        ],
+        ids=["NaN", "moment", "too large", "no snapshot", "no partition", "half a release", "half a finding"],
+    )
+    def test_a_payload_that_nobody_could_read_later_is_refused_and_nothing_is_written(
+        self, ledger: Ledger, kind: EntryKind, payload: dict[str, JsonValue], problem: str
+    ):
+        with pytest.raises(LedgerPayloadError, match=problem):
+            ledger.append("demand", kind, payload, actor="run:r1")
         assert list(ledger.entries("demand")) == []
         assert note(ledger).sequence == 1
+
+    def test_a_payload_may_be_as_large_as_that(self, ledger: Ledger):
+        text = "x" * (MAX_PAYLOAD_BYTES - len('{"text": ""}'))
+        ledger.append("demand", EntryKind.VERDICT_REACHED, {"text": text}, actor="run:r1")
+        assert ledger.entries("demand")[0].payload == {"text": text}
+
+    def test_a_clock_that_is_set_back_dates_no_entry_before_the_one_in_front_of_it(self, make: Make):
+        start = datetime(2024, 1, 1, tzinfo=UTC)
+        moments = iter(start + timedelta(hours=hours) for hours in (0, 5, 1, 6))
+        ledger = make(lambda: next(moments))
+        settle(ledger, "a")
+        note(ledger)
+        settle(ledger, "b")
+        settle(ledger, "c")
+        hours = [(entry.recorded_at - start) / timedelta(hours=1) for entry in ledger.entries("demand")]
+        assert hours == [0, 5, 5, 6]
+        state = ledger.state("demand")
+        served = [state.served_at(start + timedelta(hours=hour)) for hour in (0, 4.9, 5, 6)]
+        assert [found.version for found in served] == ["a", "a", "b", "c"]
+        assert verify_chain(ledger.entries("demand")) == 4
 
     def test_threads_that_append_at_once_never_break_the_chain(self, ledger: Ledger):
         threads = [threading.Thread(target=lambda: [note(ledger) for _ in range(5)]) for _ in range(4)]
@@ -131,3 +207,53 @@ class TestLedger:
         for thread in threads:
             thread.join()
         assert sorted(outcomes) == [False, False, False, True]
+
+    def test_the_state_is_what_the_entries_add_up_to_after_each_of_them(self, ledger: Ledger):
+        assert ledger.state("demand") == LedgerState()
+        statuses: set[PartitionStatus] = set()
+        for _ in zip(wander(ledger, "demand", 120, seed=1), wander(ledger, "other", 120, seed=2), strict=True):
+            state = ledger.state("demand")
+            assert state == LedgerState.of(ledger.entries("demand"))
+            statuses |= {record.status for record in state.partitions.values()}
+        assert statuses == {*PartitionStatus}
+        assert ledger.state("other") == LedgerState.of(ledger.entries("other"))
+
+    def test_the_overview_is_the_states_in_short(self, ledger: Ledger):
+        assert list(ledger.overview()) == []
+        for model in ("b", "a"):
+            for _ in wander(ledger, model, 60, seed=len(model)):
+                pass
+        note(ledger, model="c")
+        found = ledger.overview()
+        assert [summary.model for summary in found] == ["a", "b", "c"]
+        for summary in found:
+            state, last = ledger.state(summary.model), ledger.entries(summary.model)[-1]
+            assert (summary.sequence, summary.recorded_at) == (last.sequence, last.recorded_at)
+            assert summary.champion == state.champion
+            counts = {status: len(state.keys(status)) for status in PartitionStatus}
+            assert summary.partitions == {status: count for status, count in counts.items() if count}
+        assert found[0].champion
+        assert found[2].champion is None
+
+    def test_a_part_of_the_entries_is_asked_for_by_kind_and_time(self, make: Make):
+        moments = iter(datetime(2024, 1, 1, hour, tzinfo=UTC) for hour in range(9))
+        ledger = make(lambda: next(moments))
+        settle(ledger, "a")
+        note(ledger)
+        note(ledger)
+        settle(ledger, "b")
+        note(ledger, model="other")
+
+        def sequences(**part: object) -> list[int]:
+            return [entry.sequence for entry in ledger.entries("demand", **part)]
+
+        assert sequences(kinds={EntryKind.RELEASE_SETTLED}) == [1, 4]
+        assert sequences(kinds={EntryKind.RELEASE_SETTLED, EntryKind.RELEASE_FAILED}) == [1, 2, 3, 4]
+        assert sequences(kinds=()) == []
+        assert sequences(newest=3) == [2, 3, 4]
+        assert sequences(newest=0) == []
+        assert sequences(newest=9) == [1, 2, 3, 4]
+        assert sequences(since=datetime(2024, 1, 1, 2, tzinfo=timezone(timedelta(hours=1)))) == [2, 3, 4]
+        assert sequences(since=datetime(2024, 1, 1, 1, 0, 0, 1, tzinfo=UTC)) == [3, 4]
+        assert sequences(since=datetime(2024, 1, 2, tzinfo=UTC)) == []
+        assert sequences(kinds=[EntryKind.RELEASE_FAILED], since=datetime(2024, 1, 1, tzinfo=UTC), newest=1) == [3]

@@ -1,14 +1,14 @@
 """A ledger in memory: passes the contract suite of the real one."""
 
-import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
 from titlebout.core.errors import LedgerConflictError
-from titlebout.core.ledger import GENESIS, EntryBody, EntryKind, LedgerEntry
+from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, ModelSummary, PartitionStatus
+from titlebout.core.ledger_chain import ChainHead
 
 
 def _now() -> datetime:
@@ -33,7 +33,6 @@ class MemoryLedger:
         once: str | None = None,
         expected_sequence: int | None = None,
     ) -> LedgerEntry:
-        stored = json.loads(json.dumps(dict(payload), allow_nan=False))
         with self._lock:
             chain = self.chains.get(model, [])
             twin = next((entry for entry in chain if once is not None and entry.once == once), None)
@@ -42,21 +41,42 @@ class MemoryLedger:
             if expected_sequence is not None and expected_sequence != len(chain):
                 message = f"ledger of {model!r}: expected entry {expected_sequence} to be the last, it is {len(chain)}"
                 raise LedgerConflictError(message)
-            body = EntryBody(
-                model=model,
-                sequence=len(chain) + 1,
-                recorded_at=self._clock(),
-                kind=kind,
-                payload=stored,
-                actor=actor,
-                once=once,
-                previous_sha256=chain[-1].sha256 if chain else GENESIS,
-            )
-            self.chains.setdefault(model, []).append(LedgerEntry.sealed(body))
-            return self.chains[model][-1]
+            head = ChainHead.of(chain[-1]) if chain else ChainHead(model=model)
+            entry = head.next_entry(kind, payload, actor=actor, once=once, now=self._clock())
+            self.chains.setdefault(model, []).append(entry)
+            return entry
 
-    def entries(self, model: str) -> Sequence[LedgerEntry]:
-        return tuple(self.chains.get(model, ()))
+    def entries(
+        self,
+        model: str,
+        *,
+        kinds: Collection[EntryKind] | None = None,
+        since: datetime | None = None,
+        newest: int | None = None,
+    ) -> Sequence[LedgerEntry]:
+        found = [
+            entry
+            for entry in self.chains.get(model, ())
+            if (kinds is None or entry.kind in kinds) and (since is None or entry.recorded_at >= since)
+        ]
+        return tuple(found if newest is None else found[len(found) - min(newest, len(found)) :])
+
+    def state(self, model: str) -> LedgerState:
+        return LedgerState.of(self.entries(model))
+
+    def overview(self) -> Sequence[ModelSummary]:
+        return tuple(map(self._summary, self.models()))
 
     def models(self) -> Sequence[str]:
         return tuple(sorted(self.chains))
+
+    def _summary(self, model: str) -> ModelSummary:
+        state, last = self.state(model), self.chains[model][-1]
+        counts = {status: len(state.keys(status)) for status in PartitionStatus}
+        return ModelSummary(
+            model=model,
+            sequence=last.sequence,
+            recorded_at=last.recorded_at,
+            champion=state.champion,
+            partitions={status: count for status, count in counts.items() if count},
+        )

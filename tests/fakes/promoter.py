@@ -1,22 +1,105 @@
-"""One of many processes that want to decide on the same state of a ledger."""
+"""Processes that want to decide on the same state of a ledger, and processes that die while they write.
 
+Run as a program: it forks its children from one small process, which is quick and has no threads.
+"""
+
+import json
+import multiprocessing
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
+from pathlib import Path
 
 from titlebout.adapters.sql_ledger import SqlLedger
-from titlebout.core.errors import LedgerConflictError
-from titlebout.core.ledger import EntryKind, LedgerState
+from titlebout.core.errors import LedgerConflictError, UnavailableError
+from titlebout.core.ledger import EntryKind
+
+MODEL = "demand"
+FORKED = multiprocessing.get_context("fork")
 
 
-def promote(url: str, name: str, rounds: int, barrier: Barrier, outcomes: Queue) -> None:
-    """Report each round: the sequence it was about, and the own name where this process has won it."""
-    ledger = SqlLedger(url)
-    for _ in range(rounds):
-        seen = LedgerState.of(ledger.entries("demand")).sequence
-        barrier.wait(60)
+def race(url: str, processes: int, rounds: int) -> dict[str, list[list[int]]]:
+    """Let processes decide, one decision a round. Returns name to the rounds it won and the rounds it lost."""
+    return _run("race", url, processes, rounds)
+
+
+def torment(url: str, folder: Path, kills: int, seed: int) -> dict[str, int]:
+    """Kill writers at random moments. Returns name to the highest sequence of which the writer had been told."""
+    return _run("torment", url, folder, kills, seed)
+
+
+def _run(what: str, *arguments: object) -> dict:
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
+    command = [sys.executable, "-m", "fakes.promoter", what, *map(str, arguments)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return json.loads(done.stdout)
+
+
+def _promote(url: str, name: str, rounds: int, start: Barrier, results: Queue) -> None:
+    """Look, decide, and be first or look again, as a release does."""
+    start.wait(60)
+    ledger = SqlLedger(url)  # they race for making it, too
+    won, lost = [], []
+    seen = 0
+    while seen < rounds:
         try:
-            ledger.append("demand", EntryKind.RELEASE_STARTED, {}, actor=name, expected_sequence=seen)
-            outcomes.put((seen + 1, name))
+            ledger.append(MODEL, EntryKind.RELEASE_STARTED, {}, actor=name, expected_sequence=seen)
+            won.append(seen + 1)
         except LedgerConflictError:
-            outcomes.put((seen + 1, ""))
-        barrier.wait(60)
+            lost.append(seen + 1)
+        except UnavailableError:  # it did not get the lock in time: Airflow would try again
+            pass
+        seen = ledger.state(MODEL).sequence
+    results.put((name, [won, lost]))
+
+
+def _race(url: str, processes: str, rounds: str) -> dict[str, list[list[int]]]:
+    start, results = FORKED.Barrier(int(processes)), FORKED.Queue()
+    names = [f"p{number}" for number in range(int(processes))]
+    racers = [FORKED.Process(target=_promote, args=(url, name, int(rounds), start, results)) for name in names]
+    for racer in racers:
+        racer.start()
+    found = dict(results.get(timeout=240) for _ in racers)
+    for racer in racers:
+        racer.join()
+    return found
+
+
+def _write(url: str, name: str, told: str) -> None:
+    ledger = SqlLedger(url)
+    with Path(told).open("w") as file:
+        for number in range(1_000_000):
+            snapshot = {"partition": "2024-01-01", "data_sha256": f"{number:064}", "noise": "x" * 2000}
+            entry = ledger.append(MODEL, EntryKind.PARTITION_LATE, snapshot, actor=name)
+            file.seek(0)
+            file.write(str(entry.sequence))
+            file.flush()
+
+
+def _torment(url: str, folder: str, kills: str, seed: str) -> dict[str, int]:
+    chance, told = random.Random(int(seed)), Path(folder)
+    SqlLedger(url)
+    acknowledged = {}
+    for number in range(int(kills)):
+        names = [f"w{number}.{each}" for each in range(2)]
+        writers = [FORKED.Process(target=_write, args=(url, name, str(told / name))) for name in names]
+        for writer in writers:
+            writer.start()
+        time.sleep(chance.uniform(0.05, 0.4))
+        for writer in writers:
+            os.kill(writer.pid, signal.SIGKILL)
+            writer.join()
+        for name in names:
+            text = (told / name).read_text() if (told / name).exists() else ""
+            acknowledged[name] = int(text or 0)
+    return acknowledged
+
+
+if __name__ == "__main__":
+    print(json.dumps({"race": _race, "torment": _torment}[sys.argv[1]](*sys.argv[2:])))

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import PartitionKeyError
-from titlebout.core.ledger import LedgerState, PartitionStatus
-from titlebout.core.ports import Ledger
+from titlebout.core.ledger import PartitionStatus
+from titlebout.core.ledger_port import LedgerUpkeep
 from titlebout.wiring import build_ledger, environment_connection
 
 
@@ -22,7 +22,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     served.add_argument("moment", help="ISO time such as 2026-03-14T02:00; without an offset it is UTC")
 
 
-def open_ledger() -> Ledger:
+def open_ledger() -> LedgerUpkeep:
     """Open the ledger that the environment names."""
     return build_ledger(environment_connection("titlebout_ledger"))
 
@@ -32,7 +32,7 @@ def status(options: argparse.Namespace) -> bool:
     ledger = open_ledger()
     names: Sequence[str] = options.models or ledger.models()
     for name in names:
-        state = LedgerState.of(ledger.entries(name))
+        state = ledger.state(name)
         champion = state.champion
         serving = f"{champion.version} since {when(champion.since)}" if champion else "nothing has served yet"
         print(f"{name}: {serving}")
@@ -54,8 +54,8 @@ def _span(keys: Sequence[str], partition_status: PartitionStatus) -> str:
 
 def served_at(options: argparse.Namespace) -> bool:
     """Print what served at a moment and where it came from."""
-    moment = _moment(options.moment)
-    served = LedgerState.of(open_ledger().entries(options.model)).served_at(moment)
+    moment = parse_moment(options.moment)
+    served = open_ledger().state(options.model).served_at(moment)
     if served is None:
         print(f"{options.model}: nothing served at {when(moment)}")
         return False
@@ -71,7 +71,12 @@ def served_at(options: argparse.Namespace) -> bool:
     return True
 
 
-def _moment(text: str) -> datetime:
+def parse_moment(text: str) -> datetime:
+    """Read a moment from the command line; without an offset it is UTC.
+
+    Raises:
+        PartitionKeyError: It is no ISO time.
+    """
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:

@@ -1,40 +1,214 @@
-"""The command `ledger`: the record of decisions itself."""
+"""The command `ledger`: show, prove, export and repair the record of decisions."""
 
 import argparse
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 
-from titlebout.cli.answers import open_ledger, when
+from titlebout.cli.answers import open_ledger, parse_moment, when
 from titlebout.cli.commands import Commands, add_command, add_models
-from titlebout.core.errors import LedgerTamperedError
-from titlebout.core.ledger import LedgerEntry, verify_chain
+from titlebout.core.errors import LedgerTamperedError, SpecError, did_you_mean
+from titlebout.core.ledger import EntryKind, LedgerEntry
+from titlebout.core.ledger_audit import Audit, audit_model, by_model
+from titlebout.core.ledger_chain import checked
+from titlebout.core.ledger_export import export_line, read_export, write_export
+from titlebout.core.ledger_port import Ledger, LedgerUpkeep
+
+_ALL = "the ledger"
+Earlier = Mapping[str, Mapping[int, str]]
+"""SHA-256 by model and sequence of the entries that an earlier export holds."""
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
-    """Register the command of this module."""
-    parser = add_command(commands, "ledger", ledger, "show or verify the record of decisions")
-    parser.add_argument("action", choices=["show", "verify"])
-    add_models(parser, "the ledger")
+    """Register the commands of this module."""
+    parser = add_command(commands, "ledger", show, "show, verify, export or rebuild the record of decisions")
+    actions = parser.add_subparsers(title="actions", dest="action", required=True, metavar="ACTION")
+    _add_show(actions)
+    _add_verify(actions)
+    _add_export(actions)
+    _add_rebuild(actions)
 
 
-def ledger(options: argparse.Namespace) -> bool:
-    """Print the entries, or prove that the chains hold."""
-    store = open_ledger()
-    names: Sequence[str] = options.models or store.models()
-    intact = True
-    for name in names:
-        entries = store.entries(name)
-        if options.action == "show":
-            for entry in entries:
-                print(_line(entry))
-            continue
-        try:
-            print(f"{name}: {verify_chain(entries)} entries, chain intact")
-        except LedgerTamperedError as error:
-            intact = False
-            print(f"{name}: TAMPERED: {error}")
-    if not names:
-        print("the ledger is empty")
-    return intact and bool(names)
+def _add_show(actions: "Commands[argparse.ArgumentParser]") -> None:
+    shown = add_command(actions, "show", show, "print the entries, one line each")
+    add_models(shown, _ALL)
+    shown.add_argument(
+        "--kind",
+        action="append",
+        choices=[*map(str, EntryKind)],
+        metavar="KIND",
+        help=f"{', '.join(EntryKind)}; may be repeated",
+    )
+    shown.add_argument("--since", metavar="TIME", help="ISO time; without an offset it is UTC")
+    shown.add_argument("--last", type=_count, metavar="N", help="only the last N entries of each model")
+    shown.add_argument("--json", action="store_true", help="whole entries, as an export has them")
+
+
+def _add_verify(actions: "Commands[argparse.ArgumentParser]") -> None:
+    verified = add_command(actions, "verify", verify, "prove that no entry was changed, removed or put in")
+    add_models(verified, _ALL)
+    verified.add_argument("--file", type=Path, metavar="EXPORT", help="prove this export instead of the ledger")
+    verified.add_argument(
+        "--against",
+        type=Path,
+        metavar="EXPORT",
+        help="prove also that all entries of this earlier export are still there",
+    )
+
+
+def _add_export(actions: "Commands[argparse.ArgumentParser]") -> None:
+    exported = add_command(actions, "export", export, "write the entries as lines of JSON that prove themselves")
+    add_models(exported, _ALL)
+    exported.add_argument("--output", type=Path, metavar="FILE", help="appears when it is whole; default: print")
+
+
+def _add_rebuild(actions: "Commands[argparse.ArgumentParser]") -> None:
+    rebuilt = add_command(actions, "rebuild", rebuild, "derive anew what the ledger keeps besides the entries")
+    add_models(rebuilt, _ALL)
+    rebuilt.add_argument(
+        "--from", type=Path, dest="export", metavar="EXPORT", help="restore an export into an empty ledger"
+    )
+    rebuilt.add_argument(
+        "--accept",
+        action="store_true",
+        help="go on from the last entry that is there, although it is not the one appended last",
+    )
+
+
+def show(options: argparse.Namespace) -> bool:
+    """Print the entries that are asked for; False where there is none."""
+    ledger, shown = open_ledger(), 0
+    kinds = [EntryKind(kind) for kind in options.kind] if options.kind else None
+    since = parse_moment(options.since) if options.since else None
+    write: Callable[[LedgerEntry], str] = export_line if options.json else _line
+    for name in _names(ledger, options.models):
+        for entry in ledger.entries(name, kinds=kinds, since=since, newest=options.last):
+            print(write(entry))
+            shown += 1
+    if not shown:
+        print("no such entry", file=sys.stderr)
+    return shown > 0
+
+
+def verify(options: argparse.Namespace) -> bool:
+    """Print one line per model, and one more per problem; False where there is one, or nothing to prove."""
+    earlier = _read_earlier(options.against) if options.against else {}
+    audits = _ledger_audits(options.models, earlier)
+    if options.file:
+        audits = _file_audits(options.file, options.models, earlier)
+    count = 0
+    is_intact = True
+    for audit in audits:
+        count += 1
+        is_intact &= not audit.problems
+        _print_audit(audit)
+    if not count:
+        print("there is no entry to prove")
+    return is_intact and count > 0
+
+
+def export(options: argparse.Namespace) -> bool:
+    """Write the proven entries; nothing at all where a chain does not hold."""
+    ledger = open_ledger()
+    names = _names(ledger, options.models)
+    entries = (entry for name in _counted(names, "exported") for entry in ledger.proven(name))
+    if options.output is None:
+        for entry in entries:
+            print(export_line(entry))
+        return bool(names)
+    count = write_export(options.output, entries)
+    print(f"{options.output}: {count} entries of {len(names)} models", file=sys.stderr)
+    return bool(names)
+
+
+def rebuild(options: argparse.Namespace) -> bool:
+    """Derive anew, or restore; say what was different. False where a ledger was left as it is."""
+    ledger = open_ledger()
+    if options.export:
+        count = ledger.restore(read_export(options.export))
+        print(f"restored {count} entries of {len(ledger.models())} models from {options.export}")
+        return count > 0
+    names = _names(ledger, options.models)
+    return all([_rebuild_model(ledger, name, accept=options.accept) for name in _counted(names, "rebuilt")])
+
+
+def _rebuild_model(ledger: LedgerUpkeep, name: str, *, accept: bool) -> bool:
+    audit = ledger.audit(name)
+    try:
+        ledger.rebuild(name, accept=accept)
+    except LedgerTamperedError as error:
+        print(f"{name}: NOT REBUILT: {error}")
+        return False
+    print(f"{name}: derived anew from {audit.head.sequence} entries; {len(audit.problems)} differences")
+    for problem in audit.problems:
+        print(f"  before: {problem}")
+    return True
+
+
+def _names(ledger: Ledger, wanted: Sequence[str]) -> Sequence[str]:
+    """Return the models that are asked for, or all."""
+    known = ledger.models()
+    for name in wanted:
+        if name not in known:
+            message = f"the ledger knows no model {name!r}; {did_you_mean(name, known)}"
+            raise SpecError(message)
+    return wanted or known
+
+
+def _ledger_audits(models: Sequence[str], earlier: Earlier) -> Iterator[Audit]:
+    ledger = open_ledger()
+    known = ledger.models()
+    names = models and _names(ledger, models)
+    for name in _counted(names or sorted({*known, *earlier}), "verified"):
+        yield ledger.audit(name, earlier=earlier.get(name))
+
+
+def _file_audits(path: Path, models: Sequence[str], earlier: Earlier) -> Iterator[Audit]:
+    missing = {*earlier}
+    for name, entries in by_model(read_export(path)):
+        missing.discard(name)
+        if not models or name in models:
+            yield audit_model(name, entries, earlier=earlier.get(name))
+    for name in sorted(missing & {*models} if models else missing):
+        yield audit_model(name, (), earlier=earlier[name])
+
+
+def _read_earlier(path: Path) -> Earlier:
+    """Read an earlier export, which has to hold itself."""
+    try:
+        return {
+            name: {entry.sequence: entry.sha256 for entry in checked(entries)}
+            for name, entries in by_model(read_export(path))
+        }
+    except LedgerTamperedError as error:
+        message = f"the export {path} does not hold, compare with another one: {error}"
+        raise LedgerTamperedError(message) from error
+
+
+def _print_audit(audit: Audit) -> None:
+    head = audit.head
+    for problem in audit.problems:
+        print(f"{audit.model}: TAMPERED: {problem}")
+    if not audit.problems:
+        print(f"{audit.model}: {head.sequence} entries, chain intact, ends with {head.sha256[:16]}")
+
+
+def _counted(names: Sequence[str], done: str) -> Iterator[str]:
+    """Yield the names; tell a person who waits how far it is."""
+    is_watched = sys.stderr.isatty() and len(names) > 1
+    for number, name in enumerate(names):
+        if is_watched:
+            print(f"\r{done} {number} of {len(names)} models", end="", file=sys.stderr, flush=True)
+        yield name
+    if is_watched:
+        print(f"\r{done} {len(names)} models{' ' * 20}", file=sys.stderr)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        message = f"{text[:20]!r} is no number of entries; give 1 or more"
+        raise argparse.ArgumentTypeError(message)
+    return int(text)
 
 
 def _line(entry: LedgerEntry) -> str:

@@ -10,6 +10,7 @@
     ├── PartitionUnreadableError   the source's bytes cannot be read as what the spec declares
     │   └── PartitionEmptyError    it is there and has no rows
     ├── PartitionRejectedError     expectations failed: the snapshot waits in quarantine
+    ├── DecisionRefusedError       what a person decides does not fit where a partition stands
     ├── FieldError                 a field of a row is unknown, missing, or holds what its type does not allow
     ├── NotEnoughPartitionsError   too few accepted partitions to train or to judge
     ├── ObjectMissingError         the lake does not hold an object that something names
@@ -18,6 +19,7 @@
     ├── LakeConflictError          other bytes already stand at an immutable path
     ├── LedgerConflictError        the ledger moved on since it was read (compare-and-set lost)
     ├── LedgerTamperedError        the hash chain of the ledger is broken
+    ├── LedgerPayloadError         what was to be recorded is no JSON, incomplete or too large
     ├── DeploymentError            the release did not prove itself; the old champion serves on
     │   └── StaleTokenError        a newer attempt already holds the right to change what serves
     ├── AccessRefusedError         a store answers and refuses: no such bucket or root, or no right to it
@@ -77,6 +79,10 @@ class PartitionRejectedError(TitleboutError):
     """Critical expectations failed; the snapshot stays in quarantine."""
 
 
+class DecisionRefusedError(TitleboutError):
+    """A person cannot decide this about this partition: it stands elsewhere, or name or reason is missing."""
+
+
 class FieldError(TitleboutError):
     """A field of a row cannot be scored as it is.
 
@@ -122,6 +128,10 @@ class LedgerConflictError(TitleboutError):
 
 class LedgerTamperedError(TitleboutError):
     """The ledger's hash chain does not hold."""
+
+
+class LedgerPayloadError(TitleboutError):
+    """What a ledger entry was to hold is no JSON, lacks what its kind asks for, or is too large."""
 
 
 class DeploymentError(TitleboutError):

@@ -1,18 +1,17 @@
-"""The rules of the ledger: kinds of entries, the hash chain, and what the entries add up to."""
+"""The ledger: kinds of entries, what an entry's hash covers, and what a model's entries add up to."""
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from titlebout.core.errors import LedgerTamperedError
 from titlebout.core.results import PartitionKey, Sha256, Snapshot, SnapshotRef
-
-GENESIS = "0" * 64
-"""What the first entry of a chain names as its predecessor."""
 
 
 class EntryKind(StrEnum):
@@ -39,17 +38,28 @@ class EntryBody(BaseModel):
 
     model: str
     sequence: int = Field(ge=1)
-    recorded_at: datetime = Field(description="UTC.")
+    recorded_at: datetime = Field(description="UTC; never before the entry in front of it.")
     kind: EntryKind
     payload: dict[str, JsonValue]
     actor: str
     once: str | None = None
     previous_sha256: Sha256
 
+    def document(self) -> dict[str, JsonValue]:
+        """Return the fields as plain JSON, always written in the same way."""
+        # Not `model_dump(mode="json")`: it walks the payload, which is plain JSON already.
+        written = {name: getattr(self, name) for name in type(self).model_fields}
+        return written | {"recorded_at": moment_text(self.recorded_at)}
+
+    @property
+    def name(self) -> str:
+        """How messages name the entry."""
+        return f"ledger of {self.model!r}, entry {self.sequence} ({self.kind})"
+
     def digest(self) -> str:
-        """Hash the canonical JSON of all fields: keys sorted, no spaces, ASCII, time in microseconds."""
-        document = self.model_dump(mode="json", exclude={"sha256"})
-        document["recorded_at"] = self.recorded_at.astimezone(UTC).isoformat(timespec="microseconds")
+        """Hash the canonical JSON of all fields: keys sorted, no spaces, ASCII."""
+        document = self.document()
+        document.pop("sha256", None)
         canonical = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
@@ -65,26 +75,9 @@ class LedgerEntry(EntryBody):
         return cls(**dict(body), sha256=body.digest())
 
 
-def verify_chain(entries: Iterable[LedgerEntry]) -> int:
-    """Check a model's chain and return its length.
-
-    Raises:
-        LedgerTamperedError: A byte was changed, an entry is missing, or two were swapped.
-    """
-    previous, expected = GENESIS, 1
-    for entry in entries:
-        where = f"ledger of {entry.model!r}, entry {entry.sequence} ({entry.kind})"
-        if entry.sequence != expected:
-            message = f"{where}: entry {expected} is missing or out of order; restore the ledger from a backup"
-            raise LedgerTamperedError(message)
-        if entry.previous_sha256 != previous:
-            message = f"{where}: does not follow the entry before it; restore the ledger from a backup"
-            raise LedgerTamperedError(message)
-        if entry.digest() != entry.sha256:
-            message = f"{where}: its content was changed after it was written; restore the ledger from a backup"
-            raise LedgerTamperedError(message)
-        previous, expected = entry.sha256, expected + 1
-    return expected - 1
+def moment_text(moment: datetime) -> str:
+    """Write a moment as the ledger does: UTC, in microseconds, so that texts sort as the moments do."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
 class PartitionStatus(StrEnum):
@@ -96,12 +89,25 @@ class PartitionStatus(StrEnum):
     DISCARDED = "discarded"
 
 
+_STATUS_AFTER: Mapping[EntryKind, PartitionStatus] = {
+    EntryKind.PARTITION_INGESTED: PartitionStatus.INGESTED,
+    EntryKind.PARTITION_ACCEPTED: PartitionStatus.ACCEPTED,
+    EntryKind.PARTITION_REJECTED: PartitionStatus.QUARANTINED,
+    EntryKind.PARTITION_RELEASED: PartitionStatus.ACCEPTED,
+    EntryKind.PARTITION_DISCARDED: PartitionStatus.DISCARDED,
+}
+_BY_A_PERSON = frozenset({EntryKind.PARTITION_RELEASED, EntryKind.PARTITION_DISCARDED})
+RELEASE_AND_DRIFT_KINDS = frozenset({EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.DRIFT_FOUND})
+"""The kinds that a state rests on besides those that move a partition."""
+
+
 class PartitionRecord(BaseModel):
     """The newest revision of one partition and where it stands."""
 
     model_config = ConfigDict(frozen=True)
 
     snapshot: Snapshot
+    sequence: int = Field(description="Of the entry that ingested it.")
     status: PartitionStatus
     decided_by: str | None = Field(default=None, description="Who released or discarded it, over the suite's head.")
 
@@ -109,6 +115,35 @@ class PartitionRecord(BaseModel):
         """Return the entry that a training manifest holds."""
         names = SnapshotRef.model_fields.keys()
         return SnapshotRef.model_validate(self.snapshot.model_dump(include=set(names)))
+
+
+def moved_partition(entry: LedgerEntry) -> PartitionKey | None:
+    """Return the partition that an entry may move to another status, if it is of such a kind."""
+    if entry.kind not in _STATUS_AFTER:
+        return None
+    payload: Any = entry.payload
+    return str((payload["snapshot"] if entry.kind is EntryKind.PARTITION_INGESTED else payload)["partition"])
+
+
+def partition_after(entry: LedgerEntry, before: PartitionRecord | None) -> PartitionRecord | None:
+    """Return where a partition stands after an entry that may move it.
+
+    New rows wait for a judgement. One that speaks of other bytes than the newest revision's changes nothing, and
+    a person's decision stands over the suite's, until the partition is delivered anew.
+
+    Args:
+        entry: The entry.
+        before: Where the partition stood, if it was known.
+    """
+    status = _STATUS_AFTER[entry.kind]
+    if entry.kind is EntryKind.PARTITION_INGESTED:
+        snapshot = Snapshot.model_validate(entry.payload["snapshot"])
+        return PartitionRecord(snapshot=snapshot, sequence=entry.sequence, status=status)
+    if before is None or entry.payload["data_sha256"] != before.snapshot.data_sha256:
+        return before
+    if entry.kind in _BY_A_PERSON:
+        return before.model_copy(update={"status": status, "decided_by": entry.actor})
+    return before if before.decided_by else before.model_copy(update={"status": status})
 
 
 class ServedVersion(BaseModel):
@@ -124,6 +159,11 @@ class ServedVersion(BaseModel):
     reason: str
     url: str | None = None
 
+    @classmethod
+    def of(cls, settled: LedgerEntry) -> "ServedVersion":
+        """Read a settled release."""
+        return cls.model_validate({**settled.payload, "since": settled.recorded_at, "actor": settled.actor})
+
 
 class LedgerState(BaseModel):
     """What a model's entries add up to."""
@@ -138,39 +178,19 @@ class LedgerState(BaseModel):
 
     @classmethod
     def of(cls, entries: Iterable[LedgerEntry]) -> "LedgerState":
-        """Fold a chain into its state."""
-        sequence, newest_token = 0, 0
-        partitions: dict[str, PartitionRecord] = {}
-        releases: list[ServedVersion] = []
-        last_drift: str | None = None
+        """Fold a chain into its state: the rule that every stored state is held against.
+
+        Raises:
+            LedgerTamperedError: An entry does not hold what its kind asks for.
+        """
+        sums = _Sums()
         for entry in entries:
-            sequence = entry.sequence
-            match entry.kind:
-                case EntryKind.PARTITION_INGESTED:
-                    snapshot = Snapshot.model_validate(entry.payload["snapshot"])
-                    partitions[snapshot.partition] = PartitionRecord(snapshot=snapshot, status=PartitionStatus.INGESTED)
-                case kind if kind in _DECISIONS:
-                    apply, status = _DECISIONS[kind]
-                    apply(partitions, entry, status)
-                case EntryKind.RELEASE_STARTED:
-                    newest_token = entry.sequence
-                case EntryKind.RELEASE_SETTLED:
-                    releases.append(
-                        ServedVersion.model_validate(
-                            {**entry.payload, "since": entry.recorded_at, "actor": entry.actor}
-                        )
-                    )
-                case EntryKind.DRIFT_FOUND:
-                    last_drift = str(entry.payload["newest_partition"])
-                case _:
-                    pass
-        return cls(
-            sequence=sequence,
-            partitions=partitions,
-            releases=tuple(releases),
-            newest_token=newest_token,
-            last_drift_partition=last_drift,
-        )
+            try:
+                sums.add(entry)
+            except (KeyError, TypeError, ValueError) as error:
+                message = f"{entry.name}: its payload is not of its kind; if a newer release wrote it, upgrade"
+                raise LedgerTamperedError(message) from error
+        return cls.model_validate(vars(sums))
 
     @property
     def champion(self) -> ServedVersion | None:
@@ -186,30 +206,36 @@ class LedgerState(BaseModel):
         return tuple(sorted(key for key, record in self.partitions.items() if record.status is status))
 
 
-def _judge(partitions: dict[str, PartitionRecord], entry: LedgerEntry, status: PartitionStatus) -> None:
-    """Apply a validation result, unless it speaks of a superseded revision or a person has decided."""
-    record = _spoken_of(partitions, entry)
-    if record and record.decided_by is None:
-        partitions[record.snapshot.partition] = record.model_copy(update={"status": status})
+@dataclass
+class _Sums:
+    """A state that is being added up."""
+
+    sequence: int = 0
+    partitions: dict[str, PartitionRecord] = field(default_factory=dict)
+    releases: list[ServedVersion] = field(default_factory=list)
+    newest_token: int = 0
+    last_drift_partition: str | None = None
+
+    def add(self, entry: LedgerEntry) -> None:
+        self.sequence = entry.sequence
+        if key := moved_partition(entry):
+            if record := partition_after(entry, self.partitions.get(key)):
+                self.partitions[key] = record
+        elif entry.kind is EntryKind.RELEASE_STARTED:
+            self.newest_token = entry.sequence
+        elif entry.kind is EntryKind.RELEASE_SETTLED:
+            self.releases.append(ServedVersion.of(entry))
+        elif entry.kind is EntryKind.DRIFT_FOUND:
+            self.last_drift_partition = str(entry.payload["newest_partition"])
 
 
-def _decide(partitions: dict[str, PartitionRecord], entry: LedgerEntry, status: PartitionStatus) -> None:
-    """Apply a person's decision on these very bytes: it stands until the partition is delivered anew."""
-    if record := _spoken_of(partitions, entry):
-        decided = {"status": status, "decided_by": entry.actor}
-        partitions[record.snapshot.partition] = record.model_copy(update=decided)
+class ModelSummary(BaseModel):
+    """A model in one line of an overview."""
 
+    model_config = ConfigDict(frozen=True)
 
-def _spoken_of(partitions: dict[str, PartitionRecord], entry: LedgerEntry) -> PartitionRecord | None:
-    record = partitions.get(str(entry.payload["partition"]))
-    return record if record and record.snapshot.data_sha256 == entry.payload["data_sha256"] else None
-
-
-_DECISIONS: Mapping[
-    EntryKind, tuple[Callable[[dict[str, PartitionRecord], LedgerEntry, PartitionStatus], None], PartitionStatus]
-] = {
-    EntryKind.PARTITION_ACCEPTED: (_judge, PartitionStatus.ACCEPTED),
-    EntryKind.PARTITION_REJECTED: (_judge, PartitionStatus.QUARANTINED),
-    EntryKind.PARTITION_RELEASED: (_decide, PartitionStatus.ACCEPTED),
-    EntryKind.PARTITION_DISCARDED: (_decide, PartitionStatus.DISCARDED),
-}
+    model: str
+    sequence: int = Field(description="Of the last entry.")
+    recorded_at: datetime = Field(description="Of the last entry.")
+    champion: ServedVersion | None = None
+    partitions: dict[PartitionStatus, int] = Field(default={}, description="How many stand where; no zeros.")

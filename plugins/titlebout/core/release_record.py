@@ -84,7 +84,7 @@ class ReleaseRecord:
         return self._state().newest_token == token
 
     def _state(self) -> LedgerState:
-        return LedgerState.of(self.ledger.entries(self.version.model))
+        return self.ledger.state(self.version.model)
 
     def _payload(self, **more: JsonValue) -> Mapping[str, JsonValue]:
         return {"version": self.version.version, "partition": self.version.partition, **more}

@@ -9,7 +9,8 @@ from pydantic import JsonValue
 
 from titlebout.core.features import FeaturePlan
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus, ServedVersion, verify_chain
+from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus, ServedVersion
+from titlebout.core.ledger_chain import verify_chain
 from titlebout.core.ports import Lake, Ledger, ServerAddress, ServerClient, ServerHost
 from titlebout.core.results import DriftFinding, TrainedChallenger, Verdict
 from titlebout.core.snapshots import read_snapshot

@@ -47,7 +47,7 @@ class TrainChallengerOperator(StepOperator):
 
 
 def _run_url(ledger: Ledger, challenger: TrainedChallenger) -> str:
-    for entry in reversed(ledger.entries(challenger.model)):
-        if entry.kind is EntryKind.CHALLENGER_TRAINED and entry.payload.get("version") == challenger.version:
+    for entry in reversed(ledger.entries(challenger.model, kinds={EntryKind.CHALLENGER_TRAINED})):
+        if entry.payload.get("version") == challenger.version:
             return str(entry.payload.get("run_url") or "")
     return ""

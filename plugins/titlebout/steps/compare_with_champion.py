@@ -10,7 +10,7 @@ from titlebout.core.comparison import Bout
 from titlebout.core.errors import FieldError
 from titlebout.core.granted_cores import granted_cores
 from titlebout.core.labels import target_values
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledger import EntryKind, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
 from titlebout.core.results import Outcome, RunContext, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.snapshot_rows import read_rows, slice_groups
@@ -48,7 +48,7 @@ def compare_with_champion(
         CorruptObjectError: Their bytes are not those that were published.
         UnavailableError: Lake, ledger or registry does not answer.
     """
-    state = LedgerState.of(ledger.entries(spec.name))
+    state = ledger.state(spec.name)
     holdout = Windows(spec, run.partition).accepted_holdout(state.keys(PartitionStatus.ACCEPTED))
     bout = Bout(
         spec=spec,

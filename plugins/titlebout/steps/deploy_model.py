@@ -67,7 +67,7 @@ def deploy_model(
         return _skipped(verdict, f"a {run.kind} run never changes what serves")
     desk = _ReleaseDesk(spec, run, lake, ledger, host, client)
     for _ in range(LEDGER_ATTEMPTS):
-        state = LedgerState.of(ledger.entries(spec.name))
+        state = ledger.state(spec.name)
         try:
             release = _released_or_kept(desk, verdict, state)
         except LedgerConflictError:

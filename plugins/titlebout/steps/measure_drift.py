@@ -41,8 +41,7 @@ def measure_drift(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> DriftReport
         CorruptObjectError: Their bytes are not those that were published.
         UnavailableError: Lake or ledger does not answer.
     """
-    entries = ledger.entries(spec.name)
-    state = LedgerState.of(entries)
+    state = ledger.state(spec.name)
     if state.champion is None:
         return _nothing(spec, None, (), "no champion serves yet")
     champion = read_version(lake, spec.name, state.champion.version)
@@ -63,7 +62,7 @@ def measure_drift(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> DriftReport
         champion.version,
         [_distance(spec, lake, state, profile, key) for key in newest],
         last_drift_partition=state.last_drift_partition,
-        known_fingerprints=_known_fingerprints(entries),
+        known_fingerprints=_known_fingerprints(ledger.entries(spec.name, kinds={EntryKind.DRIFT_FOUND})),
     )
     _record(spec, report, ledger)
     return report
@@ -90,7 +89,7 @@ def _distance(
 
 
 def _known_fingerprints(entries: Sequence[LedgerEntry]) -> set[str]:
-    return {str(entry.payload["fingerprint"]) for entry in entries if entry.kind is EntryKind.DRIFT_FOUND}
+    return {str(entry.payload["fingerprint"]) for entry in entries}
 
 
 def _record(spec: ModelSpec, report: DriftReport, ledger: Ledger) -> None:

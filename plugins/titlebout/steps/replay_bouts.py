@@ -9,7 +9,7 @@ from titlebout.core.bout_checks import Grouping
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.granted_cores import granted_cores
 from titlebout.core.labels import target_values
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
+from titlebout.core.ledger import EntryKind, LedgerEntry, PartitionStatus
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
@@ -54,11 +54,11 @@ def replay_bouts(
         NotEnoughPartitionsError: No night in the span has trained a challenger.
         ObjectMissingError: The lake lost a version or a snapshot.
     """
-    entries = ledger.entries(spec.name)
-    state = LedgerState.of(entries)
+    state = ledger.state(spec.name)
     accepted = state.keys(PartitionStatus.ACCEPTED)
     nights = []
-    for partition, version in _trained(entries, first, last).items():
+    trained = ledger.entries(spec.name, kinds={EntryKind.CHALLENGER_TRAINED})
+    for partition, version in _trained(trained, first, last).items():
         holdout = Windows(spec, partition).accepted_holdout(accepted)
         challenger = read_version(lake, spec.name, version)
         nights.append(Night(partition, challenger, tuple(state.partitions[key].ref() for key in holdout)))
@@ -75,11 +75,7 @@ def replay_bouts(
 
 def _trained(entries: Sequence[LedgerEntry], first: PartitionKey, last: PartitionKey) -> dict[PartitionKey, str]:
     """Return the newest version of each night in the span, in date order."""
-    trained = {
-        str(entry.payload["partition"]): str(entry.payload["version"])
-        for entry in entries
-        if entry.kind is EntryKind.CHALLENGER_TRAINED
-    }
+    trained = {str(entry.payload["partition"]): str(entry.payload["version"]) for entry in entries}
     return {partition: trained[partition] for partition in sorted(trained) if first <= partition <= last}
 
 

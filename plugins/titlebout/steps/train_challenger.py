@@ -7,7 +7,7 @@ from pydantic import JsonValue
 from titlebout import __version__
 from titlebout.core.errors import LakeConflictError
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledger import EntryKind, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
 from titlebout.core.recipes import Recipe
 from titlebout.core.results import PartitionKey, RunContext, TrainedChallenger, TrainingProof
@@ -40,7 +40,7 @@ def train_challenger(
         SpecError: XGBoost refuses a parameter.
         UnavailableError: Lake, ledger or registry does not answer; clear the task to resume.
     """
-    proof = _proof(spec, run.partition, ledger)
+    proof = training_proof(spec, run.partition, ledger)
     recipe = Recipe.of(spec, run.partition, proof.training)
     version = recipe.version
     if lake.has(version_manifest(spec.name, version)):
@@ -53,8 +53,13 @@ def train_challenger(
     return challenger
 
 
-def _proof(spec: ModelSpec, partition: PartitionKey, ledger: Ledger) -> TrainingProof:
-    state = LedgerState.of(ledger.entries(spec.name))
+def training_proof(spec: ModelSpec, partition: PartitionKey, ledger: Ledger) -> TrainingProof:
+    """Resolve the windows of a night: the accepted partitions that it may learn from and be judged on, and no others.
+
+    Raises:
+        NotEnoughPartitionsError: Too few of the training window are accepted.
+    """
+    state = ledger.state(spec.name)
     accepted = state.keys(PartitionStatus.ACCEPTED)
     windows = Windows(spec, partition)
     return TrainingProof(

@@ -1,33 +1,32 @@
-"""Step `validate_partition`: the expectation suite is the only door to training."""
+"""Step `validate_partition`: suite and contract checks are the only door to training."""
 
 import hashlib
-import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from titlebout.core.contract import Contract, canonical
 from titlebout.core.errors import (
-    MAX_MESSAGE_CHARACTERS,
     CorruptObjectError,
     LakeConflictError,
     ObjectMissingError,
     PartitionMissingError,
     PartitionRejectedError,
     PartitionUnreadableError,
-    bounded,
 )
-from titlebout.core.layout import report_path
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionRecord, PartitionStatus
+from titlebout.core.evidence import Evidence
+from titlebout.core.ledger import EntryKind, LedgerEntry, PartitionRecord, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, PartitionValidator
-from titlebout.core.results import RunContext, Severity, Snapshot, ValidationReport
+from titlebout.core.results import PartitionKey, RunContext, Snapshot, ValidationReport
+from titlebout.core.snapshot_findings import Appraiser
 from titlebout.core.spec import ModelSpec
-from titlebout.core.windows import Windows, shared_batches
+from titlebout.core.validation_report import Rules, parse_report, rejection, shown_failures, write_report
+from titlebout.core.windows import Windows, days_before, shared_batches
 
 logger = logging.getLogger(__name__)
 
-MAX_FAILURES_SHOWN = 5
 _JUDGED = frozenset({EntryKind.PARTITION_ACCEPTED, EntryKind.PARTITION_REJECTED})
 
 
@@ -42,46 +41,50 @@ def validate_partition(
 ) -> ValidationReport:
     """Judge the run's partition, and those of its windows that still wait for a judgement.
 
-    A snapshot is judged once per suite: judged again by the same suite it keeps its report, and the engine
-    does not run; a suite that was changed, by however little, judges the run's own partition anew.
+    A snapshot is judged once by the same rules (suite, contract checks, declared columns): judged again it keeps
+    its report, and the engine does not run; rules that were changed, by however little, judge the run's own
+    partition anew. What a person decided about these very bytes stands over the judgement.
 
     Raises:
-        PartitionRejectedError: A critical expectation failed on the run's own partition. Everything is
-            recorded by then. Older partitions that are rejected are only logged.
+        PartitionRejectedError: A critical expectation or check failed on the run's own partition, or a person
+            discarded it. Everything is recorded by then. Older partitions that are rejected are only logged.
         PartitionMissingError: The run's partition was never ingested.
         SpecError: The suite is wrong.
     """
-    entries = ledger.entries(spec.name)
-    partitions = LedgerState.of(entries).partitions
+    partitions = ledger.state(spec.name).partitions
     if run.partition not in partitions:
         message = (
             f"partition {run.partition} of {spec.name} is not in the ledger; clear ingest_partition of this run first"
         )
         raise PartitionMissingError(message)
-    door = _Door(spec, run, suite, _sha256(_canonical(suite)), lake, ledger, validator, _judgements(entries))
+    contract, suite_sha256 = Contract.of(spec), hashlib.sha256(canonical(suite)).hexdigest()
+    rules = Rules(contract, spec.validation.suite, suite_sha256)
+    appraiser = Appraiser(contract, suite, suite_sha256, lake, validator)
+    door = _Door(run, rules, lake, ledger, appraiser, _judgements(ledger.entries(spec.name, kinds=_JUDGED)))
     waiting = [key for key in Windows(spec, run.partition).keys if key != run.partition and _waits(partitions.get(key))]
+    door.appraise(waiting, partitions)
     for batch in shared_batches(waiting, run.run_id):
-        newest = LedgerState.of(ledger.entries(spec.name)).partitions
+        newest = ledger.state(spec.name).partitions
         for key in batch:
             if _waits(newest[key]):
-                door.try_to_judge(newest[key].snapshot)
-    report = door.judge(partitions[run.partition].snapshot)
-    record = LedgerState.of(ledger.entries(spec.name)).partitions[run.partition]
+                door.try_to_judge(newest[key].snapshot, newest)
+    report = door.judge(partitions[run.partition].snapshot, partitions)
+    record = ledger.state(spec.name).partitions[run.partition]
     if record.decided_by is not None and record.snapshot.data_sha256 == report.data_sha256:
         _follow(record)
     elif not report.is_accepted:
-        raise PartitionRejectedError(_rejection(report, lake.uri(report.report_path)))
+        raise PartitionRejectedError(rejection(report, lake.uri(report.report_path)))
     return report
 
 
 def _follow(record: PartitionRecord) -> None:
-    """Let a person's decision stand over the suite's."""
+    """Let a person's decision stand over the judgement."""
     snapshot = record.snapshot
     what = f"partition {snapshot.partition} (revision {snapshot.revision}) of {snapshot.model}"
     if record.status is PartitionStatus.DISCARDED:
         message = f"{what} was discarded by {record.decided_by}; deliver it anew, then run the partition again"
         raise PartitionRejectedError(message)
-    logger.warning("%s was released by %s, whatever the suite says", what, record.decided_by)
+    logger.warning("%s was released by %s, whatever its report says", what, record.decided_by)
 
 
 def _waits(record: PartitionRecord | None) -> bool:
@@ -90,83 +93,78 @@ def _waits(record: PartitionRecord | None) -> bool:
 
 @dataclass(frozen=True)
 class _Door:
-    """One run of the step: what it judges with, and where it writes what it found."""
+    """One run of the step: what it judges by, and where it writes what it found."""
 
-    spec: ModelSpec
     run: RunContext
-    suite: Mapping[str, JsonValue]
-    suite_sha256: str
+    rules: Rules
     lake: Lake
     ledger: Ledger
-    validator: PartitionValidator
+    appraiser: Appraiser
     judgements: Mapping[tuple[str, str], LedgerEntry]
 
-    def try_to_judge(self, snapshot: Snapshot) -> None:
+    def appraise(self, waiting: Iterable[PartitionKey], records: Mapping[PartitionKey, PartitionRecord]) -> None:
+        """Look at all days that will be judged or compared with, in the run's own order.
+
+        This is where the engine runs. Runs of a backfill that start side by side find each other's results in
+        the lake; to go through the days one judgement at a time, each would first look at the same month.
+        """
+        wanted = {key for day in waiting for key in (day, *days_before(day)) if key in records}
+        for batch in shared_batches(wanted, self.run.run_id):
+            for key in batch:
+                self.appraiser.try_to_find(records[key].snapshot)
+
+    def try_to_judge(self, snapshot: Snapshot, records: Mapping[PartitionKey, PartitionRecord]) -> None:
         """Judge an older partition. One that cannot be read stays unjudged, and so out of every window."""
         try:
-            self.judge(snapshot)
+            self.judge(snapshot, records)
         except (ObjectMissingError, CorruptObjectError, PartitionUnreadableError) as error:
             logger.error("%s %s stays unjudged: %s", snapshot.model, snapshot.partition, error)  # noqa: TRY400
 
-    def judge(self, snapshot: Snapshot) -> ValidationReport:
-        """Return the report on a snapshot, from the lake where this suite has judged it before."""
+    def judge(self, snapshot: Snapshot, records: Mapping[PartitionKey, PartitionRecord]) -> ValidationReport:
+        """Return the report on a snapshot, from the lake where these rules have judged it before."""
         earlier = self.judgements.get((snapshot.partition, snapshot.data_sha256))
-        if earlier and earlier.payload.get("suite_sha256") == self.suite_sha256:
+        if earlier and earlier.payload.get("rules_sha256") == self.rules.sha256:
             path, sha256 = str(earlier.payload["report_path"]), str(earlier.payload["report_sha256"])
-            report = _parse(self.lake.read(path, sha256=sha256))
+            report = parse_report(self.lake.read(path, sha256=sha256))
         else:
-            document = self._publish(snapshot)
-            report = _parse(document)
-            self._record(report, _sha256(document), earlier)
+            document = self._publish(snapshot, records)
+            report = parse_report(document)
+            self._record(report, hashlib.sha256(document).hexdigest(), earlier)
         _log(report)
         return report
 
-    def _publish(self, snapshot: Snapshot) -> bytes:
-        """Evaluate the suite and return the published report."""
-        data = self.lake.local_copy(snapshot.data_path, sha256=snapshot.data_sha256)
-        found = self.validator.validate(data, self.suite, key_columns=self.spec.dataset.key_columns)
-        report = ValidationReport(
-            model=snapshot.model,
-            partition=snapshot.partition,
-            revision=snapshot.revision,
-            data_sha256=snapshot.data_sha256,
-            suite=self.spec.validation.suite,
-            evaluated=found.evaluated,
-            failures=found.failures,
-            report_path=report_path(snapshot, self.suite_sha256),
-        )
+    def _publish(self, snapshot: Snapshot, records: Mapping[PartitionKey, PartitionRecord]) -> bytes:
+        """Judge a snapshot and return the published report."""
+        findings = self.appraiser.find(snapshot)
+        evidence = Evidence.gather(snapshot.partition, records, self.appraiser.try_to_find)
         # No time and no run id: a try after a crash writes the same bytes, which the lake takes for a no-op.
-        document = _canonical(
-            {
-                "report": report.as_json(),
-                "suite_sha256": self.suite_sha256,
-                "details": found.details,
-            }
-        )
+        document = write_report(self.rules, snapshot, findings, evidence)
+        path = parse_report(document).report_path
         try:
-            self.lake.publish(report.report_path, document)
+            self.lake.publish(path, document)
         except LakeConflictError:
-            # Another version of the engine wrote it and the run died before the ledger knew: the first one stands.
-            return self.lake.read(report.report_path)
+            # Another run wrote it and died before the ledger knew, or with other days at hand: the first one stands.
+            return self.lake.read(path)
         return document
 
     def _record(self, report: ValidationReport, report_sha256: str, earlier: LedgerEntry | None) -> None:
         judged = f"{report.partition}:{report.revision}:{report.data_sha256[:12]}"
-        # A suite may be changed and changed back: the judgement that this one overrules makes the key unique.
-        once = f"judged:{judged}:{self.suite_sha256[:12]}:{earlier.sequence if earlier else 0}"
+        # Rules may be changed and changed back: the judgement that this one overrules makes the key unique.
+        once = f"judged:{judged}:{self.rules.sha256[:12]}:{earlier.sequence if earlier else 0}"
         self.ledger.append(
-            self.spec.name,
+            report.model,
             EntryKind.PARTITION_ACCEPTED if report.is_accepted else EntryKind.PARTITION_REJECTED,
             {
                 "partition": report.partition,
                 "revision": report.revision,
                 "data_sha256": report.data_sha256,
                 "suite": report.suite,
-                "suite_sha256": self.suite_sha256,
+                "suite_sha256": self.rules.suite_sha256,
+                "rules_sha256": self.rules.sha256,
                 "report_path": report.report_path,
                 "report_sha256": report_sha256,
                 "evaluated": report.evaluated,
-                "failures": [*_shown(report)],
+                "failures": [*shown_failures(report)],
             },
             actor=self.run.actor,
             once=once,
@@ -174,50 +172,13 @@ class _Door:
 
 
 def _judgements(entries: Sequence[LedgerEntry]) -> dict[tuple[str, str], LedgerEntry]:
-    """Return the newest judgement of each snapshot: partition and hash of its bytes to ledger entry."""
-    return {
-        (str(entry.payload["partition"]), str(entry.payload["data_sha256"])): entry
-        for entry in entries
-        if entry.kind in _JUDGED
-    }
-
-
-def _canonical(document: Mapping[str, object]) -> bytes:
-    return json.dumps(document, sort_keys=True, indent=1, allow_nan=False).encode()
-
-
-def _sha256(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()
-
-
-def _parse(document: bytes) -> ValidationReport:
-    return ValidationReport.model_validate(json.loads(document)["report"])
-
-
-def _shown(report: ValidationReport, *severities: Severity) -> list[str]:
-    """Return the first failures, the critical ones before all others, each in one short line."""
-    failures = sorted(report.failures, key=lambda failure: failure.severity is not Severity.CRITICAL)
-    chosen = [failure for failure in failures if not severities or failure.severity in severities]
-    return [f"{failure.severity}: {bounded(str(failure), 160)}" for failure in chosen[:MAX_FAILURES_SHOWN]]
-
-
-def _rejection(report: ValidationReport, report_uri: str) -> str:
-    critical = sum(failure.severity is Severity.CRITICAL for failure in report.failures)
-    what = (
-        f"partition {report.partition} (revision {report.revision}) of {report.model} is in quarantine: "
-        f"{critical} of {report.evaluated} expectations of suite {report.suite!r} failed critically"
-    )
-    remedy = (
-        f"report: {report_uri}; correct the source and run the partition again, "
-        f"or the suite expectations/{report.suite}.json where it is too strict"
-    )
-    room = MAX_MESSAGE_CHARACTERS - len(what) - len(remedy) - len(": ; ")
-    return f"{what}: {bounded('; '.join(_shown(report, Severity.CRITICAL)), max(room, 80))}; {remedy}"
+    """Return the newest one of each snapshot: partition and hash of its bytes to ledger entry."""
+    return {(str(entry.payload["partition"]), str(entry.payload["data_sha256"])): entry for entry in entries}
 
 
 def _log(report: ValidationReport) -> None:
     state = "accepted" if report.is_accepted else "in quarantine"
     level = logging.WARNING if report.failures else logging.INFO
     logger.log(level, "%s %s is %s (%d expectations)", report.model, report.partition, state, report.evaluated)
-    for line in _shown(report):
+    for line in shown_failures(report):
         logger.warning("%s %s: %s", report.model, report.partition, line)
