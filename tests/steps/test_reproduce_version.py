@@ -78,11 +78,13 @@ def test_other_packages_than_then_are_named(world, version, monkeypatch):
 def test_a_training_that_comes_out_otherwise_is_said(world, version, monkeypatch):
     from titlebout.core import version_training
 
-    honest = version_training.train_booster
+    honest = version_training.learn
     monkeypatch.setattr(
         version_training,
-        "train_booster",
-        lambda training, *rest: honest(training.model_copy(update={"rounds": training.rounds + 1}), *rest),
+        "learn",
+        lambda training, *rest, **more: honest(
+            training.model_copy(update={"rounds": training.rounds + 1}), *rest, **more
+        ),
     )
     found = again(world, version)
     assert not found.is_reproduced

@@ -42,7 +42,7 @@ def trained_again(*_):
 
 @pytest.fixture
 def no_training(monkeypatch):
-    monkeypatch.setattr(version_training, "train_booster", trained_again)
+    monkeypatch.setattr(version_training, "learn", trained_again)
 
 
 def test_a_challenger_is_complete_in_the_lake_and_known_to_registry_and_ledger(world):
@@ -113,7 +113,7 @@ def test_the_files_belong_together(world):
 def test_training_again_trains_nothing_and_returns_the_same(world, monkeypatch):
     first = train(world)
     objects, entries = dict(world.lake.objects), world.ledger.entries("demand")
-    monkeypatch.setattr(version_training, "train_booster", trained_again)
+    monkeypatch.setattr(version_training, "learn", trained_again)
     assert train(world, run_of("2024-01-13")) == first
     assert (world.lake.objects, world.ledger.entries("demand")) == (objects, entries)
     assert len(world.registry.runs) == 1
@@ -148,7 +148,7 @@ def test_a_registry_that_is_down_is_made_up_for_without_training_again(world, mo
         train(world)
     assert world.kinds() == []
     world.registry.is_down = False
-    monkeypatch.setattr(version_training, "train_booster", trained_again)
+    monkeypatch.setattr(version_training, "learn", trained_again)
     challenger = train(world)
     assert world.kinds() == [EntryKind.CHALLENGER_TRAINED]
     run = world.registry.runs["demand", challenger.version]

@@ -5,6 +5,7 @@ import io
 import json
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from datetime import date
@@ -28,9 +29,12 @@ from titlebout.core.errors import (
     UnavailableError,
 )
 from titlebout.core.layout import partition_folder
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus, verify_chain
+from titlebout.core.ledger import EntryKind, PartitionStatus
+from titlebout.core.ledger_chain import verify_chain
+from titlebout.core.partitions import keys_between
 from titlebout.core.ports import SuiteResult
 from titlebout.core.results import RunContext, RunKind, Snapshot, ValidationReport
+from titlebout.core.spec import ModelSpec
 from titlebout.steps.validate_partition import validate_partition
 
 SPEC = demand_spec()
@@ -62,6 +66,8 @@ class World:
                 "day": [date.fromisoformat(key)] * rows,
                 "hour": list(range(rows)),
                 "temperature": [temperature] * rows,
+                "weather": ["rain"] * rows,
+                "rentals": [float((hour * 7919 + int(key[-2:]) * 1049) % 97) for hour in range(rows)],
             }
         )
         buffer = io.BytesIO()
@@ -88,12 +94,16 @@ class World:
         self.ledger.append(SPEC.name, EntryKind.PARTITION_INGESTED, payload, actor="run:test")
         return snapshot
 
-    def validate(self, key: str = DAY, suite: Mapping[str, Any] = SUITE) -> ValidationReport:
+    def validate(self, key: str = DAY, suite: Mapping[str, Any] = SUITE, *, spec: ModelSpec = SPEC) -> ValidationReport:
         run = RunContext(partition=key, run_id="scheduled__1", kind=RunKind.SCHEDULED)
-        return validate_partition(SPEC, run, suite=suite, lake=self.lake, ledger=self.ledger, validator=self.validator)
+        return validate_partition(spec, run, suite=suite, lake=self.lake, ledger=self.ledger, validator=self.validator)
+
+    def decide(self, snapshot: Snapshot, kind: EntryKind) -> None:
+        payload = {name: getattr(snapshot, name) for name in ("partition", "revision", "data_sha256")}
+        self.ledger.append(SPEC.name, kind, {**payload, "reason": "I looked at it"}, actor="person:ada")
 
     def status(self, key: str) -> PartitionStatus:
-        return LedgerState.of(self.ledger.entries(SPEC.name)).partitions[key].status
+        return self.ledger.state(SPEC.name).partitions[key].status
 
     def kinds(self) -> list[EntryKind]:
         return [entry.kind for entry in self.ledger.entries(SPEC.name)]
@@ -155,7 +165,7 @@ def test_the_rejection_names_partition_suite_failure_report_and_remedy(world):
     path = world.ledger.entries(SPEC.name)[-1].payload["report_path"]
     for part in (
         DAY,
-        "'demand'",
+        "1 critical failures",
         "found 1",
         world.lake.uri(path),
         "run the partition again",
@@ -301,14 +311,14 @@ def test_older_partitions_are_recorded_before_the_own_rejection_raises(world):
     assert world.status("2024-02-09") is PartitionStatus.ACCEPTED
 
 
-def test_older_partitions_that_were_judged_are_left_alone(world):
+def test_older_partitions_that_were_judged_are_not_judged_by_other_rules(world):
     world.ingest("2024-02-09")
     world.validate("2024-02-09")
     world.ingest(DAY)
 
     world.validate(suite={**SUITE, "meta": {"reviewed_by": "someone"}})
 
-    assert len(world.validator.calls) == 2
+    assert world.status("2024-02-09") is PartitionStatus.ACCEPTED
 
 
 def test_an_older_partition_that_cannot_be_read_stays_unjudged(world, caplog):
@@ -384,11 +394,10 @@ def test_a_report_that_was_changed_after_the_fact_is_not_believed(world):
 
 def test_two_runs_at_once_leave_one_judgement(world, monkeypatch):
     world.ingest(DAY)
-    seen_before = world.ledger.entries(SPEC.name)
     world.validate()
 
     with monkeypatch.context() as stale:
-        stale.setattr(world.ledger, "entries", lambda model: seen_before)
+        stale.setattr(world.ledger, "entries", lambda model, kinds=None: () if kinds else world.ledger.chains[model])
         world.validate()
 
     assert world.kinds().count(EntryKind.PARTITION_ACCEPTED) == 1
@@ -397,12 +406,217 @@ def test_two_runs_at_once_leave_one_judgement(world, monkeypatch):
 
 def test_two_runs_at_once_with_different_suites_are_both_heard(world, monkeypatch):
     world.ingest(DAY)
-    seen_before = world.ledger.entries(SPEC.name)
     world.validate()
 
     with monkeypatch.context() as stale:
-        stale.setattr(world.ledger, "entries", lambda model: seen_before)
+        stale.setattr(world.ledger, "entries", lambda model, kinds=None: () if kinds else world.ledger.chains[model])
         with pytest.raises(PartitionRejectedError):
             world.validate(suite=stricter())
 
     assert world.status(DAY) is PartitionStatus.QUARANTINED
+
+
+def test_a_partition_that_a_person_released_is_let_through_with_its_report(world, caplog):
+    snapshot = world.ingest(DAY, rows=1)
+    world.decide(snapshot, EntryKind.PARTITION_RELEASED)
+
+    with caplog.at_level(logging.WARNING):
+        report = world.validate()
+
+    assert not report.is_accepted
+    assert "was released by person:ada" in caplog.text
+    assert world.status(DAY) is PartitionStatus.ACCEPTED
+
+
+def test_a_release_after_the_judgement_lets_a_rerun_pass(world):
+    snapshot = world.ingest(DAY, rows=1)
+    with pytest.raises(PartitionRejectedError):
+        world.validate()
+    world.decide(snapshot, EntryKind.PARTITION_RELEASED)
+
+    assert world.validate().revision == 1
+    assert world.kinds().count(EntryKind.PARTITION_REJECTED) == 1
+
+
+def test_a_partition_that_a_person_discarded_stops_its_run_and_names_the_person(world):
+    snapshot = world.ingest(DAY)
+    assert world.validate().is_accepted
+    world.decide(snapshot, EntryKind.PARTITION_DISCARDED)
+
+    with pytest.raises(PartitionRejectedError, match=r"revision 1\) of demand was discarded by person:ada; deliver"):
+        world.validate()
+    assert world.status(DAY) is PartitionStatus.DISCARDED
+
+
+def test_a_decision_on_other_bytes_does_not_bind_a_new_revision(world):
+    world.decide(world.ingest(DAY), EntryKind.PARTITION_DISCARDED)
+    world.ingest(DAY, rows=6, revision=2)
+
+    assert world.validate().is_accepted
+    assert world.status(DAY) is PartitionStatus.ACCEPTED
+
+
+def test_a_release_of_other_bytes_does_not_save_a_new_revision(world):
+    world.decide(world.ingest(DAY, rows=1), EntryKind.PARTITION_RELEASED)
+    world.ingest(DAY, rows=2, revision=2)
+
+    with pytest.raises(PartitionRejectedError):
+        world.validate()
+
+
+def test_a_decision_on_a_revision_that_came_meanwhile_says_nothing_of_this_one(world, monkeypatch):
+    def deliver_anew(*args, **kwargs):
+        monkeypatch.undo()
+        world.decide(world.ingest(DAY, rows=6, revision=2), EntryKind.PARTITION_DISCARDED)
+        return world.validator.validate(*args, **kwargs)
+
+    world.ingest(DAY)
+    monkeypatch.setattr(world.validator, "validate", deliver_anew)
+
+    assert world.validate().revision == 1
+    assert world.status(DAY) is PartitionStatus.DISCARDED
+
+
+def test_all_days_are_looked_at_before_the_first_is_judged(world, monkeypatch):
+    """Or runs side by side would each look at the same month of days instead of sharing them."""
+    looked_at = []
+    append = world.ledger.append
+    for key in keys_between("2024-01-20", DAY):
+        world.ingest(key)
+    monkeypatch.setattr(
+        world.ledger, "append", lambda *a, **k: looked_at.append(len(world.validator.calls)) or append(*a, **k)
+    )
+    world.validate()
+
+    assert looked_at[0] == 21  # all but the run's own
+
+
+def test_a_changed_check_judges_anew(world):
+    world.ingest(DAY)
+    first = world.validate()
+    stricter_spec = demand_spec(validation__checks={"row_count": {"tolerance": 0.1}})
+
+    assert world.validate(spec=stricter_spec).report_path != first.report_path
+    assert world.kinds().count(EntryKind.PARTITION_ACCEPTED) == 2
+    assert len(world.validator.calls) == 1  # what the bytes say by themselves has not changed
+
+
+def test_columns_declared_after_the_ingest_put_the_partition_into_quarantine(world):
+    world.ingest(DAY)
+    columns = {**SPEC.dataset.model_dump()["columns"], "humidity": "number"}
+
+    with pytest.raises(PartitionRejectedError, match=r"contract_columns.*humidity.*validation.checks of the spec"):
+        world.validate(spec=demand_spec(dataset__columns=columns))
+
+
+def test_days_that_only_say_what_is_usual_are_looked_at_and_not_judged(world):
+    for key in keys_between("2024-01-01", DAY):
+        world.ingest(key)
+
+    document = json.loads(world.lake.read(world.validate().report_path))
+
+    used = [day["partition"] for day in document["contract"]["evidence"]["days"]]
+    assert used == list(keys_between("2024-01-13", "2024-02-09"))
+    assert world.status("2024-01-20") is PartitionStatus.INGESTED
+    assert len(world.validator.calls) == 41  # 1 January is the 28th day before the oldest one of the windows
+
+
+def test_the_report_says_what_was_usual_and_what_was_not_judged(world):
+    for key in keys_between("2024-02-01", DAY):
+        world.ingest(key)
+    enough = json.loads(world.lake.read(world.validate().report_path))["contract"]
+    too_few = json.loads(world.lake.read(world.validate("2024-02-05").report_path))["contract"]
+
+    assert enough["usual"]["rows"] == {"low": 2.04, "usual": 5.0, "high": 12.23, "by_weekday": False}
+    assert too_few["usual"] == {}
+    row_count = next(check for check in too_few["checks"] if check["check"] == "row_count")
+    assert row_count["outcome"] == "not_evaluated"
+    assert row_count["note"] == "not enough history: 4 good days of the 28 before, 8 needed"
+
+
+def test_a_day_unlike_those_before_it_is_rejected(world):
+    for key in keys_between("2024-01-25", "2024-02-09"):
+        world.ingest(key, rows=20)
+    world.ingest(DAY, rows=8)
+
+    with pytest.raises(
+        PartitionRejectedError, match=r"contract_row_count: found 8, wanted max=33.33, min=12.0, usual=20"
+    ):
+        world.validate()
+
+
+def test_the_next_night_reads_findings_and_no_snapshot_but_its_own(world, monkeypatch):
+    for key in keys_between("2024-01-25", "2024-02-11"):
+        world.ingest(key)
+    world.validate()
+    copied = []
+    copy = world.lake.local_copy
+    monkeypatch.setattr(world.lake, "local_copy", lambda path, sha256: copied.append(path) or copy(path, sha256=sha256))
+
+    world.validate("2024-02-11")
+
+    assert [path.split("/")[2] for path in copied] == ["2024-02-11"]
+
+
+def test_the_recorded_evidence_stands_when_a_day_of_it_is_delivered_anew(world):
+    for key in keys_between("2024-01-25", DAY):
+        world.ingest(key)
+    first = world.validate()
+    before = world.lake.read(first.report_path)
+    world.ingest("2024-02-09", rows=1, revision=2)
+
+    assert world.validate() == first
+    assert world.lake.read(first.report_path) == before
+
+
+def test_a_lake_that_does_not_answer_is_worth_a_retry_and_no_judgement(world, monkeypatch):
+    def unplugged(path: str, **_: object) -> bytes:
+        message = f"{path}: does not answer"
+        raise UnavailableError(message)
+
+    for key in keys_between("2024-01-25", DAY):
+        world.ingest(key)
+    with monkeypatch.context() as outage:
+        outage.setattr(world.lake, "read", unplugged)
+        with pytest.raises(UnavailableError):
+            world.validate()
+
+    assert set(world.kinds()) == {EntryKind.PARTITION_INGESTED}
+    assert world.validate().is_accepted
+
+
+class PowerCut(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("writes", range(0, 40, 3))
+def test_a_run_killed_at_any_write_is_finished_by_the_next_with_the_same_bytes(writes, monkeypatch):
+    def fill(world: World) -> World:
+        for key in keys_between("2024-01-29", DAY):
+            world.ingest(key, rows=1 if key == "2024-02-03" else 5)
+        return world
+
+    undisturbed, disturbed = fill(World()), fill(World())
+    undisturbed.validate()
+    left = [writes]
+
+    def until_the_power_fails(write):
+        def counted(*args, **kwargs):
+            left[0] -= 1
+            if left[0] < 0:
+                raise PowerCut
+            return write(*args, **kwargs)
+
+        return counted
+
+    with monkeypatch.context() as power:
+        power.setattr(disturbed.lake, "publish", until_the_power_fails(disturbed.lake.publish))
+        power.setattr(disturbed.ledger, "append", until_the_power_fails(disturbed.ledger.append))
+        with suppress(PowerCut):
+            disturbed.validate()
+    disturbed.validate()
+
+    assert disturbed.lake.objects == undisturbed.lake.objects
+    assert [entry.payload for entry in disturbed.ledger.entries(SPEC.name)] == [
+        entry.payload for entry in undisturbed.ledger.entries(SPEC.name)
+    ]

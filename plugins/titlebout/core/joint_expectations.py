@@ -58,7 +58,7 @@ def judge_compound(check: Check, columns: Sequence[DecodedColumn]) -> Finding:
     def show(row: int) -> JsonValue:
         return {column.name: column.shown(row) for column in columns}
 
-    return row_finding(check, rows, considered, _repeated_rows(columns, kept), show)
+    return row_finding(check, rows, considered, repeated_rows(columns, kept), show)
 
 
 def _kept(columns: Sequence[DecodedColumn], ignored: str) -> Mask | None:
@@ -75,7 +75,7 @@ def _kept(columns: Sequence[DecodedColumn], ignored: str) -> Mask | None:
             return None
 
 
-def _repeated_rows(columns: Sequence[DecodedColumn], kept: Mask | None) -> Mask | None:
+def repeated_rows(columns: Sequence[DecodedColumn], kept: Mask | None = None) -> Mask | None:
     """Find rows that are there more than once; missing values are equal to each other.
 
     Rows are compared by a hash of 64 bits first. Equal rows have equal hashes, so that where no hash comes

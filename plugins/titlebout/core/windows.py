@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.partitions import format_key, keys_between, shift_key
@@ -16,8 +17,8 @@ class Windows:
     """Calendar windows of one partition key: training window first, holdout after it, never overlapping.
 
     The holdout ends at the newest day whose labels are known when the key's night comes. `history` are the
-    days before both windows that only say what was usual for the oldest of them, so that whichever run judges
-    a day has the same history at hand.
+    days outside both windows that only say what was usual for the days of them and for the partition itself, so
+    that whichever run judges a day has the same history at hand.
     """
 
     def __init__(self, spec: ModelSpec, partition: PartitionKey) -> None:
@@ -31,8 +32,8 @@ class Windows:
         self.partition = partition
         self.training = tuple(keys_between(first_training, last_training))
         self.holdout = tuple(keys_between(max(first, first_holdout), last_holdout))
-        oldest = min(self.keys, default=partition)
-        self.history = tuple(keys_between(max(first, shift_key(oldest, -HISTORY_DAYS)), shift_key(oldest, -1)))
+        spoken_for = {key for day in {min(self.keys, default=partition), partition} for key in days_before(day)}
+        self.history = tuple(sorted(key for key in spoken_for.difference(self.keys) if key >= first))
         self._min_partitions = training.min_partitions
 
     @property
@@ -60,6 +61,28 @@ class Windows:
     def accepted_holdout(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
         """Return the days to judge on; it may be none, which the comparison calls inconclusive."""
         return tuple(sorted(set(self.holdout) & set(accepted)))
+
+
+@dataclass(frozen=True)
+class NightsThatRead:
+    """The nights whose windows hold a day: first and last key of each span."""
+
+    training: tuple[PartitionKey, PartitionKey]
+    holdout: tuple[PartitionKey, PartitionKey]
+
+
+def nights_that_read(spec: ModelSpec, day: PartitionKey) -> NightsThatRead:
+    """Return the nights that judge on a day, and those that learn from it: `Windows` the other way round."""
+    first = shift_key(day, spec.dataset.label_delay_days)
+    learns = shift_key(first, spec.training.holdout_days)
+    return NightsThatRead(
+        training=(learns, shift_key(learns, spec.training.window_days - 1)), holdout=(first, shift_key(learns, -1))
+    )
+
+
+def days_before(partition: PartitionKey) -> tuple[PartitionKey, ...]:
+    """Return the days that say what is usual for a partition, oldest first."""
+    return tuple(keys_between(shift_key(partition, -HISTORY_DAYS), shift_key(partition, -1)))
 
 
 def shared_batches(keys: Iterable[PartitionKey], run_id: str, size: int = 5) -> Iterator[Sequence[PartitionKey]]:
