@@ -35,15 +35,44 @@ def test_a_link_shows_what_a_browser_can_open_and_nothing_else(pushed, address, 
         assert link.get_link(None, ti_key=None) == shown
 
 
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        ("titlebout/bike_sharing/partitions/2012-10-29", True),
+        ("titlebout/bike_sharing/partitions/2012-10-29?revision=2", True),
+        # Relative addresses only: the UI resolves them against its own base, which may be a path behind a proxy.
+        ("/titlebout/bike_sharing/partitions/2012-10-29", False),
+        ("https://elsewhere.example/titlebout/bike_sharing/partitions/2012-10-29", False),
+        ("titlebout/bike_sharing/partitions/2012-10-29\n", False),
+        ("titlebout/../api/v2/connections", False),
+        ("javascript:alert(1)//titlebout/a/partitions/1", False),
+        ("", False),
+        (None, False),
+    ],
+)
+def test_the_data_report_link_leads_to_our_own_pages_only(pushed, address, is_shown):
+    from titlebout.task_links import DataReportLink
+
+    pushed["data_report_url"] = address
+    assert DataReportLink().get_link(None, ti_key=None) == (address if is_shown else "")
+
+
+def test_the_address_of_a_report_is_one_that_its_link_opens(pushed):
+    from titlebout.task_links import DataReportLink, report_address
+
+    for revision in (None, 3):
+        pushed["data_report_url"] = report_address("demand", "2024-05-01", revision)
+        assert DataReportLink().get_link(None, ti_key=None) == pushed["data_report_url"]
+
+
 def test_the_plugin_registers_the_links_of_the_operators():
     from titlebout.airflow_plugin import TitleboutPlugin
     from titlebout.operators.deploy_model import DeployModelOperator
+    from titlebout.operators.ingest_partition import IngestPartitionOperator
     from titlebout.operators.train_challenger import TrainChallengerOperator
+    from titlebout.operators.validate_partition import ValidatePartitionOperator
 
-    used = {
-        type(link)
-        for operator in (DeployModelOperator, TrainChallengerOperator)
-        for link in operator.operator_extra_links
-    }
+    operators = (IngestPartitionOperator, ValidatePartitionOperator, TrainChallengerOperator, DeployModelOperator)
+    used = {type(link) for operator in operators for link in operator.operator_extra_links}
     assert {type(link) for link in TitleboutPlugin().operator_extra_links} == used
     assert len({link.name for link in TitleboutPlugin().operator_extra_links}) == len(used)

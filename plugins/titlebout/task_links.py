@@ -1,5 +1,6 @@
 """Links on a task's page in Airflow. Each shows what the task left in an XCom, if a browser can open it."""
 
+import re
 from typing import TYPE_CHECKING
 
 from airflow.sdk import BaseOperatorLink
@@ -7,6 +8,15 @@ from airflow.sdk import BaseOperatorLink
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator
     from airflow.sdk.types import TaskInstanceKey
+
+
+# Without a slash at its start: the UI resolves it against its own base, which may be a path behind a proxy.
+_REPORT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/partitions/[0-9-]+(\?revision=[0-9]+)?", re.ASCII)
+
+
+def report_address(model: str, partition: str, revision: int | None = None) -> str:
+    """Return where the API server shows a partition's data report; without a revision, the newest one."""
+    return f"titlebout/{model}/partitions/{partition}" + (f"?revision={revision}" if revision else "")
 
 
 class WebLink(BaseOperatorLink):
@@ -19,7 +29,22 @@ class WebLink(BaseOperatorLink):
         from airflow.sdk.execution_time.xcom import XCom
 
         address = XCom.get_value(ti_key=ti_key, key=self.address_key)
-        return address if isinstance(address, str) and address.startswith(("http://", "https://")) else ""
+        return address if isinstance(address, str) and self.opens(address) else ""
+
+    def opens(self, address: str) -> bool:
+        """Whether a browser opens the address and nothing else happens."""
+        return address.startswith(("http://", "https://"))
+
+
+class DataReportLink(WebLink):
+    """What came in, and what the suite said about it."""
+
+    name = "Data report"
+    address_key = "data_report_url"
+
+    def opens(self, address: str) -> bool:
+        """Whether it is the address of one of our own pages."""
+        return _REPORT_ADDRESS.fullmatch(address) is not None
 
 
 class MlflowRunLink(WebLink):
@@ -34,3 +59,6 @@ class ModelServerLink(WebLink):
 
     name = "Model server"
     address_key = "model_server_url"
+
+
+LINKS = (DataReportLink, MlflowRunLink, ModelServerLink)

@@ -1,0 +1,84 @@
+"""The routes below `/titlebout`: GET only, each guarded, all of them plain functions, which run in a thread."""
+
+from typing import Annotated
+
+from fastapi import FastAPI, Query, Request, Response
+from fastapi.responses import HTMLResponse
+from starlette.middleware.base import RequestResponseEndpoint
+
+from titlebout.core.model_pages import model_page, models_page
+from titlebout.core.page_frame import Place
+from titlebout.core.partitions import format_key, parse_key
+from titlebout.core.report_page import partition_page
+from titlebout.project import model_names
+from titlebout.web.access import ReadableDagIds, ReadableModel
+from titlebout.web.lookup import find_delivery, find_history, find_report, readable_models, report_bytes
+from titlebout.web.problems import HANDLERS, is_framed, not_found
+from titlebout.web.stores import LAKE, LEDGER
+
+HEADERS = {
+    # Everything a page shows is in the page: no script, nothing from elsewhere, in no frame but Airflow's own.
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cache-Control": "private, no-store",
+}
+
+Revision = Annotated[int | None, Query(ge=1, le=1_000_000)]
+PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
+
+
+def build_application() -> FastAPI:
+    """Build the app that Airflow mounts; without routes that describe it, since those nobody could guard."""
+    app = FastAPI(title="Titlebout", docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False)
+    for error, handler in HANDLERS.items():
+        app.add_exception_handler(error, handler)
+    app.middleware("http")(_with_headers)
+    app.get("/", response_class=HTMLResponse)(show_models)
+    app.get("/{model}", response_class=HTMLResponse)(show_model)
+    # Before the page, whose route would take `.json` for a part of the key.
+    app.get("/{model}/partitions/{partition}.json")(show_report_json)
+    app.get("/{model}/partitions/{partition}", response_class=HTMLResponse)(show_partition)
+    return app
+
+
+def show_models(readable: ReadableDagIds, request: Request) -> str:
+    """Show all models that the user may see."""
+    models = readable_models(LEDGER.get(), model_names(), readable)
+    return models_page(models, Place(is_framed=is_framed(request)))
+
+
+def show_model(model: ReadableModel, request: Request, page: PageNumber = 1) -> str:
+    """Show the partitions of a model."""
+    history = find_history(LEDGER.get(), model)
+    if not history and model not in model_names():
+        not_found("There is no model of this name.")
+    return model_page(model, history, page=page, place=Place(is_framed=is_framed(request)))
+
+
+def show_partition(model: ReadableModel, partition: str, request: Request, revision: Revision = None) -> str:
+    """Show the data report of a partition."""
+    key = format_key(parse_key(partition))
+    source = find_report(LEDGER.get(), LAKE.get(), model, key, revision)
+    if source is None:
+        not_found(f"{model} has no such partition or revision.")
+    return partition_page(source, Place("../../", is_framed=is_framed(request)))
+
+
+def show_report_json(model: ReadableModel, partition: str, revision: Revision = None) -> Response:
+    """Return the validation report as it lies in the lake."""
+    key = format_key(parse_key(partition))
+    delivery = find_delivery(find_history(LEDGER.get(), model), key, revision)
+    content = report_bytes(LAKE.get(), delivery) if delivery else None
+    if content is None:
+        not_found(f"{model} has no such partition or revision, or it was not judged yet.")
+    return Response(content, media_type="application/json")
+
+
+async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    response = await call_next(request)
+    response.headers.update(HEADERS)
+    return response

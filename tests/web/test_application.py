@@ -1,0 +1,209 @@
+"""The report pages on Airflow's real API server, behind its real log-in."""
+
+import inspect
+from pathlib import Path
+
+import pytest
+
+from fakes.read_page import ReadPage
+
+pytestmark = pytest.mark.airflow
+
+PAGES = (
+    "/titlebout/demand",
+    "/titlebout/demand/partitions/2024-05-02",
+    "/titlebout/demand/partitions/2024-05-02?revision=1",
+    "/titlebout/demand/partitions/2024-05-02.json?revision=1",
+)
+FILLED = {"{model}": "demand", "{partition}": "2024-05-01"}
+
+
+def routes():
+    from titlebout.web.application import build_application
+
+    return build_application().routes
+
+
+def test_every_route_refuses_who_is_not_logged_in_and_only_reads(visitors):
+    from fastapi.routing import APIRoute
+
+    found = routes()
+    assert len(found) == 4
+    for route in found:
+        # A mounted app, a page with the API's description or a web socket would need a guard of its own kind.
+        assert isinstance(route, APIRoute), route
+        assert route.methods == {"GET"}
+        # An async function would stop the whole API server while it reads from the lake.
+        assert not inspect.iscoroutinefunction(route.endpoint)
+        path = route.path
+        for name, value in FILLED.items():
+            path = path.replace(name, value)
+        assert "{" not in path
+        assert visitors.stranger.get(f"/titlebout{path}").status_code == 401, path
+        assert visitors.reader.get(f"/titlebout{path}").status_code == 200, path
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_is_for_those_who_may_read_the_dag(visitors, path):
+    answers = [client.get(path) for client in (visitors.stranger, visitors.nobody, visitors.reader)]
+    assert [answer.status_code for answer in answers] == [401, 403, 200]
+    assert "2024-05-02" in answers[2].text
+    for refused in answers[:2]:
+        text = ReadPage(refused.text).text
+        assert "quarantine" not in text
+        assert "partition" not in text
+
+
+def test_the_right_that_counts_is_to_read_this_models_nightly_dag(visitors, monkeypatch):
+    from airflow.api_fastapi.app import get_auth_manager
+
+    asked = []
+
+    def may(self, *, method, user, access_entity=None, details=None):
+        asked.append((method, details.id))
+        return details.id == "demand_nightly"
+
+    monkeypatch.setattr(type(get_auth_manager()), "is_authorized_dag", may)
+    assert visitors.nobody.get("/titlebout/demand").status_code == 200
+    assert visitors.nobody.get("/titlebout/other").status_code == 403
+    assert visitors.nobody.get("/titlebout/other/partitions/2024-05-03").status_code == 403
+    assert asked == [("GET", "demand_nightly"), ("GET", "other_nightly"), ("GET", "other_nightly")]
+
+
+def test_the_index_names_only_models_whose_dag_may_be_read(visitors):
+    page = visitors.reader.get("/titlebout/")
+    assert ReadPage(page.text).links.count("demand") == 1
+    assert "other" not in page.text  # Airflow knows no DAG of this model, so nobody can have been given the right
+    assert "demand" not in ReadPage(visitors.nobody.get("/titlebout/").text).text
+
+
+def test_the_cookie_of_the_ui_is_honoured(visitors, airflow_app):
+    from fastapi.testclient import TestClient
+
+    token = visitors.reader.headers["Authorization"].removeprefix("Bearer ")
+    browser = TestClient(airflow_app, cookies={"_token": token})
+    assert browser.get(PAGES[1]).status_code == 200
+    assert TestClient(airflow_app, cookies={"_token": token[:-2] + "xx"}).get(PAGES[1]).status_code in {401, 403}
+
+
+def test_who_is_not_logged_in_is_led_to_the_log_in_and_back(visitors):
+    page = ReadPage(visitors.stranger.get(f"{PAGES[2]}").text)
+    (login,) = [link for link in page.links if "login" in link]
+    assert login == ("../../../api/v2/auth/login?next=%2Ftitlebout%2Fdemand%2Fpartitions%2F2024-05-02%3Frevision%3D1")
+    assert visitors.stranger.get("/" + login.lstrip("./")).status_code == 307
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/titlebout/Demand",
+        "/titlebout/demand.yaml",
+        "/titlebout/unknown",
+        "/titlebout/..%2f..%2fetc",
+        "/titlebout/%2e%2e",
+        "/titlebout/demand%00",
+        "/titlebout/demand%0a",
+        "/titlebout/demand/partitions/2024-5-1",
+        "/titlebout/demand/partitions/2024-02-30",
+        "/titlebout/demand/partitions/2024-05-02%0a",
+        "/titlebout/demand/partitions/%D9%A2%D9%A0%D9%A2%D9%A4-05-02",
+        "/titlebout/demand/partitions/.json",
+        "/titlebout/demand/partitions/%2e%2e.json",
+        "/titlebout/demand/partitions/..%2f..%2fversions",
+        "/titlebout/demand/partitions/2030-01-01",
+        "/titlebout/demand/partitions/2024-05-02?revision=7",
+        "/titlebout/demand/partitions/2024-05-02?revision=-1",
+        "/titlebout/demand/partitions/2024-05-02?revision=<script>",
+        "/titlebout/demand/partitions/2024-05-02.json",  # its newest revision was not judged yet
+        "/titlebout/demand/partitions/2024-05-02.json.json",
+        "/titlebout/demand?page=0",
+        "/titlebout/demand/",
+        "/titlebout/demand/versions/1",
+        "/titlebout/openapi.json",
+        "/titlebout/docs",
+        "/titlebout/redoc",
+    ],
+)
+def test_what_is_no_page_is_not_found_and_not_repeated(visitors, path):
+    answer = visitors.reader.get(path)
+    assert answer.status_code == 404
+    ReadPage(answer.text).check_harmless()
+    assert "<script>" not in answer.text
+    assert visitors.stranger.get(path).status_code in {401, 404}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", [*PAGES, "/titlebout/"])
+def test_nothing_can_be_changed(visitors, method, path):
+    assert visitors.reader.request(method, path).status_code == 405
+
+
+def test_every_answer_forbids_scripts_and_foreign_frames(visitors):
+    for path in (*PAGES, "/titlebout/", "/titlebout/nope", "/titlebout/a/b"):
+        for client in (visitors.stranger, visitors.reader):
+            headers = client.get(path).headers
+            policy = headers["Content-Security-Policy"]
+            assert "default-src 'none'" in policy
+            assert "script-src" not in policy
+            assert "frame-ancestors 'self'" in policy
+            assert headers["X-Content-Type-Options"] == "nosniff"
+            assert headers["Cache-Control"] == "private, no-store"
+
+
+def test_hostile_data_is_text_on_the_page(visitors):
+    answer = visitors.reader.get(PAGES[2])
+    page = ReadPage(answer.text)
+    page.check_harmless()
+    assert page.text.count("<script>alert(1)</script>") == 2
+    assert visitors.reader.get(PAGES[3]).headers["Content-Type"] == "application/json"
+
+
+def test_inside_airflows_frame_no_link_leads_to_airflow(visitors):
+    framed = visitors.reader.get(PAGES[1], headers={"Sec-Fetch-Dest": "iframe"})
+    assert "../../../" not in ReadPage(framed.text).links
+    assert "../../../" in ReadPage(visitors.reader.get(PAGES[1]).text).links
+
+
+def test_a_report_that_was_changed_in_the_lake_is_not_shown(visitors, home: Path):
+    (report,) = (home / "lake" / "demand" / "partitions" / "2024-05-01").rglob("report-*.json")
+    content = report.read_bytes()
+    report.chmod(0o644)
+    report.write_bytes(content.replace(b'"evaluated": 5', b'"evaluated": 9'))
+    try:
+        page = visitors.reader.get("/titlebout/demand/partitions/2024-05-01")
+        assert page.status_code == 200
+        assert "The report cannot be shown" in page.text
+        assert "5 expectations; all held." in page.text
+        assert visitors.reader.get("/titlebout/demand/partitions/2024-05-01.json").status_code == 500
+    finally:
+        report.write_bytes(content)
+
+
+def test_a_ledger_that_does_not_answer_is_said_to_be_down(visitors, monkeypatch):
+    from titlebout.core.errors import UnavailableError
+    from titlebout.web import application
+
+    def down():
+        raise UnavailableError("ledger at db.example does not answer; start it")
+
+    monkeypatch.setattr(application.LEDGER, "get", down)
+    answer = visitors.reader.get("/titlebout/demand")
+    assert answer.status_code == 503
+    assert "ledger at db.example does not answer; start it" in ReadPage(answer.text).text
+
+
+def test_a_missing_connection_is_named(visitors, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_TITLEBOUT_LEDGER")
+    answer = visitors.reader.get("/titlebout/demand")
+    assert answer.status_code == 500
+    assert "'titlebout_ledger' is not defined" in ReadPage(answer.text).text
+
+
+def test_airflows_navigation_leads_to_the_pages(visitors):
+    from airflow.plugins_manager import get_plugin_info
+
+    (plugin,) = [each for each in get_plugin_info() if each["name"] == "titlebout"]
+    (view,) = plugin["external_views"]
+    assert view["destination"] == "nav"
+    # Relative: the UI resolves it against its own base, which may be a path behind a proxy.
+    assert visitors.reader.get(f"/{view['href']}").status_code == 200
