@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 import xml.etree.ElementTree as ET
 
 import pyarrow.csv as arrow_csv
@@ -171,3 +172,9 @@ def test_reproduce_says_file_by_file_that_the_bytes_are_equal(tried, capsys):
     printed = capsys.readouterr().out
     assert printed.count("equal") == 5
     assert "DIFFERS" not in printed
+
+
+def test_a_run_leaves_the_logs_of_others_as_they_were(tried):
+    before = {name: logging.getLogger(name).level for name in ("titlebout", "alembic")}
+    assert main(["run", "demand", "--from", FIRST, "--to", FIRST, "--scratch", str(tried)]) == 0
+    assert {name: logging.getLogger(name).level for name in before} == before

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -83,6 +84,8 @@ def run(options: argparse.Namespace) -> bool:
     scratch = options.scratch.resolve() if options.scratch else None
     # Read by OpenMP when XGBoost is loaded: a thread that waits must not burn the core of one that works.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # MLflow sets up its own logging when it is imported.
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     ended = []
     for night in _nights(partial(one_night, options.model, scratch, max(1, granted_cores() // jobs)), keys, jobs):
         ended.append(night)
@@ -136,12 +139,10 @@ def one_night(model: str, scratch: Path | None, threads: int, partition: str) ->
         ConnectionSettingsError: A connection is not defined or is wrong.
         SpecError: The spec, its suite or an XGBoost parameter is wrong.
     """
-    # One line a night tells enough; what the steps and MLflow say besides belongs into Airflow's task logs.
-    for name, level in (("titlebout", logging.ERROR), ("mlflow", logging.WARNING), ("alembic", logging.WARNING)):
-        logging.getLogger(name).setLevel(level)
     started = time.monotonic()
     try:
-        verdict = _verdict(model, scratch, threads, partition)
+        with _quiet():
+            verdict = _verdict(model, scratch, threads, partition)
     except (ConnectionSettingsError, SpecError):
         raise  # the same for every night
     except TitleboutError as error:
@@ -149,6 +150,20 @@ def one_night(model: str, scratch: Path | None, threads: int, partition: str) ->
         seconds = time.monotonic() - started
         return Night(partition, outcome, f"{type(error).__name__}: {error}", seconds, outcome == "failed")
     return Night(partition, verdict.outcome.value, "; ".join(verdict.reasons), time.monotonic() - started)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let one line a night tell enough: what the steps log besides belongs into Airflow's task logs."""
+    levels = {"titlebout": logging.ERROR, "alembic": logging.WARNING}
+    before = {name: logging.getLogger(name).level for name in levels}
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    try:
+        yield
+    finally:
+        for name, level in before.items():
+            logging.getLogger(name).setLevel(level)
 
 
 def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> Verdict:

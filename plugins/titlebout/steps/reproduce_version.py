@@ -2,19 +2,25 @@
 
 import hashlib
 import logging
+import math
 from collections.abc import Mapping
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.ports import Lake
 from titlebout.core.recipes import Recipe
 from titlebout.core.results import Result, TrainedChallenger
 from titlebout.core.spec import ModelSpec
+from titlebout.core.training_spec import Device
 from titlebout.core.version_training import train_files
 from titlebout.core.versions import FILES, read_file, read_version
 
 logger = logging.getLogger(__name__)
+
+CARD_TOLERANCE = 1e-3
+"""Graphics cards add in any order: their models are alike where training metrics differ by no larger share."""
+_MADE_BY_THE_BOOSTER = {FILES["model"], FILES["golden"]}
 
 
 class Reproduction(Result):
@@ -24,12 +30,15 @@ class Reproduction(Result):
     partitions: int
     rows: int
     is_equal: Mapping[str, bool]
+    is_alike: bool = Field(
+        default=False, description="Trained on a graphics card, with metrics within `CARD_TOLERANCE` of the first ones."
+    )
     changed: tuple[str, ...]
 
     @property
     def is_reproduced(self) -> bool:
-        """Whether every file came out the same, byte for byte."""
-        return all(self.is_equal.values())
+        """Whether every file came out the same, byte for byte; a booster from a graphics card may differ a little."""
+        return all(same or (self.is_alike and name in _MADE_BY_THE_BOOSTER) for name, same in self.is_equal.items())
 
 
 def reproduce_version(spec: ModelSpec, version: str, *, lake: Lake) -> Reproduction:
@@ -65,7 +74,19 @@ def reproduce_version(spec: ModelSpec, version: str, *, lake: Lake) -> Reproduct
         partitions=len(refs),
         rows=again.rows,
         is_equal=is_equal,
+        is_alike=then.training.device is Device.CUDA and are_alike(manifest.metrics, again.metrics),
         changed=tuple(recipe.differences(now)),
+    )
+
+
+def are_alike(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
+    """Whether two trainings have the same metrics within `CARD_TOLERANCE`.
+
+    >>> are_alike({"training_rmse": 2.0}, {"training_rmse": 2.001}), are_alike({"training_rmse": 2.0}, {})
+    (True, False)
+    """
+    return first.keys() == second.keys() and all(
+        math.isclose(value, second[name], rel_tol=CARD_TOLERANCE) for name, value in first.items()
     )
 
 
