@@ -11,6 +11,7 @@ from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction
 from pydantic import JsonValue, ValidationError
 
 from titlebout.core.errors import TitleboutError, UnavailableError
+from titlebout.core.openmp import let_threads_sleep
 from titlebout.core.partitions import resolve_key
 from titlebout.core.results import Result, RunContext, RunKind
 from titlebout.core.spec import ModelSpec
@@ -166,6 +167,7 @@ class StepOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, JsonValue]:
         """Run the step and return its result as JSON."""
         quiet_libraries()
+        let_threads_sleep()
         with failures_in_one_line():
             spec = load_model_spec(self.model)
             run = run_context(context, spec, self.partition)

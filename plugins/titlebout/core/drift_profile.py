@@ -1,7 +1,9 @@
 """What a champion was trained on, as counts: bins that are fixed at training, so that only new rows are scanned."""
 
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Literal, Self
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,10 @@ from titlebout.core.spec import ModelSpec
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Pieces: TypeAlias = "Iterable[tuple[PartitionKey, pa.Table]]"
+Columns: TypeAlias = Iterable[tuple[PartitionKey, SnapshotColumn]]
+Counts: TypeAlias = dict[PartitionKey, NDArray[np.int64]]
+
 NUMERIC_BINS = 20
 """Quantile bins of a numeric column: 5 % of the training rows each."""
 TOP_CATEGORIES = 50
@@ -27,6 +33,20 @@ class Frozen(BaseModel):
     """Base of the parts of a profile."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class SortedNumbers(NamedTuple):
+    """A column's numbers in ascending order: float64, without the missing ones, and how many of these there are."""
+
+    present: NDArray[np.float64]
+    missing: int
+
+    @classmethod
+    def of(cls, column: SnapshotColumn) -> Self:
+        """Sort a column's numbers."""
+        numbers = np.sort(column.numbers())  # puts NaN last
+        missing = int(np.isnan(numbers).sum()) if len(numbers) and np.isnan(numbers[-1]) else 0
+        return cls(numbers[: len(numbers) - missing], missing)
 
 
 class NumericBins(Frozen):
@@ -41,11 +61,16 @@ class NumericBins(Frozen):
     @classmethod
     def fit(cls, column: SnapshotColumn) -> Self:
         """Place the edges at the quantiles of a column; the last one lies just above its largest value."""
-        numbers = column.numbers()
-        present = numbers[~np.isnan(numbers)]
-        if not len(present):
+        return cls.between(SortedNumbers.of(column).present)
+
+    @classmethod
+    def between(cls, ordered: NDArray[np.float64]) -> Self:
+        """Place the edges at the quantiles of numbers: float64, ascending, none missing."""
+        if not len(ordered):
             return cls(edges=())
-        quantiles = np.quantile(present, np.linspace(0, 1, NUMERIC_BINS + 1), method="inverted_cdf")
+        # The smallest number that at least such a share of all does not exceed: the inverted distribution function.
+        ranks = np.ceil(len(ordered) * np.linspace(0, 1, NUMERIC_BINS + 1) - 1).astype(np.int64)
+        quantiles = ordered[np.maximum(ranks, 0)]
         # What lies above the largest value must not share a bin with it.
         edges = np.unique([*quantiles, np.nextafter(quantiles[-1], np.inf)])
         return cls(edges=tuple(edges.tolist()))
@@ -56,11 +81,13 @@ class NumericBins(Frozen):
         Returns:
             int64, shape (n_edges + 2,): the bins and, last, the missing values.
         """
-        numbers = column.numbers()
-        is_missing = np.isnan(numbers)
-        bins = np.searchsorted(np.array(self.edges), numbers[~is_missing], side="right")
-        counts = np.bincount(bins, minlength=len(self.edges) + 1)
-        return np.append(counts, is_missing.sum()).astype(np.int64)
+        return self.count_sorted(SortedNumbers.of(column))
+
+    def count_sorted(self, numbers: "SortedNumbers") -> NDArray[np.int64]:
+        """Count numbers that are sorted already: each edge is looked up, not each number."""
+        below = np.searchsorted(numbers.present, np.array(self.edges, dtype=np.float64), side="left")
+        counts = np.diff([0, *below, len(numbers.present)])
+        return np.append(counts, numbers.missing).astype(np.int64)
 
 
 class CategoryBins(Frozen):
@@ -72,7 +99,11 @@ class CategoryBins(Frozen):
     @classmethod
     def fit(cls, column: SnapshotColumn) -> Self:
         """Keep the most frequent categories, sorted."""
-        counts = column.category_counts()
+        return cls.most_frequent(column.category_counts())
+
+    @classmethod
+    def most_frequent(cls, counts: Mapping[str, int]) -> Self:
+        """Keep the most frequent categories, sorted."""
         top = sorted(counts, key=lambda category: (-counts[category], category))[:TOP_CATEGORIES]
         return cls(categories=tuple(sorted(top)))
 
@@ -82,9 +113,13 @@ class CategoryBins(Frozen):
         Returns:
             int64, shape (n_categories + 2,).
         """
-        found = column.category_counts()
+        return self.count_found(column.category_counts(), column.missing)
+
+    def count_found(self, categories: Mapping[str, int], missing: int) -> NDArray[np.int64]:
+        """Count categories whose numbers of rows are known."""
+        found = dict(categories)
         counts = [found.pop(category, 0) for category in self.categories]
-        return np.array([*counts, sum(found.values()), column.missing], dtype=np.int64)
+        return np.array([*counts, sum(found.values()), missing], dtype=np.int64)
 
 
 class ColumnProfile(Frozen):
@@ -114,12 +149,29 @@ class DriftProfile(Frozen):
             tables: Rows of each training partition, as snapshots store them; at least one has rows.
         """
         filled = {key: tables[key] for key in sorted(tables) if tables[key].num_rows}
+        return cls.of_columns(spec, lambda name: ((key, table.select([name])) for key, table in filled.items()))
+
+    @classmethod
+    def of_columns(cls, spec: ModelSpec, column: Callable[[str], Pieces], *, threads: int = 1) -> Self:
+        """Profile training rows that are read column by column.
+
+        Args:
+            spec: The model spec; features (without dates), target and `drift.columns` are profiled.
+            column: Returns the pieces of a column, each with its partition, oldest first.
+            threads: Columns that are worked on at once.
+        """
         types = {name: spec.dataset.snapshot_columns[name] for name in watchable_columns(spec)}
+
+        def profile(name: str) -> tuple[tuple[PartitionKey, ...], ColumnProfile]:
+            return _profile(spec, name, types[name], column(name))
+
+        with ThreadPoolExecutor(threads) as pool:
+            profiles = dict(zip(types, pool.map(profile, types), strict=True))
         return cls(
             timezone=spec.schedule.timezone,
             types=types,
-            columns={name: _profile(spec, name, declared, list(filled.values())) for name, declared in types.items()},
-            partitions=tuple(filled),
+            columns={name: of_column for name, (_, of_column) in profiles.items()},
+            partitions=next(iter(profiles.values()))[0],
         )
 
     def count(self, name: str, table: "pa.Table") -> NDArray[np.int64]:
@@ -144,16 +196,44 @@ def watchable_columns(spec: ModelSpec) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*features.numeric, *features.categorical, spec.dataset.target, *spec.drift.columns]))
 
 
-def _profile(spec: ModelSpec, name: str, declared: ColumnType, tables: Sequence["pa.Table"]) -> ColumnProfile:
-    import pyarrow as pa
-
+def _profile(
+    spec: ModelSpec, name: str, declared: ColumnType, pieces: Pieces
+) -> tuple[tuple[PartitionKey, ...], ColumnProfile]:
+    """Return the partitions that have rows, and one column's profile."""
     zone = zone_of(spec.schedule.timezone)
+    columns = ((key, SnapshotColumn(table, name, declared, zone)) for key, table in pieces if table.num_rows)
     is_category = name in spec.training.features.categorical or declared in {ColumnType.TEXT, ColumnType.FLAG}
-    kind = CategoryBins if is_category else NumericBins
-    bins = kind.fit(SnapshotColumn(pa.concat_tables([table.select([name]) for table in tables]), name, declared, zone))
-    counts = np.stack([bins.count(SnapshotColumn(table, name, declared, zone)) for table in tables])
-    return ColumnProfile(
+    bins, counts = _categories(columns) if is_category else _numbers(columns)
+    # By name of the partition: the distances stand in that order, whatever the order of the pieces.
+    by_partition = {key: counts[key] for key in sorted(counts)}
+    stacked = np.stack([*by_partition.values()])
+    return tuple(by_partition), ColumnProfile(
         bins=bins,
-        counts=tuple(counts.sum(axis=0).tolist()),
-        null_distances=tuple(leave_one_out(counts).round(6).tolist()),
+        counts=tuple(stacked.sum(axis=0).tolist()),
+        null_distances=tuple(leave_one_out(stacked).round(6).tolist()),
     )
+
+
+def _numbers(columns: Columns) -> tuple[NumericBins, Counts]:
+    pieces = [(key, SortedNumbers.of(column)) for key, column in columns]
+    whole = np.concatenate([numbers.present for _, numbers in pieces])
+    whole.sort()
+    bins = NumericBins.between(whole)
+    return bins, _added((key, bins.count_sorted(numbers)) for key, numbers in pieces)
+
+
+def _categories(columns: Columns) -> tuple[CategoryBins, Counts]:
+    pieces = [(key, column.category_counts(), column.missing) for key, column in columns]
+    whole: Counter[str] = Counter()
+    for _, counts, _ in pieces:
+        whole.update(counts)
+    bins = CategoryBins.most_frequent(whole)
+    return bins, _added((key, bins.count_found(counts, missing)) for key, counts, missing in pieces)
+
+
+def _added(pieces: Iterable[tuple[PartitionKey, NDArray[np.int64]]]) -> Counts:
+    """Add the counts of pieces of one partition up."""
+    counts: Counts = {}
+    for key, found in pieces:
+        counts[key] = counts[key] + found if key in counts else found
+    return counts

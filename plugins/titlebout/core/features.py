@@ -1,7 +1,7 @@
 """The feature plan: how rows become the numbers that a model sees, frozen when the model is trained."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -32,6 +32,21 @@ class _Field(NamedTuple):
     read: Callable[[JsonValue], FieldValue]
     features: tuple[tuple[int, Callable[[FieldValue], float]], ...]
     """Position in the matrix and the function that gives the number there."""
+
+
+def categories_of(spec: ModelSpec, table: "pa.Table") -> dict[str, frozenset[str]]:
+    """Return the categories that occur in each categorical feature of a table.
+
+    Raises:
+        FieldError: The table lacks a column or holds it in another type.
+    """
+    from titlebout.core.arrow_columns import SnapshotColumn
+
+    columns, zone = spec.dataset.snapshot_columns, zone_of(spec.schedule.timezone)
+    return {
+        name: frozenset(SnapshotColumn(table, name, columns[name], zone).category_counts())
+        for name in spec.training.features.categorical
+    }
 
 
 class FeaturePlan(BaseModel):
@@ -69,13 +84,22 @@ class FeaturePlan(BaseModel):
         Raises:
             FieldError: The table lacks a column or holds it in another type.
         """
-        from titlebout.core.arrow_columns import SnapshotColumn
+        return cls.with_categories(spec, [categories_of(spec, table)])
 
-        features, columns, zone = spec.training.features, spec.dataset.snapshot_columns, zone_of(spec.schedule.timezone)
-        vocabularies = {
-            name: tuple(sorted(SnapshotColumn(table, name, columns[name], zone).category_counts()))
-            for name in features.categorical
-        }
+    @classmethod
+    def with_categories(cls, spec: ModelSpec, found: Iterable[Mapping[str, Iterable[str]]]) -> Self:
+        """Freeze the vocabularies of training rows that are read piece by piece.
+
+        Args:
+            spec: The model spec; it names the features.
+            found: What `categories_of` said of each piece, in any order.
+        """
+        features, columns = spec.training.features, spec.dataset.snapshot_columns
+        distinct: dict[str, set[str]] = {name: set() for name in features.categorical}
+        for piece in found:
+            for name, categories in piece.items():
+                distinct[name].update(categories)
+        vocabularies = {name: tuple(sorted(categories)) for name, categories in distinct.items()}
         return cls(
             objective=spec.training.objective,
             target=spec.dataset.target,

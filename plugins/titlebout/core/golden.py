@@ -54,8 +54,7 @@ class GoldenRows(BaseModel):
         if not table.num_rows:
             message = "no rows to pick golden rows from; ingest a partition that has rows"
             raise NotEnoughPartitionsError(message)
-        positions = np.linspace(0, table.num_rows - 1, num=min(count, table.num_rows)).astype(np.int64)
-        picked = table.take(positions)
+        picked = table.take(golden_positions(table.num_rows, count))
         rows = predictor.plan.rows(picked)
         hard = [dict.fromkeys(rows[0]), _with_unseen_categories(predictor, rows[0])]
         scores = [*predictor.predict_table(picked), *predictor.predict_rows(hard)]
@@ -87,6 +86,15 @@ class GoldenRows(BaseModel):
             f"{np.count_nonzero(~is_equal)} of {len(wanted)} golden rows score differently; "
             f"row {first}: {scores[first]:.9g} instead of {wanted[first]:.9g}"
         )
+
+
+def golden_positions(rows: int, count: int) -> NDArray[np.int64]:
+    """Return which of so many rows are picked: at most `count`, evenly over all, int64, ascending.
+
+    >>> golden_positions(100, 3).tolist()
+    [0, 49, 99]
+    """
+    return np.linspace(0, rows - 1, num=min(count, rows)).astype(np.int64)
 
 
 def _with_unseen_categories(predictor: Predictor, row: dict[str, JsonValue]) -> dict[str, JsonValue]:

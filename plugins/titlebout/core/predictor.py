@@ -9,6 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.features import FeaturePlan
+from titlebout.core.openmp import let_threads_sleep
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,6 +36,7 @@ class Predictor:
         Raises:
             CorruptObjectError: The bytes are no model, no plan, or do not belong together.
         """
+        let_threads_sleep()
         import xgboost
 
         try:

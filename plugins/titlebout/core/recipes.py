@@ -9,14 +9,17 @@ from pydantic import JsonValue, ValidationError
 
 from titlebout import __version__
 from titlebout.core.errors import SpecError
+from titlebout.core.openmp import let_threads_sleep
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef
 from titlebout.core.spec import ModelSpec
+
+_NO_MATTER = {"threads", "in_memory_megabytes"}
 
 
 class Recipe(Result):
     """What a version is made of and how. Stored beside its files; its hash is part of the version's name.
 
-    The number of threads is not part of it: it does not change the model.
+    Threads and memory are not part of it: they do not change the model.
     """
 
     model: str
@@ -39,6 +42,7 @@ class Recipe(Result):
             partition: The night that trains.
             training: The snapshots that it learns from, in order.
         """
+        let_threads_sleep()
         import xgboost
 
         used = {"columns", "derived", "target", "time_column"}
@@ -46,7 +50,7 @@ class Recipe(Result):
             model=spec.name,
             partition=partition,
             snapshots=tuple((ref.partition, ref.data_sha256) for ref in training),
-            training=spec.training.model_dump(mode="json", exclude={"threads"}),
+            training=spec.training.model_dump(mode="json", exclude=_NO_MATTER),
             dataset=spec.dataset.model_dump(mode="json", include=used),
             timezone=spec.schedule.timezone,
             golden_rows=spec.deployment.golden_rows,
@@ -74,7 +78,7 @@ class Recipe(Result):
             SpecError: This release of Titlebout cannot read the recipe's settings any more.
         """
         document = today.model_dump(mode="json")
-        document["training"] = {**self.training, "threads": today.training.threads}
+        document["training"] = {**self.training, **today.training.model_dump(mode="json", include=_NO_MATTER)}
         document["dataset"] |= self.dataset
         document["schedule"]["timezone"] = self.timezone
         document["deployment"]["golden_rows"] = self.golden_rows

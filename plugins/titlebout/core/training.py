@@ -2,17 +2,22 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.comparison_spec import Metric
+from titlebout.core.encoded_rows import EncodedRows
 from titlebout.core.errors import SpecError, did_you_mean
 from titlebout.core.features import FeaturePlan
 from titlebout.core.granted_cores import granted_cores
+from titlebout.core.graphics_card import refuse_missing_card
 from titlebout.core.metrics import row_losses
-from titlebout.core.training_spec import Direction, EarlyStoppingSection, Objective, TrainingSection
+from titlebout.core.openmp import let_threads_sleep
+from titlebout.core.quantile_matrix import LabelledRows, quantile_matrices
+from titlebout.core.training_spec import Device, Direction, EarlyStoppingSection, Objective, TrainingSection
 
 if TYPE_CHECKING:
     import xgboost
@@ -32,6 +37,18 @@ _SIGNS = {Direction.INCREASING: "1", Direction.DECREASING: "-1"}
 _SMALLEST_MEAN = 1e-16
 
 
+class LearnedBooster(NamedTuple):
+    """What training gives.
+
+    Attributes:
+        ubj: The booster in XGBoost's binary JSON. Never a pickle.
+        scores: What it predicts for the rows that it was given: float64, shape (n_rows,).
+    """
+
+    ubj: bytes
+    scores: NDArray[np.float64]
+
+
 def train_booster(
     training: TrainingSection,
     plan: FeaturePlan,
@@ -41,7 +58,7 @@ def train_booster(
     *,
     validation_rows: int = 0,
 ) -> bytes:
-    """Train a booster and return it as UBJ, XGBoost's binary JSON. Never a pickle.
+    """Train a booster on a matrix in memory and return it as UBJ.
 
     Args:
         training: How to train.
@@ -54,48 +71,70 @@ def train_booster(
     Raises:
         SpecError: XGBoost does not know a parameter of the spec, or refuses its value.
     """
+    rows = LabelledRows(EncodedRows.of(matrix), labels, weights)
+    return learn(training, plan, rows, validation_rows=validation_rows).ubj
+
+
+def learn(
+    training: TrainingSection,
+    plan: FeaturePlan,
+    rows: LabelledRows,
+    *,
+    validation_rows: int = 0,
+    folder: Path | None = None,
+) -> LearnedBooster:
+    """Train a booster, and score the rows that it was given.
+
+    Args:
+        training: How to train.
+        plan: The plan that encoded the rows.
+        rows: What to learn from. The encoded features are forgotten on the way, to make room.
+        validation_rows: So many rows at the end only tell when to stop.
+        folder: Train from files in this folder; None: in memory.
+
+    Raises:
+        SpecError: XGBoost does not know a parameter of the spec, or refuses its value; or there is no such device.
+    """
+    let_threads_sleep()
     import xgboost
 
+    if training.device is Device.CUDA:
+        refuse_missing_card()
     threads = training.threads or granted_cores()
-    params = {
+    params = _params(training, plan, threads)
+    learned = len(rows.labels) - validation_rows
+    max_bin = training.params.get("max_bin", _DEFAULT_MAX_BIN)
+    try:
+        matrices = quantile_matrices(rows, plan, learned=learned, max_bin=int(max_bin), threads=threads, folder=folder)
+        rows.encoded.forget()
+        booster = _boost(training, params, *matrices)
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        message = f"training.params: XGBoost refuses them: {str(error).splitlines()[0]}"
+        raise SpecError(message) from error
+    _refuse_unknown_params(training.params, json.loads(booster.save_config()))
+    scores = np.concatenate([booster.predict(matrix) for matrix in matrices])
+    return LearnedBooster(bytes(booster.save_raw("ubj")), scores.astype(np.float64))
+
+
+def _params(training: TrainingSection, plan: FeaturePlan, threads: int) -> dict[str, object]:
+    return {
         **training.params,
         "objective": OBJECTIVES[training.objective],
         "tree_method": "hist",
+        "device": training.device.value,
         "seed": training.seed,
         "nthread": threads,
         **_constraints(training, plan),
         **_objective_params(training),
         "verbosity": 0,  # unknown parameters are refused below, with a better message than the warning
     }
-    try:
-        learned = len(labels) - validation_rows
-        matrices: list[xgboost.QuantileDMatrix] = []
-        for part in (slice(learned), slice(learned, None)) if validation_rows else (slice(None),):
-            matrices.append(
-                xgboost.QuantileDMatrix(
-                    matrix[part],
-                    label=labels[part],
-                    weight=None if weights is None else weights[part],
-                    missing=np.nan,
-                    feature_types=list(plan.feature_types),
-                    max_bin=int(training.params.get("max_bin", _DEFAULT_MAX_BIN)),
-                    nthread=threads,
-                    ref=matrices[0] if matrices else None,
-                )
-            )
-        booster = _boost(training, params, *matrices)
-    except (xgboost.core.XGBoostError, ValueError) as error:
-        message = f"training.params: XGBoost refuses them: {str(error).splitlines()[0]}"
-        raise SpecError(message) from error
-    _refuse_unknown_params(training.params, json.loads(booster.save_config()))
-    return bytes(booster.save_raw("ubj"))
 
 
 def _boost(
     training: TrainingSection,
     params: Mapping[str, object],
-    data: "xgboost.QuantileDMatrix",
-    held: "xgboost.QuantileDMatrix | None" = None,
+    data: "xgboost.DMatrix",
+    held: "xgboost.DMatrix | None" = None,
 ) -> "xgboost.Booster":
     """Add trees: all of them, or until the rows that were held back are not predicted better any more."""
     import xgboost

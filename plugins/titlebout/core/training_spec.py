@@ -72,6 +72,13 @@ class ClassWeights(StrEnum):
     BALANCED = "balanced"
 
 
+class Device(StrEnum):
+    """What computes the trees."""
+
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
 class EarlyStoppingSection(SpecSection):
     """Stop adding trees once the newest days of the training window are not predicted better any more."""
 
@@ -120,6 +127,16 @@ class TrainingSection(SpecSection):
     early_stopping: EarlyStoppingSection | None = None
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0, description="0: as many as the machine or its cgroup grants.")
+    in_memory_megabytes: int | None = Field(
+        default=None,
+        ge=0,
+        description="Feature values, 4 bytes each, beyond this are trained on from disk; the model is the same. In "
+        "memory, training takes about twice as much. Empty: an eighth of what the machine or its cgroup grants.",
+    )
+    device: Device = Field(
+        default=Device.CPU,
+        description="`cuda`: one graphics card; two trainings are then alike, not equal byte for byte.",
+    )
 
     @field_validator("params")
     @classmethod

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,8 +12,9 @@ from numpy.typing import NDArray
 from titlebout.core.block_errors import block_errors, whole_error
 from titlebout.core.comparison_spec import ComparisonSection
 from titlebout.core.drift_profile import DriftProfile
-from titlebout.core.features import FeaturePlan
-from titlebout.core.golden import GoldenRows
+from titlebout.core.encoded_rows import EncodedRows
+from titlebout.core.features import FeaturePlan, categories_of
+from titlebout.core.golden import GoldenRows, golden_positions
 from titlebout.core.granted_cores import granted_cores
 from titlebout.core.labels import (
     class_weights,
@@ -21,11 +25,15 @@ from titlebout.core.labels import (
 )
 from titlebout.core.ports import Lake
 from titlebout.core.predictor import Predictor
+from titlebout.core.quantile_matrix import LabelledRows, training_folder
 from titlebout.core.recipes import Recipe
 from titlebout.core.results import SnapshotRef
-from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.spec import ModelSpec
-from titlebout.core.training import train_booster
+from titlebout.core.training import learn
+from titlebout.core.training_rows import TrainingRows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 
 @dataclass(frozen=True)
@@ -59,30 +67,65 @@ def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[
         PartitionUnreadableError: A label is missing or wrong, or a snapshot does not fit the spec.
         SpecError: XGBoost refuses a parameter.
     """
-    import pyarrow as pa
-
-    tables: dict[str, pa.Table] = {ref.partition: read_rows(spec, lake, ref) for ref in training}
-    labels = labels_to_learn(spec, tables)
-    rows = pa.concat_tables(tables.values())
-    plan = FeaturePlan.fit(spec, rows)
-    weights = _product(row_weights(spec.training.half_life_days, tables), class_weights(spec.training, labels))
-    held = validation_rows(spec.training, tables)
-    booster = train_booster(spec.training, plan, plan.encode(rows), labels, weights, validation_rows=held)
+    threads = spec.training.threads or granted_cores()
+    rows = TrainingRows(spec, lake, training, threads=threads)
+    targets = rows.whole_column(spec.dataset.target)
+    labels = labels_to_learn(spec, targets)
+    weights = _product(row_weights(spec.training.half_life_days, targets), class_weights(spec.training, labels))
+    held = validation_rows(spec.training, targets)
+    del targets
+    categorical = spec.training.features.categorical
+    found = rows.map(partial(categories_of, spec), categorical) if categorical else ()
+    plan = FeaturePlan.with_categories(spec, found)
+    profile = DriftProfile.of_columns(spec, rows.column, threads=threads if rows.is_held else 1)
+    with training_folder(spec.training, len(labels), len(plan.feature_names)) as folder:
+        encoded, picked = _encoded(rows, plan, len(labels), spec.deployment.golden_rows, folder)
+        rows.forget()
+        learned = learn(
+            spec.training, plan, LabelledRows(encoded, labels, weights), validation_rows=held, folder=folder
+        )
     plan_json = plan.model_dump_json().encode()
-    predictor = Predictor.load(booster, plan_json, threads=spec.training.threads or granted_cores())
+    predictor = Predictor.load(learned.ubj, plan_json, threads=threads)
     baseline = constant_prediction(spec.training, labels)
     return TrainedFiles(
         files={
-            "model": booster,
+            "model": learned.ubj,
             "plan": plan_json,
-            "profile": DriftProfile.fit(spec, tables).model_dump_json().encode(),
-            "golden": GoldenRows.pick(predictor, rows, spec.deployment.golden_rows).model_dump_json().encode(),
+            "profile": profile.model_dump_json().encode(),
+            "golden": GoldenRows.pick(predictor, picked, picked.num_rows).model_dump_json().encode(),
             "recipe": recipe.document(),
         },
         rows=len(labels),
         baseline=baseline,
-        metrics=_metrics(spec.comparison, labels, predictor.predict_table(rows), baseline),
+        metrics=_metrics(spec.comparison, labels, learned.scores, baseline),
     )
+
+
+def _encoded(
+    rows: TrainingRows, plan: FeaturePlan, count: int, golden: int, folder: Path | None
+) -> "tuple[EncodedRows, pa.Table]":
+    """Encode all rows, and keep some of them as they are, to be golden rows.
+
+    Args:
+        rows: The rows.
+        plan: How to encode them.
+        count: How many there are.
+        golden: How many to keep.
+        folder: Where encoded rows lie; None: in memory.
+    """
+    import pyarrow as pa
+
+    def encode(table: pa.Table) -> tuple[pa.Table, NDArray[np.float32]]:
+        return table, plan.encode(table)
+
+    positions = golden_positions(count, golden)
+    encoded, picked = EncodedRows(len(plan.feature_names), folder), list[pa.Table]()
+    encoded.reserve(count)
+    for table, matrix in rows.map(encode, [*plan.fields]):
+        here = positions[(positions >= encoded.rows) & (positions < encoded.rows + len(matrix))]
+        picked.append(table.take(here - encoded.rows))
+        encoded.append(matrix)
+    return encoded, pa.concat_tables(picked)
 
 
 def _metrics(
