@@ -66,6 +66,19 @@ def test_loading_the_plugin_imports_nothing_heavy(home: Path):
     probe(f"{code}\n{nothing_heavy()}", home)
 
 
+def test_a_task_process_loads_the_plugin_without_its_pages(home: Path):
+    # What a task process does with plugins: half a second more in each, if the pages came along.
+    code = """
+from airflow.sdk import plugins_manager as manager
+assert "titlebout" in {plugin.name for plugin in manager._get_plugins()[0]}
+manager.integrate_macros_plugins()
+import sys
+pages = {name for name in sys.modules if name.startswith(("titlebout.web", "titlebout.core", "fastapi"))}
+assert not pages, pages
+"""
+    probe(code, home)
+
+
 def test_reading_a_dag_file_takes_less_than_one_and_a_half_imports_of_airflow(home: Path):
     codes = {"airflow.sdk": "import airflow.sdk"} | {path.name: run_file(path) for path in DAG_FILES}
     seconds = dict.fromkeys(codes, float("inf"))

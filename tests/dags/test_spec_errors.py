@@ -1,6 +1,9 @@
 """A broken spec is seen, and takes only its own DAGs down."""
 
 import pytest
+import yaml
+
+from fakes.specs import demand_document
 
 pytestmark = pytest.mark.airflow
 
@@ -23,6 +26,16 @@ def test_a_suite_that_is_not_there_is_shown_before_the_first_night(project, read
     ((_, text),) = bag.import_errors.items()
     assert text.count("did you mean 'demands'?") == 2
     assert len(bag.dags) == 4
+
+
+def test_a_query_that_is_not_there_is_shown_too(project, read_dags):
+    path = project / "include" / "models" / "broken.yaml"
+    document = demand_document(name="broken", dataset__source={"kind": "sql", "query": "rides"})
+    path.write_text(yaml.safe_dump(document), encoding="utf-8")
+    bag = read_dags()
+    ((_, text),) = bag.import_errors.items()
+    assert "include/sql/rides.sql: no such query; there is none yet" in text
+    assert len(bag.dags) == 6
 
 
 def test_a_project_without_mistakes_shows_none(project, read_dags):

@@ -1,22 +1,26 @@
-"""Commands about the project's files: they need no database and no network."""
+"""Commands about the project's files: they need no database and no network, unless they are to try the data."""
 
 import argparse
 import json
+from collections.abc import Mapping
+
+from pydantic import JsonValue
 
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import TitleboutError
 from titlebout.core.partitions import parse_key
 from titlebout.core.spec import ModelSpec
 from titlebout.core.windows import Windows
-from titlebout.project import load_model_spec, load_suite, model_names, project_home
+from titlebout.project import load_model_spec, load_suite, model_names, project_home, source_query
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     """Register the commands of this module."""
-    add_models(
-        add_command(commands, "check", check, "check model specs and their suites before Airflow sees them"),
-        "include/models",
-    )
+    checking = add_command(commands, "check", check, "check model specs and their suites before Airflow sees them")
+    add_models(checking, "include/models")
+    checking.add_argument("--explain", action="store_true", help="say what a night would do; the default for one model")
+    checking.add_argument("--data", action="store_true", help="also try the newest day at the source; writes nothing")
+    checking.add_argument("--partition", metavar="PARTITION", help="this day instead of the newest one")
     add_command(commands, "schema", schema, "print the JSON schema of a model spec, for editors")
     planning = add_command(commands, "plan", plan, "show which partitions a run would train on and be judged on")
     planning.add_argument("model")
@@ -24,8 +28,10 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 
 def check(options: argparse.Namespace) -> bool:
-    """Check specs and suites; print one line each and go on after a mistake."""
+    """Check specs and suites; print one line each, explain one of them, and go on after a mistake."""
     names = options.models or model_names()
+    if options.partition:
+        parse_key(options.partition)
     if not names:
         print(f"no model specs in {project_home() / 'include' / 'models'}")
     mistakes = 0
@@ -33,6 +39,7 @@ def check(options: argparse.Namespace) -> bool:
         try:
             spec = load_model_spec(name)
             suite = load_suite(spec.validation.suite)
+            source_query(spec)
         except TitleboutError as error:
             mistakes += 1
             print(f"{name}: {error}")
@@ -40,7 +47,21 @@ def check(options: argparse.Namespace) -> bool:
             features = spec.training.features
             count = len(features.numeric) + len(features.categorical) + sum(map(len, features.date_parts.values()))
             print(f"{name}: ok ({count} features, {len(suite['expectations'])} expectations)")  # type: ignore[arg-type]  # load_suite checked that it is a list
+            mistakes += not _explained(spec, suite, options, is_single=len(options.models) == 1)
     return mistakes == 0 and bool(names)
+
+
+def _explained(
+    spec: ModelSpec, suite: Mapping[str, JsonValue], options: argparse.Namespace, *, is_single: bool
+) -> bool:
+    """Explain a model and try its data where that is wanted; False where its data would be refused."""
+    if not (is_single or options.explain or options.data):
+        return True
+    from titlebout.cli.explanations import print_explanation, try_newest_day
+
+    if is_single or options.explain:
+        print_explanation(spec, suite, options.partition)
+    return not options.data or try_newest_day(spec, suite, options.partition)
 
 
 def schema(options: argparse.Namespace) -> bool:

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Sequence
 
 import titlebout
-from titlebout.cli import answers, inspections, ledger_commands, nights, replays
+from titlebout.cli import answers, drafts, inspections, ledger_commands, lineage, nights, quarantine, replays
 from titlebout.core.errors import TitleboutError
 
 EXIT_OK, EXIT_NO, EXIT_MISTAKE = 0, 1, 2
@@ -27,7 +27,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"titlebout {titlebout.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
 
-    for module in (inspections, answers, ledger_commands, nights, replays):
+    for module in (drafts, inspections, answers, ledger_commands, lineage, quarantine, nights, replays):
         module.register(commands)
     return parser
 

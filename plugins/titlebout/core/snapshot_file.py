@@ -1,5 +1,6 @@
 """A snapshot's Parquet file, opened once: what its footer says, whole columns, and a bounded sample of rows."""
 
+from collections import Counter
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
@@ -66,7 +67,11 @@ class SnapshotFile:
         self._metadata = self._file.metadata
         self.schema: pa.Schema = self._file.schema_arrow
         self.rows: int = self._metadata.num_rows
-        self.types = {field.name: field.type for field in self.schema if self.schema.names.count(field.name) == 1}
+        # Arrow makes the list of names anew whenever it is asked: of thousands of columns that takes minutes.
+        self._names: list[str] = self.schema.names
+        self._positions = {name: position for position, name in reversed([*enumerate(self._names)])}
+        counts = Counter(self._names)
+        self.types = {field.name: field.type for field in self.schema if counts[field.name] == 1}
         """Column to Arrow type, without names that come twice."""
         self._wanted = [name for name in dict.fromkeys(wanted) if name in self.types]
         self._is_small = self.rows <= _SMALL_ROWS
@@ -107,10 +112,10 @@ class SnapshotFile:
 
     def extent(self, name: str) -> Extent:
         """Return what is known of a column from the footer, or from its values where the footer keeps silent."""
-        position = self.schema.names.index(name)
+        position = self._positions[name]
         groups = [self._metadata.row_group(n) for n in range(self._metadata.num_row_groups)]
         # Nested columns, which no snapshot has, would shift the positions.
-        found = [_extent(group, position) for group in groups if group.num_columns == len(self.schema.names)]
+        found = [_extent(group, position) for group in groups if group.num_columns == len(self._names)]
         known = [extent for extent in found if extent is not None]
         if len(known) < len(groups):
             return self._decoded_extent(name)

@@ -1,4 +1,4 @@
-"""`python -m titlebout.demo`: plays the whole life of a model on this machine, or stops one that runs."""
+"""`python -m titlebout.demo`: plays the whole life of a model here, stops one that runs, or writes its data."""
 
 import argparse
 import os
@@ -34,16 +34,22 @@ POOL = ("titlebout_training", 1, "One training at a time: each uses all cores")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m titlebout.demo", description=__doc__)
-    parser.add_argument("command", nargs="?", choices=("up", "down"), default="up")
+    parser.add_argument("command", nargs="?", choices=("up", "down", "write"), default="up")
     parser.add_argument("--dataset", choices=DATASETS, default=os.environ.get("DATASET") or DATASETS[0])
+    parser.add_argument("--to", type=Path, default=Path("data/demand"), help="of `write`: folder for day files")
+    parser.add_argument("--first", default="2024-02-01", help="of `write`: first day")
+    parser.add_argument("--last", default="2024-06-30", help="of `write`: last day")
     chosen = parser.parse_args(arguments)
     if chosen.dataset not in DATASETS:  # argparse does not check a default
         parser.error(f"DATASET: found {chosen.dataset!r}; {did_you_mean(chosen.dataset, DATASETS)}")
-    os.environ[HOME_VARIABLE] = str(PROJECT)
-    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell started it in the background, deaf to Ctrl-C
-        signal.signal(number, _interrupt)
     progress = Progress()
     try:
+        if chosen.command == "write":
+            return _write(chosen.to, chosen.first, chosen.last, progress)
+        os.environ[HOME_VARIABLE] = str(PROJECT)
+        # Also where a shell started it in the background, deaf to Ctrl-C.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, _interrupt)
         return _down(progress) if chosen.command == "down" else _up(DemoFolder(PROJECT, chosen.dataset), progress)
     except (DemoError, TitleboutError) as error:
         progress.say(f"\nThe demo stopped. {_explain(error)}")
@@ -136,6 +142,18 @@ def _down(progress: Progress) -> int:
     for dataset in DATASETS:
         stopped = stop_demo(DemoFolder(PROJECT, dataset))
         progress.say(f"{dataset}: {'stopped ' + ', '.join(stopped) if stopped else 'nothing runs'}")
+    return 0
+
+
+def _write(folder: Path, first: str, last: str, progress: Progress) -> int:
+    """Write day files of generated demand, some of them broken as in real life: something to try `titlebout new` on."""
+    feed = DemandFeed()
+    oldest, newest = feed.scenario.history_first, feed.scenario.drift_last
+    if not oldest <= first <= last <= newest:
+        message = f"--first {first} --last {last}: name days from {oldest} to {newest}"
+        raise DemoError(message)
+    count = deliver(feed, folder, "{partition}.csv", first, last)
+    progress.say(f"wrote {count} day files, {first} to {last}, into {folder}")
     return 0
 
 

@@ -25,6 +25,10 @@ from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.request_body import RefusedRequestError, announced_bytes, discard_body, parse_json, read_body
 from titlebout.serving.settings import ServingSettings
 
+# Where clients of the Open Inference Protocol V2 ask; they read the status alone.
+V2_LIVE_PATH = "/v2/health/live"
+V2_READY_PATH = "/v2/health/ready"
+
 # Up to here a request is answered on the event loop: handing it to a thread would cost more than scoring it.
 SMALL_BODY_BYTES = 64 * 1024
 # Large batches at a time. Each may hold its whole parsed body in memory.
@@ -56,6 +60,8 @@ class Endpoints:
             Route("/", self.overview),
             Route(LIVE_PATH, self.live),
             Route(READY_PATH, self.ready),
+            Route(V2_LIVE_PATH, self.live),
+            Route(V2_READY_PATH, self.ready),
             Route(RELEASE_PATH, self.release),
             Route(PREDICT_PATH, self.predict, methods=["POST"]),
             Route(ADMIN_RELEASE_PATH, self.push, methods=["PUT"]),

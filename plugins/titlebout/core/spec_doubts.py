@@ -1,0 +1,109 @@
+"""Settings of a valid spec that are probably not meant so."""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+
+from pydantic import JsonValue
+
+from titlebout.core.decoded_column import NotCompilableError
+from titlebout.core.partitions import parse_key
+from titlebout.core.results import PartitionKey, Severity
+from titlebout.core.spec import ModelSpec
+from titlebout.core.spec_words import expectations_of
+from titlebout.core.suite_checks import read_check
+from titlebout.core.validation_spec import CheckSeverity
+
+_TELL_TIME = frozenset({"year", "yr", "instant", "index", "row", "rownum", "rowid", "timestamp", "unixtime"})
+_SHOWN = 8
+
+
+def doubts(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: PartitionKey) -> list[str]:
+    """Return what a person should think about, each with what to do.
+
+    Args:
+        spec: A valid spec.
+        suite: Its suite.
+        partition: The newest day, from which windows look back.
+    """
+    return [*_suite(spec, suite), *_windows(spec, partition), *_columns(spec), *_bout(spec)]
+
+
+def _suite(spec: ModelSpec, suite: Mapping[str, JsonValue]) -> Iterator[str]:
+    expectations = expectations_of(suite)
+    named = [name for each in expectations for name in _columns_of(each)]
+    if spec.dataset.target not in named and spec.validation.checks.target.severity is not CheckSeverity.CRITICAL:
+        yield f"nothing critical checks the target {spec.dataset.target}: a day of wrong labels would be learnt"
+    elif spec.dataset.target not in named:
+        yield f"the suite never checks the target {spec.dataset.target}: add a range, and that it is not null"
+    if not any(each.get("severity", Severity.CRITICAL.value) == Severity.CRITICAL.value for each in expectations):
+        yield "no expectation is critical: the suite refuses nothing"
+    unknown = sorted(set(named) - set(spec.dataset.snapshot_columns))
+    if unknown:
+        yield f"the suite names columns that no snapshot has: {_listed(unknown)}; it will refuse every day"
+    left = []
+    for each in expectations:
+        try:
+            read_check(dict(each))
+        except NotCompilableError:
+            left.append(str(each.get("type")))
+    if left:
+        kinds = _listed(sorted(set(left)))
+        yield f"{len(left)} expectations need Great Expectations itself, which takes seconds: {kinds}"
+
+
+def _columns_of(expectation: Mapping[str, JsonValue]) -> list[str]:
+    kwargs = expectation.get("kwargs")
+    if not isinstance(kwargs, dict):
+        return []
+    single = [kwargs.get(key) for key in ("column", "column_A", "column_B")]
+    several = kwargs.get("column_list")
+    return [name for name in (*single, *(several if isinstance(several, list) else ())) if isinstance(name, str)]
+
+
+def _windows(spec: ModelSpec, partition: PartitionKey) -> Iterator[str]:
+    training, comparison, dataset = spec.training, spec.comparison, spec.dataset
+    if training.holdout_days < comparison.min_blocks:
+        yield (
+            f"holdout_days {training.holdout_days} is less than comparison.min_blocks {comparison.min_blocks}: "
+            "every verdict will be inconclusive"
+        )
+    if training.min_partitions > training.window_days:
+        yield f"min_partitions {training.min_partitions} can never be in a window of {training.window_days} days"
+    oldest = parse_key(partition) - timedelta(
+        days=training.window_days + training.holdout_days + dataset.label_delay_days - 1
+    )
+    if oldest < dataset.first_partition:
+        missing = (dataset.first_partition - oldest).days
+        first = dataset.first_partition
+        yield f"the windows of {partition} reach {missing} days further back than first_partition {first}"
+
+
+def _columns(spec: ModelSpec) -> Iterator[str]:
+    dataset, features = spec.dataset, spec.training.features
+    if dataset.time_column not in dataset.key_columns:
+        key = _listed(dataset.key_columns)
+        yield f"key_columns {key} lack the time column {dataset.time_column}: is a key unique over all days?"
+    used = {*features.numeric, *features.categorical}
+    telling = sorted(name for name in used if name.lower() in _TELL_TIME)
+    if telling:
+        yield f"{_listed(telling)} may only tell the time: new values are ones that no window has seen"
+    roles = {*used, *features.date_parts, *features.excluded, *dataset.key_columns, dataset.time_column, dataset.target}
+    idle = [name for name in dataset.snapshot_columns if name not in roles and not _is_input(spec, name)]
+    if idle:
+        yield f"read and used for nothing: {_listed(idle)}; make them features, or exclude them with the reason"
+
+
+def _is_input(spec: ModelSpec, name: str) -> bool:
+    return any(name in each.model_dump().values() for each in spec.dataset.derived.values())
+
+
+def _bout(spec: ModelSpec) -> Iterator[str]:
+    comparison = spec.comparison
+    if not comparison.min_gain:
+        yield "comparison.min_gain is 0: a gain however small is promoted, once it is proven"
+    if comparison.max_error is None:
+        yield "comparison.max_error is not set: the first model only has to beat a constant"
+
+
+def _listed(names: "tuple[str, ...] | list[str]") -> str:
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")

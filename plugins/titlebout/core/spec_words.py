@@ -1,0 +1,182 @@
+"""A model spec and its suite in plain words: what the nightly run would do."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import JsonValue
+
+from titlebout.core.comparison_spec import ComparisonSection, Metric
+from titlebout.core.dataset_spec import DatasetSection, DemoSource, FilesSource, S3Source, SqlSource
+from titlebout.core.results import PartitionKey, Severity
+from titlebout.core.spec import DeploymentTarget, ModelSpec
+from titlebout.core.validation_spec import CheckSeverity
+from titlebout.core.windows import Windows
+
+_METRICS = {
+    Metric.RMSE: "RMSE",
+    Metric.MAE: "MAE",
+    Metric.MAPE: "MAPE",
+    Metric.PINBALL: "pinball loss",
+    Metric.LOG_LOSS: "log loss",
+    Metric.BRIER: "Brier score",
+    Metric.AUC: "ranking error (1 - AUC)",
+    Metric.AVERAGE_PRECISION: "ranking error (1 - average precision)",
+}
+_SHOWN = 12
+
+
+def explain(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: PartitionKey) -> list[tuple[str, str]]:
+    """Return headings and sentences, in the order in which a night goes.
+
+    Args:
+        spec: The spec.
+        suite: Its suite.
+        partition: For whose night the windows are named.
+    """
+    return [
+        ("reads", _source(spec.dataset)),
+        ("a day", _day(spec)),
+        ("refuses", _door(spec, suite)),
+        ("learns", _training(spec, partition)),
+        ("judges", _bout(spec, partition)),
+        ("serves", _serving(spec)),
+        ("watches", _drift(spec)),
+    ]
+
+
+def _source(dataset: DatasetSection) -> str:
+    columns = f"{len(dataset.columns)} columns"
+    match dataset.source:
+        case FilesSource() as source:
+            what = "one file for all days" if dataset.is_one_delivery_for_all_days else "files of one day each"
+            where = f"{source.path} ({source.format}) below the root of connection {source.conn_id}"
+            return f"{columns} from {what}: {where}"
+        case S3Source() as source:
+            where = f"s3://{source.bucket}/{source.prefix} ({source.format})"
+            return f"{columns} from the objects below {where}, connection {source.conn_id}"
+        case SqlSource() as source:
+            return f"{columns} by the query include/sql/{source.query}.sql, connection {source.conn_id}"
+        case DemoSource() as source:
+            return f"{columns} of generated rows, seed {source.seed}"
+
+
+def _day(spec: ModelSpec) -> str:
+    dataset = spec.dataset
+    words = [f"the rows whose {dataset.time_column} lies on that day in {spec.schedule.timezone}"]
+    words.append(f"one row for each {', '.join(dataset.key_columns)}")
+    if dataset.derived:
+        words.append(f"with {', '.join(dataset.derived)} computed")
+    for name, bounds in dataset.keep.items():
+        low = "" if bounds.min is None else f"{bounds.min:g} ≤ "
+        high = "" if bounds.max is None else f" ≤ {bounds.max:g}"
+        words.append(f"only rows with {low}{name}{high}")
+    words.append(f"nothing before {dataset.first_partition}")
+    arrival = dataset.arrival
+    if arrival.deadline_hours:
+        words.append(f"waited for until {arrival.deadline_hours:g} hours after it ended")
+    return "; ".join(words)
+
+
+def _door(spec: ModelSpec, suite: Mapping[str, JsonValue]) -> str:
+    severities = [_severity(each) for each in expectations_of(suite)]
+    critical, warning = severities.count(Severity.CRITICAL), severities.count(Severity.WARNING)
+    checks = {name: getattr(spec.validation.checks, name).severity for name in _check_names(spec)}
+    strict = [name for name, severity in checks.items() if severity is CheckSeverity.CRITICAL]
+    off = [name for name, severity in checks.items() if severity is CheckSeverity.OFF]
+    text = (
+        f"a day that fails one of {critical} critical expectations of expectations/{spec.validation.suite}.json, "
+        f"or a critical contract check ({', '.join(strict) or 'none'}); {warning} expectations only warn"
+    )
+    return f"{text}; switched off: {', '.join(off)}" if off else text
+
+
+def _training(spec: ModelSpec, partition: PartitionKey) -> str:
+    training, windows = spec.training, Windows(spec, partition)
+    span = f"{windows.training[0]} to {windows.training[-1]}" if windows.training else "no day at all"
+    features = training.features
+    parts = [f"{name}.{part}" for name, each in features.date_parts.items() for part in each]
+    names = [*features.numeric, *features.categorical, *parts]
+    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    params = ", ".join(f"{name} {value}" for name, value in training.params.items())
+    ageing = f"; a row {training.half_life_days:g} days older weighs half" if training.half_life_days else ""
+    return (
+        f"for {partition}: from the accepted days of {len(windows.training)}, {span}, at least "
+        f"{training.min_partitions} of them{ageing}; {training.objective} of {spec.dataset.target} by {shown}; "
+        f"{training.rounds} rounds, {params}"
+    )
+
+
+def _bout(spec: ModelSpec, partition: PartitionKey) -> str:
+    comparison, windows = spec.comparison, Windows(spec, partition)
+    span = f"{windows.holdout[0]} to {windows.holdout[-1]}" if windows.holdout else "no day at all"
+    late = spec.dataset.label_delay_days
+    waits = f", as labels come {late} days late" if late else ""
+    return f"both models on the {len(windows.holdout)} days {span}{waits}; {promotion_rule(comparison)}"
+
+
+def promotion_rule(comparison: ComparisonSection) -> str:
+    """Say in a sentence when a challenger is promoted.
+
+    >>> promotion_rule(ComparisonSection(metric=Metric.MAE, min_gain=0.01, max_error=150))
+    "promoted only if the lower 95% bound of the gain is at least 1% of the champion's MAE and its MAE is at most 150"
+    """
+    metric = _METRICS[comparison.metric]
+    gain = _percent(comparison.min_gain)
+    rules = [
+        f"the lower {_percent(comparison.confidence)} bound of the gain is at least {gain} of the champion's {metric}"
+    ]
+    if comparison.max_error is not None:
+        rules.append(f"its {metric} is at most {comparison.max_error:g}")
+    for guard, loss in comparison.guards.items():
+        rules.append(f"its {_METRICS[guard]} is not worse by more than {_percent(loss)}")
+    if comparison.slices:
+        names, lost = ", ".join(comparison.slices.columns), _percent(comparison.slices.max_loss)
+        rules.append(f"no group of {names} loses more than {lost}")
+    if comparison.max_calibration_error is not None:
+        rules.append(f"its calibration error is at most {comparison.max_calibration_error:g}")
+    if comparison.max_model_megabytes is not None:
+        rules.append(f"it has at most {comparison.max_model_megabytes:g} MB")
+    text = f"promoted only if {' and '.join(rules)}"
+    if comparison.refresh:
+        days, lost = comparison.refresh.after_days, _percent(comparison.refresh.max_loss)
+        text += f"; a champion of {days} days gives way to one that is not worse by more than {lost}"
+    return text
+
+
+def _serving(spec: ModelSpec) -> str:
+    deployment = spec.deployment
+    if deployment.target is DeploymentTarget.NONE:
+        return "nowhere: a release is recorded and other systems fetch the model"
+    port = f"port {deployment.port}" if deployment.port else "a free port"
+    where = "a local process" if deployment.target is DeploymentTarget.PROCESS else f"a container of {deployment.image}"
+    return f"as {where} on {port}, after {deployment.golden_rows} golden rows gave the same scores there as in training"
+
+
+def _drift(spec: ModelSpec) -> str:
+    drift = spec.drift
+    columns = ", ".join(drift.columns) or "all features and the target"
+    return (
+        f"{columns}: retrains when {drift.drifted_partitions} of the newest {drift.newest_partitions} days, and the "
+        f"newest, lie {drift.margin:g} times farther away than any day did in training; at most every "
+        f"{drift.cooldown_days} days"
+    )
+
+
+def expectations_of(suite: Mapping[str, JsonValue]) -> list[Mapping[str, Any]]:
+    """Return the expectations of a suite that are well formed."""
+    listed = suite.get("expectations")
+    return [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+
+
+def _severity(expectation: Mapping[str, Any]) -> Severity:
+    given = expectation.get("severity", Severity.CRITICAL.value)
+    return Severity(given) if given in set(Severity) else Severity.CRITICAL
+
+
+def _check_names(spec: ModelSpec) -> Sequence[str]:
+    checks = type(spec.validation.checks).model_fields
+    return [name for name in checks if hasattr(getattr(spec.validation.checks, name), "severity")]
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:g}%"

@@ -1,0 +1,69 @@
+"""Doubtful settings are named, sound ones are not."""
+
+import pytest
+
+from fakes.specs import demand_spec
+from titlebout.core.spec_doubts import doubts
+
+TARGET = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "rentals"}}
+SOUND = {"comparison": {"min_gain": 0.01, "max_error": 50.0}}
+
+
+def doubts_of(*expectations, partition="2024-03-01", **changes):
+    return doubts(demand_spec(**{**SOUND, **changes}), {"expectations": [*expectations]}, partition)
+
+
+def test_a_sound_spec_raises_no_doubt():
+    assert doubts_of(TARGET) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"training__holdout_days": 2}, "less than comparison.min_blocks 3: every verdict will be inconclusive"),
+        ({"training__min_partitions": 11}, "can never be in a window of 10 days"),
+        ({"dataset__key_columns": ["hour"]}, "lack the time column day"),
+        ({"training__features__numeric": ["hour"]}, "read and used for nothing: temperature"),
+        ({"comparison": {"max_error": 5.0}}, "min_gain is 0"),
+        ({"comparison": {"min_gain": 0.1}}, "max_error is not set"),
+        ({"dataset__first_partition": "2024-02-25"}, "reach 7 days further back than first_partition 2024-02-25"),
+    ],
+)
+def test_a_doubtful_setting_is_named(changes, said):
+    found = doubts_of(TARGET, **changes)
+    assert len(found) == 1
+    assert said in found[0]
+
+
+def test_a_suite_that_never_looks_at_the_target_is_doubted():
+    other = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "hour"}}
+    assert "the suite never checks the target rentals" in doubts_of(other)[0]
+    lenient = doubts_of(other, validation__checks={"target": {"severity": "warning"}})
+    assert "nothing critical checks the target" in lenient[0]
+
+
+def test_a_suite_that_refuses_nothing_is_doubted():
+    assert "refuses nothing" in doubts_of({**TARGET, "severity": "warning"})[0]
+
+
+def test_expectations_of_columns_that_no_snapshot_has_are_doubted():
+    wrong = {"type": "expect_column_values_to_be_unique", "kwargs": {"column": "rental"}}
+    assert "no snapshot has: rental" in doubts_of(TARGET, wrong)[0]
+
+
+def test_expectations_that_only_the_slow_engine_knows_are_named():
+    slow = {"type": "expect_column_kl_divergence_to_be_less_than", "kwargs": {"column": "rentals"}}
+    assert "expect_column_kl_divergence_to_be_less_than" in doubts_of(TARGET, slow)[0]
+
+
+def test_columns_that_tell_the_time_are_doubted():
+    columns = {
+        "day": "date",
+        "hour": "integer",
+        "yr": "integer",
+        "temperature": "number",
+        "weather": "text",
+        "rentals": "number",
+    }
+    found = doubts_of(TARGET, dataset__columns=columns, training__features__numeric=["hour", "temperature", "yr"])
+    assert "yr may only tell the time" in found[0]
