@@ -137,6 +137,15 @@ class TestOneDay:
         assert place.state.partitions[DAY].snapshot == second
         assert read_snapshot(place.lake, first).num_rows == read_snapshot(place.lake, second).num_rows == 2
 
+    def test_restated_rows_are_told_with_the_command_that_lists_the_models(
+        self, place: Place, caplog: pytest.LogCaptureFixture
+    ):
+        place.ingest()
+        place.deliver(DAY, rentals=11.0)
+        with caplog.at_level(logging.WARNING):
+            place.ingest()
+        assert f"titlebout lineage demand --partition {DAY} --revision 1 lists" in caplog.text
+
     def test_rows_that_come_back_are_a_third_revision(self, place: Place):
         revisions = []
         for rentals in (10.0, 11.0, 10.0, 10.0):

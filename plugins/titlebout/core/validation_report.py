@@ -109,7 +109,7 @@ def rejection(report: ValidationReport, report_uri: str) -> str:
         strict.append("validation.checks of the spec")
     remedy = (
         f"report: {report_uri}; correct the source and run the partition again, "
-        f"or {' or '.join(strict)} where it is too strict"
+        f"or {' or '.join(strict)} where it is too strict, or titlebout quarantine release"
     )
     room = MAX_MESSAGE_CHARACTERS - len(what) - len(remedy) - len(": ; ")
     return f"{what}: {bounded('; '.join(shown_failures(report, Severity.CRITICAL)), max(room, 80))}; {remedy}"

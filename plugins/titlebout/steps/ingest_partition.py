@@ -122,9 +122,15 @@ class _Intake:
                 newest = self._record(self._publish(key, revision, delivery))
                 if newest.content_sha256 == content:
                     log.info("%s: revision %d recorded with %d rows", key, revision, newest.rows)
+                    self._tell_of_restated(key, revision - 1)
                     return newest
         message = f"{key}: {_RACES} other runs recorded it at the same time; clear the task"
         raise LedgerConflictError(message)
+
+    def _tell_of_restated(self, key: PartitionKey, before: int) -> None:
+        if before:
+            command = f"titlebout lineage {self.spec.name} --partition {key} --revision {before}"
+            log.warning("%s: other rows than in revision %d; %s lists the models that know it", key, before, command)
 
     def _read(self, key: PartitionKey, folder: Path) -> "_Delivery":
         """Bring the rows of a day into a file in their canonical order; memory stays bounded."""
