@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 
 from results_page import machine, print_json, write_section
-from titlebout.core.block_errors import block_errors
-from titlebout.core.bout_checks import ScoredPartition, run_checks
-from titlebout.core.comparison_spec import ComparisonSection
+from titlebout.core.bouts.block_errors import block_errors
+from titlebout.core.bouts.bout_checks import ScoredPartition, run_checks
+from titlebout.core.bouts.resampling import gain_interval
+from titlebout.core.bouts.verdict_rules import decide, measure
 from titlebout.core.features import FeaturePlan
-from titlebout.core.granted_cores import granted_cores
+from titlebout.core.learning.training import train_booster
+from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.predictor import Predictor
-from titlebout.core.resampling import gain_interval
-from titlebout.core.spec import ModelSpec
-from titlebout.core.training import train_booster
-from titlebout.core.verdict_rules import decide, measure
+from titlebout.core.specs.comparison_spec import ComparisonSection
+from titlebout.core.specs.spec import ModelSpec
 
 LARGEST_SHARE_OF_PREDICTING = 1.5
 SMALLEST_SPEED_UP = 50.0

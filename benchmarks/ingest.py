@@ -104,7 +104,7 @@ def ingest(path: Path, folder: Path) -> Callable[[], int]:
     from titlebout.adapters.local_lake import LocalLake
     from titlebout.adapters.sql_ledger import SqlLedger
     from titlebout.core.results import RunContext, RunKind
-    from titlebout.core.spec import ModelSpec
+    from titlebout.core.specs.spec import ModelSpec
     from titlebout.steps.ingest_partition import ingest_partition
 
     dataset = {

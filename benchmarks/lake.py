@@ -62,9 +62,9 @@ def bare_client(task: Task) -> "S3Client":
 
 def prepared(task: Task, folder: Path) -> Callable[[], object]:
     """Return the call to measure, its connection made."""
-    from titlebout.adapters.s3_access import S3Settings
-    from titlebout.adapters.s3_bucket import S3Bucket
-    from titlebout.adapters.s3_lake import S3Lake
+    from titlebout.adapters.s3.s3_access import S3Settings
+    from titlebout.adapters.s3.s3_bucket import S3Bucket
+    from titlebout.adapters.s3.s3_lake import S3Lake
 
     if task.kind in BASELINES:
         settings = S3Settings(task.url, "us-east-1", task.access_key, task.secret_key)

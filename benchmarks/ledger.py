@@ -26,9 +26,9 @@ import sqlalchemy as sa
 from results_page import machine, print_json, write_section
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.adapters.sql_ledger.ledger_tables import entry_row
-from titlebout.core.ledger import EntryKind, LedgerEntry
-from titlebout.core.ledger_chain import ChainHead
-from titlebout.core.ledger_export import export_line
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
+from titlebout.core.ledgers.ledger_chain import ChainHead
+from titlebout.core.ledgers.ledger_export import export_line
 from titlebout.core.results import Snapshot
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))

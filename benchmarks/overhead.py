@@ -19,7 +19,7 @@ from pathlib import Path
 from results_page import machine, print_json, write_section
 from titlebout.adapters.process_host import ProcessHost
 from titlebout.core.layout import version_folder
-from titlebout.core.ledger import LedgerState
+from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.partitions import shift_key
 from titlebout.core.results import Verdict
 from titlebout.core.windows import Windows

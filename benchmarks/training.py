@@ -27,7 +27,7 @@ from results_page import machine, print_json, write_section
 if TYPE_CHECKING:  # the bare script must not pay for what it does not use
     from titlebout.core.ports import Lake, Ledger
     from titlebout.core.snapshots import WrittenRows
-    from titlebout.core.spec import ModelSpec
+    from titlebout.core.specs.spec import ModelSpec
 
 LARGEST_SHARE_OF_BARE = 1.05
 LARGEST_SHARE_ON_DISK = 1.2
@@ -44,7 +44,7 @@ LEDGER, LAKE, FILES = "ledger.sqlite", "lake", "files.json"
 
 def make_spec(rounds: int, in_memory_megabytes: int) -> "ModelSpec":
     """Return the spec of the benchmark's model."""
-    from titlebout.core.spec import ModelSpec
+    from titlebout.core.specs.spec import ModelSpec
 
     return ModelSpec.model_validate(
         {
@@ -104,7 +104,7 @@ def make_window(folder: Path, rows: int) -> None:
 
 def accept(spec: "ModelSpec", stores: "tuple[Lake, Ledger]", key: str, file: Path, written: "WrittenRows") -> str:
     """Publish one day and record it as accepted; return its file."""
-    from titlebout.core.ledger import EntryKind
+    from titlebout.core.ledgers.ledger import EntryKind
     from titlebout.core.results import Snapshot
 
     lake, ledger = stores

@@ -5,7 +5,7 @@ from datetime import datetime, time, timedelta
 import pendulum
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
 
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.operators.compare_with_champion import CompareWithChampionOperator
 from titlebout.operators.deploy_model import DeployModelOperator
 from titlebout.operators.ingest_partition import IngestPartitionOperator

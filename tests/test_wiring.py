@@ -9,7 +9,7 @@ import pytest
 from fakes.specs import demand_spec
 from titlebout.connection_fields import ConnectionFields
 from titlebout.core.errors import ConnectionSettingsError, SpecError, UnavailableError
-from titlebout.core.partition_query import parse_query
+from titlebout.core.reading.partition_query import parse_query
 from titlebout.wiring import (
     build_client,
     build_host,

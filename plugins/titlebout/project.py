@@ -10,10 +10,10 @@ import yaml
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from titlebout.core.dataset_spec import DemoSource, FilesSource, S3Source, SpecSection, SqlSource
 from titlebout.core.errors import SpecError, SuiteNotFoundError, did_you_mean
-from titlebout.core.partition_query import PartitionQuery, parse_query
-from titlebout.core.spec import ModelSpec
+from titlebout.core.reading.partition_query import PartitionQuery, parse_query
+from titlebout.core.specs.dataset_spec import DemoSource, FilesSource, S3Source, SpecSection, SqlSource
+from titlebout.core.specs.spec import ModelSpec
 
 HOME_VARIABLE = "TITLEBOUT_HOME"
 

@@ -11,10 +11,10 @@ from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction
 from pydantic import JsonValue, ValidationError
 
 from titlebout.core.errors import TitleboutError, UnavailableError
-from titlebout.core.openmp import let_threads_sleep
+from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.partitions import resolve_key
 from titlebout.core.results import Result, RunContext, RunKind
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
 
 ResultT = TypeVar("ResultT", bound=Result)

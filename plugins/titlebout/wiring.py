@@ -13,10 +13,8 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from titlebout.connection_fields import ConnectionFields, database_url, http_address, named_extra, source_database
-from titlebout.core.dataset_spec import DemoSource, S3Source, SqlSource
 from titlebout.core.errors import ConnectionSettingsError, SpecError, UnavailableError, bounded
-from titlebout.core.ledger_port import LedgerUpkeep
-from titlebout.core.partition_query import PartitionQuery
+from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.core.ports import (
     Lake,
     ModelRegistry,
@@ -25,11 +23,13 @@ from titlebout.core.ports import (
     ServerClient,
     ServerHost,
 )
-from titlebout.core.spec import DeploymentTarget, ModelSpec
+from titlebout.core.reading.partition_query import PartitionQuery
+from titlebout.core.specs.dataset_spec import DemoSource, S3Source, SqlSource
+from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 
 if TYPE_CHECKING:
-    from titlebout.adapters.s3_bucket import S3Bucket
-    from titlebout.adapters.sql_preview import SqlPreview
+    from titlebout.adapters.s3.s3_bucket import S3Bucket
+    from titlebout.adapters.databases.sql_preview import SqlPreview
 
 DOCKER_URL = "unix:///var/run/docker.sock"
 DOCKER_TIMEOUT_SECONDS = 15
@@ -89,7 +89,7 @@ def build_lake(connection: ConnectionFields) -> Lake:
 
         return LocalLake(Path(url2pathname(root.path)))
     if root.scheme == "s3" and root.netloc:
-        from titlebout.adapters.s3_lake import S3Lake
+        from titlebout.adapters.s3.s3_lake import S3Lake
 
         return S3Lake(_bucket(root.netloc, connection, extra), root.path.strip("/"))
     message = f"connection {connection.conn_id!r}: extra: root_uri must be file:///folder or s3://bucket/prefix"
@@ -121,7 +121,7 @@ def build_source(
         return DemoSourceReader(spec.dataset)
     connection = connect(conn_id or source.conn_id)
     if isinstance(source, S3Source):
-        from titlebout.adapters.s3_source import S3SourceReader
+        from titlebout.adapters.s3.s3_source import S3SourceReader
 
         extra = named_extra(connection, optional=S3_EXTRA)
         return S3SourceReader(spec.dataset, _bucket(source.bucket, connection, extra))
@@ -140,7 +140,7 @@ def open_bucket(name: str, connection: ConnectionFields) -> "S3Bucket":
 
 def open_preview(connection: ConnectionFields) -> "SqlPreview":
     """Open a database to look around in, before there is a spec."""
-    from titlebout.adapters.sql_preview import SqlPreview
+    from titlebout.adapters.databases.sql_preview import SqlPreview
 
     return SqlPreview(source_database(connection), connection.conn_id)
 
@@ -185,7 +185,7 @@ def build_client() -> ServerClient:
 
 
 def _sql_source(spec: ModelSpec, connection: ConnectionFields, query: PartitionQuery | None) -> PartitionSource:
-    from titlebout.adapters.sql_source import SqlSourceReader
+    from titlebout.adapters.databases.sql_source import SqlSourceReader
 
     if query is None:
         message = f"{spec.name}: dataset.source.query was not read; project.source_query does"
@@ -220,8 +220,8 @@ def _docker_host(spec: ModelSpec, connection: ConnectionFields) -> ServerHost:
 
 
 def _bucket(name: str, connection: ConnectionFields, extra: Mapping[str, str]) -> "S3Bucket":
-    from titlebout.adapters.s3_access import S3Settings
-    from titlebout.adapters.s3_bucket import S3Bucket
+    from titlebout.adapters.s3.s3_access import S3Settings
+    from titlebout.adapters.s3.s3_bucket import S3Bucket
 
     settings = S3Settings(
         endpoint_url=extra.get("endpoint_url"),

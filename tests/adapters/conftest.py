@@ -8,8 +8,8 @@ import pytest
 from fakes.fault_proxy import FaultProxy, fault_proxy
 from fakes.radosgw import radosgw
 from fakes.s3_server import new_bucket, s3_settings
-from titlebout.adapters.s3_access import S3Settings
-from titlebout.adapters.s3_bucket import S3Bucket
+from titlebout.adapters.s3.s3_access import S3Settings
+from titlebout.adapters.s3.s3_bucket import S3Bucket
 
 STORES = {"moto": s3_settings, "Ceph": lambda: radosgw().settings}
 

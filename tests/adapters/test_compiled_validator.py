@@ -19,9 +19,9 @@ from hypothesis import strategies as st
 
 from titlebout.adapters.compiled_validator import CompiledValidator
 from titlebout.adapters.gx_validator import GxValidator
-from titlebout.core import parquet_columns
 from titlebout.core.errors import PartitionUnreadableError, SpecError
 from titlebout.core.ports import SuiteResult
+from titlebout.core.suites import parquet_columns
 
 REFERENCE = GxValidator()
 DAY, MOMENT = date(2012, 6, 1), datetime(2012, 6, 1, tzinfo=UTC)

@@ -7,11 +7,11 @@ import pytest
 
 from fakes.specs import demand_spec
 from titlebout.adapters.demo_source import DemoSourceReader
-from titlebout.core.casting import arrow_schema
-from titlebout.core.dataset_spec import DatasetSection
-from titlebout.core.decoding import decode
 from titlebout.core.errors import PartitionKeyError, PartitionMissingError, PartitionUnreadableError, SpecError
+from titlebout.core.reading.casting import arrow_schema
+from titlebout.core.reading.decoding import decode
 from titlebout.core.snapshots import canonical_table
+from titlebout.core.specs.dataset_spec import DatasetSection
 from titlebout.demo.generator import SEED, DemandFeed
 from titlebout.project import load_model_spec
 

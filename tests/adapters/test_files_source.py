@@ -16,8 +16,6 @@ import pytest
 from fakes.specs import demand_spec
 from titlebout.adapters import files_source
 from titlebout.adapters.files_source import FilesSourceReader
-from titlebout.core.dataset_spec import DatasetSection
-from titlebout.core.derivations import KeptRows
 from titlebout.core.errors import (
     AccessRefusedError,
     PartitionEmptyError,
@@ -26,7 +24,9 @@ from titlebout.core.errors import (
     SpecError,
     UnavailableError,
 )
-from titlebout.core.row_calendar import RowCalendar
+from titlebout.core.reading.derivations import KeptRows
+from titlebout.core.reading.row_calendar import RowCalendar
+from titlebout.core.specs.dataset_spec import DatasetSection
 
 HEADER = "day,hour,temperature,weather,rentals\n"
 DATA = Path(os.environ.get("TITLEBOUT_DATA", Path(__file__).resolve().parents[3] / "shared" / "data"))

@@ -15,8 +15,8 @@ from alembic.script import ScriptDirectory
 from fakes.postgres import new_database
 from titlebout.adapters.sql_ledger import SqlLedger, ledger_database, ledger_tables, sql_chains
 from titlebout.core.errors import AccessRefusedError, LedgerTamperedError, UnavailableError
-from titlebout.core.ledger import EntryKind
-from titlebout.core.ledger_chain import verify_chain
+from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.ledgers.ledger_chain import verify_chain
 
 TABLES = (ledger_tables.LEDGER, ledger_tables.PARTITIONS, ledger_tables.HEADS)
 

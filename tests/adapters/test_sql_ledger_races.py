@@ -8,7 +8,7 @@ import pytest
 from fakes.postgres import new_database
 from fakes.promoter import MODEL, race, torment
 from titlebout.adapters.sql_ledger import SqlLedger
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 
 SEED = 20240601
 DATABASES: dict[str, Callable[[Path], str]] = {

@@ -11,7 +11,7 @@ from fakes.chains import MODEL, fill
 from fakes.postgres import new_database
 from titlebout.adapters.sql_ledger import SqlLedger, ledger_database, sql_chains
 from titlebout.core.errors import LedgerConflictError, LedgerTamperedError
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 
 LEDGER = "titlebout_ledger"
 PARTITIONS, HEADS = f"{LEDGER}_partitions", f"{LEDGER}_heads"

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from fakes.specs import demand_document
-from titlebout.core.dataset_spec import DatasetSection
-from titlebout.core.partition_query import PARAMETERS, parse_query
+from titlebout.core.reading.partition_query import PARAMETERS, parse_query
+from titlebout.core.specs.dataset_spec import DatasetSection
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "sources.md").read_text(encoding="utf-8")
 

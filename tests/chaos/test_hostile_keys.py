@@ -15,14 +15,14 @@ from fakes.demand_days import run_of
 from fakes.specs import demand_spec
 from titlebout.adapters.demo_source import DemoSourceReader
 from titlebout.adapters.files_source import FilesSourceReader
-from titlebout.adapters.s3_source import S3SourceReader
-from titlebout.adapters.sql_source import SqlSourceReader
+from titlebout.adapters.s3.s3_source import S3SourceReader
+from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.cli.main import main
 from titlebout.core.errors import LakePathError, PartitionKeyError
 from titlebout.core.lake_paths import checked_path
 from titlebout.core.layout import partition_folder
-from titlebout.core.partition_query import parse_query
 from titlebout.core.partitions import keys_between, local_day, parse_key, resolve_key, shift_key
+from titlebout.core.reading.partition_query import parse_query
 from titlebout.core.results import DriftFinding, RunContext, RunKind
 from titlebout.core.windows import Windows, nights_that_read
 from titlebout.steps.ingest_partition import ingest_partition
@@ -203,7 +203,7 @@ class TestSteps:
     def test_later_steps_find_nothing_and_write_nothing(self, key):
         class OnlyRead(Untouchable):
             def state(self, model):
-                from titlebout.core.ledger import LedgerState
+                from titlebout.core.ledgers.ledger import LedgerState
 
                 return LedgerState()
 

@@ -12,7 +12,7 @@ from fakes.poisons import POISONS, Poison
 from titlebout.core.decisions import Choice, Decision
 from titlebout.core.demand_generator import FIRST_DAY, ROWS_PER_DAY, generate
 from titlebout.core.errors import PartitionEmptyError, PartitionRejectedError, PartitionUnreadableError
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.partitions import keys_between, parse_key, shift_key
 from titlebout.core.results import ValidationReport
 from titlebout.core.versions import read_version

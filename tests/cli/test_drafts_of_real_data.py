@@ -11,7 +11,7 @@ from titlebout.adapters.local_lake import LocalLake
 from titlebout.cli.main import main
 from titlebout.cli.nights import with_threads
 from titlebout.connection_fields import ConnectionFields
-from titlebout.core.ledger import PartitionStatus
+from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.results import RunContext, RunKind
 from titlebout.project import load_model_spec, load_suite
 from titlebout.steps.compare_with_champion import compare_with_champion

@@ -14,7 +14,7 @@ from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import SnapshotRef, TrainingProof
 

@@ -6,7 +6,7 @@ import pytest
 
 from fakes.chains import MODEL, write_bike_sharing_ledger
 from titlebout.cli.main import main
-from titlebout.core.dataset_spec import DatasetSection
+from titlebout.core.specs.dataset_spec import DatasetSection
 
 
 @pytest.fixture

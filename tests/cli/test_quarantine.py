@@ -16,7 +16,7 @@ from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
 from titlebout.core.errors import PartitionRejectedError
-from titlebout.core.ledger import EntryKind, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.partitions import keys_between
 from titlebout.steps.validate_partition import validate_partition
 

@@ -14,7 +14,7 @@ from fakes.specs import demand_document
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 
 FIRST, LAST = "2024-01-12", "2024-01-16"

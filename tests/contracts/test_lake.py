@@ -15,8 +15,8 @@ from fakes.lake import MemoryLake
 from fakes.radosgw import radosgw
 from fakes.s3_server import new_bucket
 from titlebout.adapters.local_lake import LocalLake
-from titlebout.adapters.s3_access import S3Settings
-from titlebout.adapters.s3_lake import S3Lake
+from titlebout.adapters.s3.s3_access import S3Settings
+from titlebout.adapters.s3.s3_lake import S3Lake
 from titlebout.core.errors import CorruptObjectError, LakeConflictError, LakePathError, ObjectMissingError
 from titlebout.core.layout import partition_folder, version_folder, version_manifest
 from titlebout.core.ports import Lake

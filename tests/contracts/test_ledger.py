@@ -15,8 +15,8 @@ from fakes.ledger import MemoryLedger
 from fakes.postgres import new_database
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import LedgerConflictError, LedgerPayloadError
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
-from titlebout.core.ledger_chain import GENESIS, MAX_PAYLOAD_BYTES, verify_chain
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger_chain import GENESIS, MAX_PAYLOAD_BYTES, verify_chain
 from titlebout.core.ports import Ledger
 from titlebout.core.results import Snapshot
 

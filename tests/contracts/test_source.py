@@ -22,10 +22,9 @@ from fakes.s3_server import new_bucket
 from fakes.source import MemorySource
 from fakes.specs import demand_spec
 from titlebout.adapters.files_source import FilesSourceReader
-from titlebout.adapters.s3_access import S3Settings
-from titlebout.adapters.s3_source import S3SourceReader
-from titlebout.adapters.sql_source import SqlSourceReader
-from titlebout.core.casting import arrow_schema
+from titlebout.adapters.s3.s3_access import S3Settings
+from titlebout.adapters.s3.s3_source import S3SourceReader
+from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.core.errors import (
     MAX_MESSAGE_CHARACTERS,
     PartitionEmptyError,
@@ -33,8 +32,9 @@ from titlebout.core.errors import (
     PartitionMissingError,
     PartitionUnreadableError,
 )
-from titlebout.core.partition_query import parse_query
 from titlebout.core.ports import PartitionSource
+from titlebout.core.reading.casting import arrow_schema
+from titlebout.core.reading.partition_query import parse_query
 
 
 @dataclass(frozen=True)

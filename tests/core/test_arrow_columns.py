@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from titlebout.core.arrow_columns import SnapshotColumn
-from titlebout.core.casting import cast_table
-from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.errors import FieldError
+from titlebout.core.reading.casting import cast_table
+from titlebout.core.specs.dataset_spec import ColumnType
 
 
 def column(declared, values, zone=UTC):

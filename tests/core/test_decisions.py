@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from fakes.delivered import MODEL, Delivered, failure
 from titlebout.core.decisions import Choice, Decision, named, standing_since
 from titlebout.core.errors import MAX_MESSAGE_CHARACTERS, DecisionRefusedError
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 
 DAY = "2024-05-01"
 RELEASE = Decision.of(Choice.RELEASE, "anna", "checked by hand")

@@ -3,7 +3,7 @@ from hypothesis import strategies as st
 
 from fakes.delivered import MODEL, Delivered, failure
 from titlebout.core.deliveries import deliveries
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 
 KEYS = ("2024-05-01", "2024-05-02")
 STEPS = ("ingest", "ingest_same", "accept", "reject", "release", "discard")

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from fakes.demand_days import demand_rows, shuffled
 from fakes.specs import demand_spec
 from titlebout.core.arrow_columns import SnapshotColumn
-from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.drift_profile import (
     NUMERIC_BINS,
     TOP_CATEGORIES,
@@ -19,6 +18,7 @@ from titlebout.core.drift_profile import (
     NumericBins,
     watchable_columns,
 )
+from titlebout.core.specs.dataset_spec import ColumnType
 
 DAYS = {f"2024-01-0{day}": demand_rows(f"2024-01-0{day}") for day in range(1, 8)}
 

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
-from titlebout.core.casting import cast_table
 from titlebout.core.errors import FieldError
 from titlebout.core.features import FeaturePlan
+from titlebout.core.reading.casting import cast_table
 
 COLUMNS = {
     "key": "integer",

@@ -9,9 +9,9 @@ from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.golden import GoldenRows
-from titlebout.core.labels import target_values
+from titlebout.core.learning.labels import target_values
+from titlebout.core.learning.training import train_booster
 from titlebout.core.predictor import Predictor
-from titlebout.core.training import train_booster
 
 
 def predictor_of(spec, table):

@@ -9,11 +9,11 @@ from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError
 from titlebout.core.features import FeaturePlan
-from titlebout.core.labels import class_weights, constant_prediction, labels_to_learn, validation_rows
+from titlebout.core.learning.labels import class_weights, constant_prediction, labels_to_learn, validation_rows
+from titlebout.core.learning.training import train_booster
 from titlebout.core.partitions import keys_between
 from titlebout.core.predictor import Predictor
-from titlebout.core.training import train_booster
-from titlebout.core.training_spec import Objective
+from titlebout.core.specs.training_spec import Objective
 
 TABLES = {key: demand_rows(key, rows=240) for key in keys_between("2024-01-01", "2024-01-06")}
 ROWS = pa.concat_tables(TABLES.values())

@@ -7,9 +7,9 @@ from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError, FieldError
 from titlebout.core.features import FeaturePlan
-from titlebout.core.labels import target_values
+from titlebout.core.learning.labels import target_values
+from titlebout.core.learning.training import train_booster
 from titlebout.core.predictor import Predictor
-from titlebout.core.training import train_booster
 
 TRAINING = demand_rows("2024-01-05", rows=400)
 

@@ -3,7 +3,7 @@ import pytest
 from fakes.ledger import MemoryLedger
 from fakes.tracked import a_challenger
 from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, UnavailableError
-from titlebout.core.ledger import EntryKind, LedgerState
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState
 from titlebout.core.release_record import ReleaseRecord
 
 MODEL = "demand"

@@ -3,7 +3,7 @@ import pytest
 from fakes.demand_days import DemandWorld, demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError
-from titlebout.core.ledger import LedgerState
+from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.snapshot_rows import read_rows
 
 

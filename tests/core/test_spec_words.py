@@ -3,8 +3,8 @@
 import pytest
 
 from fakes.specs import demand_spec
-from titlebout.core.comparison_spec import ComparisonSection
 from titlebout.core.spec_words import explain, promotion_rule
+from titlebout.core.specs.comparison_spec import ComparisonSection
 
 SUITE = {
     "expectations": [

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.environment import Ports, airflow_environment, connections, plain_environment
 from titlebout.demo.folder import DemoFolder
 from titlebout.project import load_model_spec

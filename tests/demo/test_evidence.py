@@ -8,7 +8,7 @@ import pytest
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import ReleaseBundle, ServedRelease
 from titlebout.core.results import TrainedChallenger
 from titlebout.core.versions import read_file

@@ -10,7 +10,7 @@ import pytest
 from titlebout.core.demand_generator import ROWS_PER_DAY
 from titlebout.core.partitions import keys_between
 from titlebout.core.snapshots import canonical_table
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.generator import SCENARIO, DemandFeed
 from titlebout.project import load_model_spec, load_suite
 

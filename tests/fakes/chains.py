@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Ledger
 from titlebout.core.results import Snapshot
 

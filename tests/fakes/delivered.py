@@ -9,7 +9,7 @@ from typing import Any
 from fakes.lake import MemoryLake
 from fakes.ledger import MemoryLedger
 from titlebout.core.layout import partition_folder
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import Snapshot
 

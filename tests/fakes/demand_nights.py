@@ -12,9 +12,9 @@ from fakes.registry import MemoryRegistry
 from titlebout.adapters.files_source import FilesSourceReader
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
-from titlebout.core.ledger import LedgerState, PartitionRecord
+from titlebout.core.ledgers.ledger import LedgerState, PartitionRecord
 from titlebout.core.results import TrainedChallenger, ValidationReport
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec, load_suite
 from titlebout.steps.ingest_partition import ingest_partition
 from titlebout.steps.train_challenger import train_challenger

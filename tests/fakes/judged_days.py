@@ -8,12 +8,12 @@ import pyarrow.parquet as pq
 
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
-from titlebout.core.contract import CheckOutcome, CheckResult, Contract
-from titlebout.core.history_checks import GoodDay, HistoryChecks
-from titlebout.core.partition_statistics import PartitionStatistics, gather
+from titlebout.core.contract.contract import CheckOutcome, CheckResult, Contract
+from titlebout.core.contract.history_checks import GoodDay, HistoryChecks
+from titlebout.core.contract.partition_statistics import PartitionStatistics, gather
+from titlebout.core.contract.snapshot_file import SnapshotFile
+from titlebout.core.contract.static_checks import StaticChecks
 from titlebout.core.partitions import keys_between, shift_key
-from titlebout.core.snapshot_file import SnapshotFile
-from titlebout.core.static_checks import StaticChecks
 
 DAY = "2024-03-01"
 CONTRACT = Contract.of(demand_spec())

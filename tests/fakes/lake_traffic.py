@@ -7,9 +7,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from titlebout.adapters.s3_access import S3Settings
-from titlebout.adapters.s3_bucket import S3Bucket
-from titlebout.adapters.s3_lake import S3Lake
+from titlebout.adapters.s3.s3_access import S3Settings
+from titlebout.adapters.s3.s3_bucket import S3Bucket
+from titlebout.adapters.s3.s3_lake import S3Lake
 
 
 def peak_mb() -> float:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from titlebout.core.errors import LedgerConflictError
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, ModelSummary, PartitionStatus
-from titlebout.core.ledger_chain import ChainHead
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, ModelSummary, PartitionStatus
+from titlebout.core.ledgers.ledger_chain import ChainHead
 
 
 def _now() -> datetime:

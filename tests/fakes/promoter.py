@@ -17,7 +17,7 @@ from pathlib import Path
 
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import LedgerConflictError, UnavailableError
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 
 MODEL = "demand"
 FORKED = multiprocessing.get_context("fork")

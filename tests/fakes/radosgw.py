@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 
-from titlebout.adapters.s3_access import S3Settings
+from titlebout.adapters.s3.s3_access import S3Settings
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw")
 DEADLINE_SECONDS = 60

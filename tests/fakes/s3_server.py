@@ -5,8 +5,8 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from titlebout.adapters.s3_access import S3Settings, open_client
-from titlebout.adapters.s3_bucket import S3Bucket
+from titlebout.adapters.s3.s3_access import S3Settings, open_client
+from titlebout.adapters.s3.s3_bucket import S3Bucket
 
 
 @functools.cache

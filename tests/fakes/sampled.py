@@ -5,9 +5,9 @@ from datetime import date, datetime, time, timedelta
 import numpy as np
 import pyarrow as pa
 
-from titlebout.core.draft_facts import SampledColumns
-from titlebout.core.draft_rows import Part, RawRows
-from titlebout.core.draft_types import TextRules, TypedRows, find_types
+from titlebout.core.drafts.draft_facts import SampledColumns
+from titlebout.core.drafts.draft_rows import Part, RawRows
+from titlebout.core.drafts.draft_types import TextRules, TypedRows, find_types
 
 FIRST = date(2024, 1, 1)
 

@@ -6,11 +6,11 @@ import io
 import pyarrow as pa
 import pyarrow.csv as arrow_csv
 
-from titlebout.core.dataset_spec import DatasetSection
-from titlebout.core.decoding import SourceFile, decode_files
 from titlebout.core.errors import PartitionMissingError, TitleboutError
 from titlebout.core.partitions import parse_key
-from titlebout.core.raw_partition import RawPartition
+from titlebout.core.reading.decoding import SourceFile, decode_files
+from titlebout.core.reading.raw_partition import RawPartition
+from titlebout.core.specs.dataset_spec import DatasetSection
 
 
 class MemorySource:

@@ -3,7 +3,7 @@
 from copy import deepcopy
 from typing import Any
 
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 
 DEMAND: dict[str, Any] = {
     "name": "demand",

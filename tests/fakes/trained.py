@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fakes.demand_days import DemandWorld
 from fakes.tracked import a_challenger, a_verdict
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.results import TrainedChallenger, TrainingProof
 
 

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 from pydantic import JsonValue
 
 from titlebout.core.errors import SpecError, did_you_mean
-from titlebout.core.judgements import Judgement, columns_to_show, suite_result
 from titlebout.core.ports import SuiteResult
 from titlebout.core.results import Severity
+from titlebout.core.suites.judgements import Judgement, columns_to_show, suite_result
 
 Row = dict[str, Any]
 Kwargs = dict[str, Any]

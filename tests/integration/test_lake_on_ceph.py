@@ -19,10 +19,10 @@ import pytest
 
 from fakes.radosgw import RadosGateway, radosgw
 from fakes.s3_server import new_bucket
-from titlebout.adapters import s3_upload
-from titlebout.adapters.s3_bucket import S3Bucket
-from titlebout.adapters.s3_faults import ObjectChangedError, UploadGoneError
-from titlebout.adapters.s3_lake import S3Lake
+from titlebout.adapters.s3 import s3_upload
+from titlebout.adapters.s3.s3_bucket import S3Bucket
+from titlebout.adapters.s3.s3_faults import ObjectChangedError, UploadGoneError
+from titlebout.adapters.s3.s3_lake import S3Lake
 from titlebout.connection_fields import ConnectionFields
 from titlebout.core.errors import AccessRefusedError, UnavailableError
 from titlebout.wiring import build_lake

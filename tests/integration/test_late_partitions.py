@@ -16,7 +16,7 @@ import yaml
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_document
 from titlebout.adapters.sql_ledger import SqlLedger
-from titlebout.core.ledger import LedgerEntry
+from titlebout.core.ledgers.ledger import LedgerEntry
 from titlebout.demo.folder import DemoFolder
 from titlebout.demo.progress import Progress
 from titlebout.demo.stack import AIRFLOW_SERVICES, Stack

@@ -14,7 +14,7 @@ def run_operator(context) -> dict:
 
 
 def record(project, version: str, run_url: str) -> None:
-    from titlebout.core.ledger import EntryKind
+    from titlebout.core.ledgers.ledger import EntryKind
     from titlebout.wiring import build_ledger, environment_connection
 
     payload = {"version": version, "partition": "2024-05-01", "model_sha256": "5" * 64, "run_url": run_url}

@@ -49,7 +49,7 @@ def test_the_address_of_the_report_is_left_before_a_rejection_is_raised(context,
 
 def test_the_address_names_the_revision_that_was_judged(step, context, project):
     from titlebout.connection_fields import ConnectionFields
-    from titlebout.core.ledger import EntryKind
+    from titlebout.core.ledgers.ledger import EntryKind
     from titlebout.core.results import Snapshot, ValidationReport
     from titlebout.operators.validate_partition import ValidatePartitionOperator
     from titlebout.wiring import build_ledger

@@ -11,12 +11,12 @@ import pyarrow.csv
 import pytest
 
 from fakes.demand_days import DemandWorld, run_of
-from titlebout.core.casting import cast_table
 from titlebout.core.drift import PartitionDistance, excess_distance, judge_drift
 from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.partitions import keys_between
+from titlebout.core.reading.casting import cast_table
 from titlebout.core.results import Outcome
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.train_challenger import train_challenger
 

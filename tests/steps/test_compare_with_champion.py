@@ -8,7 +8,7 @@ from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, UnavailableError
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.results import Outcome, RunKind, Verdict
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.train_challenger import train_challenger

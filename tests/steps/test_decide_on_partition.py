@@ -7,7 +7,7 @@ from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.validator import MemoryValidator
 from titlebout.core.decisions import Choice, Decision
 from titlebout.core.errors import DecisionRefusedError, LedgerConflictError, PartitionRejectedError, UnavailableError
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.partitions import keys_between
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.decide_on_partition import decide_on_partition, find_partition

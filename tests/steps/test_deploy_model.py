@@ -15,8 +15,8 @@ from titlebout.core.errors import (
     StaleTokenError,
     UnavailableError,
 )
-from titlebout.core.ledger import EntryKind, LedgerState
-from titlebout.core.ledger_chain import verify_chain
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState
+from titlebout.core.ledgers.ledger_chain import verify_chain
 from titlebout.core.ports import ServedRelease
 from titlebout.core.results import Outcome, Release, ReleaseStatus, RunContext, RunKind, TrainedChallenger, Verdict
 from titlebout.steps.deploy_model import deploy_model

@@ -29,13 +29,13 @@ from titlebout.core.errors import (
     PartitionUnreadableError,
     UnavailableError,
 )
-from titlebout.core.ledger import EntryKind, LedgerState, PartitionStatus
-from titlebout.core.ledger_chain import verify_chain
-from titlebout.core.raw_partition import RawPartition
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger_chain import verify_chain
+from titlebout.core.reading.raw_partition import RawPartition
+from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import RunContext, RunKind, Snapshot
-from titlebout.core.row_order import RowOrder
 from titlebout.core.snapshots import read_snapshot
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import Windows
 from titlebout.steps import ingest_partition as step
 from titlebout.steps.ingest_partition import ingest_partition
@@ -456,10 +456,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 import pyarrow as pa, pyarrow.csv, pyarrow.parquet
 from fakes.specs import demand_spec
-from titlebout.core.decoding import SourceFile, decode_files
-from titlebout.core.derivations import KeptRows
-from titlebout.core.row_calendar import RowCalendar
-from titlebout.core.row_order import RowOrder
+from titlebout.core.reading.decoding import SourceFile, decode_files
+from titlebout.core.reading.derivations import KeptRows
+from titlebout.core.reading.row_calendar import RowCalendar
+from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.snapshots import write_snapshot
 spec = demand_spec(dataset__source={{"kind": "files", "path": "all", "format": {file_format!r}}},
                    dataset__parsing={{"text_null_markers": ["-"]}}, dataset__keep={{"hour": {{"min": 0, "max": 23}}}},

@@ -3,7 +3,7 @@ import pytest
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.steps.measure_drift import ACTOR, measure_drift
 from titlebout.steps.train_challenger import train_challenger

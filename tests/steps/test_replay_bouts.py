@@ -4,16 +4,16 @@ import pytest
 
 from fakes.demand_days import DemandWorld, run_of, shuffled
 from fakes.specs import demand_spec
-from titlebout.core.comparison_spec import Metric
+from titlebout.core.bouts.metrics import error_of, row_losses
+from titlebout.core.bouts.timeline import Policy
 from titlebout.core.errors import NotEnoughPartitionsError, ObjectMissingError
-from titlebout.core.labels import target_values
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind
-from titlebout.core.metrics import error_of, row_losses
+from titlebout.core.learning.labels import target_values
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome
 from titlebout.core.snapshot_rows import read_rows
-from titlebout.core.timeline import Policy
+from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.versions import load_predictor, read_version
 from titlebout.steps.replay_bouts import replay_bouts
 from titlebout.steps.train_challenger import train_challenger
@@ -129,7 +129,7 @@ def test_progress_counts_the_days(world):
 
 
 def _partitions(world):
-    from titlebout.core.ledger import LedgerState
+    from titlebout.core.ledgers.ledger import LedgerState
 
     return LedgerState.of(world.ledger.entries("demand")).partitions
 

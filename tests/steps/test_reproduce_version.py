@@ -3,8 +3,8 @@ import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.specs import demand_spec
-from titlebout.core import recipes
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError
+from titlebout.core.learning import recipes
 from titlebout.core.partitions import keys_between
 from titlebout.steps.reproduce_version import reproduce_version
 from titlebout.steps.train_challenger import train_challenger

@@ -6,7 +6,7 @@ from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.trained import add_bout, add_version
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, PartitionMissingError, UnavailableError
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.partitions import keys_between
 from titlebout.core.provenance import Fate
 from titlebout.core.results import Outcome

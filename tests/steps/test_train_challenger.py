@@ -6,7 +6,6 @@ import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of, shuffled
 from fakes.specs import demand_spec
-from titlebout.core import version_training
 from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.errors import (
     CorruptObjectError,
@@ -17,7 +16,8 @@ from titlebout.core.errors import (
 )
 from titlebout.core.golden import GoldenRows
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind
+from titlebout.core.learning import version_training
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.versions import FILES, load_predictor, read_file, read_version
 from titlebout.steps.train_challenger import train_challenger

@@ -29,12 +29,12 @@ from titlebout.core.errors import (
     UnavailableError,
 )
 from titlebout.core.layout import partition_folder
-from titlebout.core.ledger import EntryKind, PartitionStatus
-from titlebout.core.ledger_chain import verify_chain
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
+from titlebout.core.ledgers.ledger_chain import verify_chain
 from titlebout.core.partitions import keys_between
 from titlebout.core.ports import SuiteResult
 from titlebout.core.results import RunContext, RunKind, Snapshot, ValidationReport
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.steps.validate_partition import validate_partition
 
 SPEC = demand_spec()

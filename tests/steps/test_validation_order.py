@@ -16,7 +16,7 @@ from fakes.source import MemorySource
 from fakes.specs import demand_spec
 from fakes.validator import MemoryValidator
 from titlebout.core.errors import PartitionMissingError, PartitionRejectedError
-from titlebout.core.ledger import EntryKind, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import RunContext, RunKind
 from titlebout.steps.ingest_partition import ingest_partition

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import JsonValue
 
-from titlebout.core.decoded_column import NotCompilableError
 from titlebout.core.errors import PartitionUnreadableError, SpecError, bounded
-from titlebout.core.expectations import Finding
-from titlebout.core.judgements import Judgement, columns_to_show, suite_result
-from titlebout.core.one_pass import evaluate, examples
-from titlebout.core.parquet_columns import ParquetColumns
 from titlebout.core.plain_json import MAX_TEXT_CHARACTERS
 from titlebout.core.ports import SuiteResult
 from titlebout.core.results import ExpectationFailure
-from titlebout.core.suite_checks import Check, read_check
+from titlebout.core.suites.decoded_column import NotCompilableError
+from titlebout.core.suites.expectations import Finding
+from titlebout.core.suites.judgements import Judgement, columns_to_show, suite_result
+from titlebout.core.suites.one_pass import evaluate, examples
+from titlebout.core.suites.parquet_columns import ParquetColumns
+from titlebout.core.suites.suite_checks import Check, read_check
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionValidator

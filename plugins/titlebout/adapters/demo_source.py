@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from titlebout.core.casting import cast_table
-from titlebout.core.dataset_spec import DatasetSection, DemoSource
 from titlebout.core.demand_generator import DAYS, FIRST_DAY, ROWS_PER_DAY, Measurements, generate
-from titlebout.core.derivations import with_derived
 from titlebout.core.errors import PartitionMissingError, SpecError
 from titlebout.core.partitions import parse_key
-from titlebout.core.raw_partition import RawPartition
+from titlebout.core.reading.casting import cast_table
+from titlebout.core.reading.derivations import with_derived
+from titlebout.core.reading.raw_partition import RawPartition
+from titlebout.core.specs.dataset_spec import DatasetSection, DemoSource
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from titlebout.core.dataset_spec import DatasetSection, FilesSource
-from titlebout.core.decoding import SourceFile, decode_files
 from titlebout.core.errors import (
     AccessRefusedError,
     PartitionEmptyError,
@@ -22,8 +20,10 @@ from titlebout.core.errors import (
     UnavailableError,
 )
 from titlebout.core.partitions import parse_key
-from titlebout.core.raw_partition import RawPartition
-from titlebout.core.row_calendar import RowCalendar
+from titlebout.core.reading.decoding import SourceFile, decode_files
+from titlebout.core.reading.raw_partition import RawPartition
+from titlebout.core.reading.row_calendar import RowCalendar
+from titlebout.core.specs.dataset_spec import DatasetSection, FilesSource
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource

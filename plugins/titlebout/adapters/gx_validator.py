@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 from pydantic import JsonValue
 
 from titlebout.core.errors import PartitionUnreadableError, SpecError, bounded, did_you_mean
-from titlebout.core.judgements import MAX_EXAMPLES, Judgement, columns_to_show, suite_result
 from titlebout.core.plain_json import MAX_TEXT_CHARACTERS
 from titlebout.core.ports import SuiteResult
 from titlebout.core.results import Severity
+from titlebout.core.suites.judgements import MAX_EXAMPLES, Judgement, columns_to_show, suite_result
 
 if TYPE_CHECKING:
     import pandas as pd

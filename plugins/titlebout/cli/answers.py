@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import PartitionKeyError
-from titlebout.core.ledger import PartitionStatus
-from titlebout.core.ledger_port import LedgerUpkeep
+from titlebout.core.ledgers.ledger import PartitionStatus
+from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.wiring import build_ledger, environment_connection
 
 

@@ -8,14 +8,14 @@ from pathlib import Path, PurePath
 
 from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_FILES, SAMPLED_ROWS, Look, Tell, spread_over
 from titlebout.connection_fields import ConnectionFields, named_extra
-from titlebout.core.dataset_spec import FileFormat
-from titlebout.core.draft_paths import ANY_DAY, PLACE, find_pattern
-from titlebout.core.draft_reading import sample_file
-from titlebout.core.draft_rows import RawRows, Samples
-from titlebout.core.draft_sample import Budget
-from titlebout.core.draft_spec import Origin
-from titlebout.core.draft_yaml import Scalar
+from titlebout.core.drafts.draft_paths import ANY_DAY, PLACE, find_pattern
+from titlebout.core.drafts.draft_reading import sample_file
+from titlebout.core.drafts.draft_rows import RawRows, Samples
+from titlebout.core.drafts.draft_sample import Budget
+from titlebout.core.drafts.draft_spec import Origin
+from titlebout.core.drafts.draft_yaml import Scalar
 from titlebout.core.errors import ConnectionSettingsError, SpecError
+from titlebout.core.specs.dataset_spec import FileFormat
 from titlebout.wiring import environment_connection
 
 CONN_ID = "titlebout_source"

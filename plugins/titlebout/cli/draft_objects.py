@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_ROWS, Look, Tell, spread_over
 from titlebout.connection_fields import ConnectionFields
-from titlebout.core.dataset_spec import FileFormat
-from titlebout.core.draft_paths import PLACE, find_pattern, prefix_of
-from titlebout.core.draft_reading import sample_file
-from titlebout.core.draft_rows import RawRows, Samples
-from titlebout.core.draft_sample import Budget, FileSample
-from titlebout.core.draft_spec import Origin
-from titlebout.core.draft_yaml import Scalar
+from titlebout.core.drafts.draft_paths import PLACE, find_pattern, prefix_of
+from titlebout.core.drafts.draft_reading import sample_file
+from titlebout.core.drafts.draft_rows import RawRows, Samples
+from titlebout.core.drafts.draft_sample import Budget, FileSample
+from titlebout.core.drafts.draft_spec import Origin
+from titlebout.core.drafts.draft_yaml import Scalar
 from titlebout.core.errors import ConnectionSettingsError, SpecError
+from titlebout.core.specs.dataset_spec import FileFormat
 from titlebout.wiring import environment_connection, open_bucket
 
 if TYPE_CHECKING:
-    from titlebout.adapters.s3_bucket import ListedObject, S3Bucket
+    from titlebout.adapters.s3.s3_bucket import ListedObject, S3Bucket
 
 CONN_ID = "titlebout_s3"
 _SAMPLED_OBJECTS = 12

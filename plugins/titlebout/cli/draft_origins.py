@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from titlebout.connection_fields import ConnectionFields
-from titlebout.core.draft_model import ModelDraft
-from titlebout.core.draft_rows import RawRows
-from titlebout.core.draft_spec import Origin
-from titlebout.core.partition_query import PartitionQuery
+from titlebout.core.drafts.draft_model import ModelDraft
+from titlebout.core.drafts.draft_rows import RawRows
+from titlebout.core.drafts.draft_spec import Origin
+from titlebout.core.reading.partition_query import PartitionQuery
 from titlebout.core.results import PartitionKey
 
 SAMPLED_FILES = 40

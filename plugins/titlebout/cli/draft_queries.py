@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from titlebout.cli.draft_origins import Look, Tell
-from titlebout.core.dataset_spec import ColumnType, DatasetSection
-from titlebout.core.draft_model import ModelDraft
-from titlebout.core.draft_rows import Part, RawRows
-from titlebout.core.draft_spec import Origin
+from titlebout.core.drafts.draft_model import ModelDraft
+from titlebout.core.drafts.draft_rows import Part, RawRows
+from titlebout.core.drafts.draft_spec import Origin
 from titlebout.core.errors import SpecError
-from titlebout.core.partition_query import PartitionQuery, parse_query
-from titlebout.core.query_rows import batch_of_rows
+from titlebout.core.reading.partition_query import PartitionQuery, parse_query
+from titlebout.core.reading.query_rows import batch_of_rows
+from titlebout.core.specs.dataset_spec import ColumnType, DatasetSection
 from titlebout.wiring import environment_connection, open_preview
 
 if TYPE_CHECKING:
-    from titlebout.adapters.sql_preview import SqlPreview
+    from titlebout.adapters.databases.sql_preview import SqlPreview
 
 _ROWS = 50_000
 

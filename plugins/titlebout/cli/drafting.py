@@ -9,15 +9,15 @@ import numpy as np
 
 from titlebout.cli.draft_origins import Look, Tell
 from titlebout.cli.trials import Trial, trial_of
-from titlebout.core.draft_model import ModelDraft, Wishes, find_model
-from titlebout.core.draft_spec import Origin, checked_spec, spec_entries, spec_text
-from titlebout.core.draft_suite import Expectation, day_facts, draft_suite, suite_document, suite_text
-from titlebout.core.draft_trial import Loosening, TriedDay, loosened
-from titlebout.core.draft_windows import TRIED_DAYS, find_windows, tried_days
+from titlebout.core.drafts.draft_model import ModelDraft, Wishes, find_model
+from titlebout.core.drafts.draft_spec import Origin, checked_spec, spec_entries, spec_text
+from titlebout.core.drafts.draft_suite import Expectation, day_facts, draft_suite, suite_document, suite_text
+from titlebout.core.drafts.draft_trial import Loosening, TriedDay, loosened
+from titlebout.core.drafts.draft_windows import TRIED_DAYS, find_windows, tried_days
 from titlebout.core.errors import SpecError, bounded
 from titlebout.core.partitions import format_key, parse_key
 from titlebout.core.results import PartitionKey
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.wiring import build_source, build_validator
 
 _AGREEING = 0.9

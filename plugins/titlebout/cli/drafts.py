@@ -7,14 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titlebout.cli.commands import Commands, add_command
-from titlebout.core.dataset_spec import Bounds
 from titlebout.core.errors import SpecError
+from titlebout.core.specs.dataset_spec import Bounds
 from titlebout.project import project_home
 
 if TYPE_CHECKING:
     from titlebout.cli.draft_origins import Look
     from titlebout.cli.drafting import Finished
-    from titlebout.core.draft_model import Wishes
+    from titlebout.core.drafts.draft_model import Wishes
 
 _SUMMARY = "look at real data and write a commented model spec and an expectation suite that most of its days pass"
 
@@ -114,8 +114,8 @@ def _write(path: Path, text: str) -> None:
 def _wishes(options: argparse.Namespace) -> "Wishes":
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-    from titlebout.core.draft_model import Wishes
-    from titlebout.core.draft_types import TextRules
+    from titlebout.core.drafts.draft_model import Wishes
+    from titlebout.core.drafts.draft_types import TextRules
 
     try:
         ZoneInfo(options.timezone)

@@ -8,14 +8,14 @@ from pydantic import JsonValue
 
 from titlebout.cli.newest_days import newest_day, yesterday
 from titlebout.cli.trials import FetchedDay, Trial, trial_of
-from titlebout.core.contract import Contract
-from titlebout.core.draft_trial import TriedDay
+from titlebout.core.contract.contract import Contract
+from titlebout.core.drafts.draft_trial import TriedDay
 from titlebout.core.errors import TitleboutError
 from titlebout.core.partitions import format_key, keys_between, shift_key
 from titlebout.core.results import PartitionKey, Severity
-from titlebout.core.spec import ModelSpec
 from titlebout.core.spec_doubts import doubts
 from titlebout.core.spec_words import explain
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import HISTORY_DAYS
 from titlebout.project import source_query
 from titlebout.wiring import Connect, build_source, build_validator, environment_connection

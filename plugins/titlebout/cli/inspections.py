@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import TitleboutError
 from titlebout.core.partitions import parse_key
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import Windows
 from titlebout.project import load_model_spec, load_suite, model_names, project_home, source_query
 

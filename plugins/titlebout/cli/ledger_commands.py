@@ -8,11 +8,11 @@ from pathlib import Path
 from titlebout.cli.answers import open_ledger, parse_moment, when
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import LedgerTamperedError, SpecError, did_you_mean
-from titlebout.core.ledger import EntryKind, LedgerEntry
-from titlebout.core.ledger_audit import Audit, audit_model, by_model
-from titlebout.core.ledger_chain import checked
-from titlebout.core.ledger_export import export_line, read_export, write_export
-from titlebout.core.ledger_port import Ledger, LedgerUpkeep
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
+from titlebout.core.ledgers.ledger_audit import Audit, audit_model, by_model
+from titlebout.core.ledgers.ledger_chain import checked
+from titlebout.core.ledgers.ledger_export import export_line, read_export, write_export
+from titlebout.core.ledgers.ledger_port import Ledger, LedgerUpkeep
 
 _ALL = "the ledger"
 Earlier = Mapping[str, Mapping[int, str]]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from titlebout.cli.answers import open_ledger, when
 from titlebout.cli.commands import Commands, add_command
 from titlebout.core.errors import SpecError, did_you_mean
+from titlebout.core.pages.report_words import visible
 from titlebout.core.partitions import parse_key
 from titlebout.core.ports import Lake, Ledger
-from titlebout.core.report_words import visible
 from titlebout.wiring import build_lake, environment_connection
 
 if TYPE_CHECKING:

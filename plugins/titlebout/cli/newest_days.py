@@ -7,13 +7,13 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from titlebout.connection_fields import named_extra
-from titlebout.core.dataset_spec import FilesSource, S3Source
-from titlebout.core.draft_paths import ANY_DAY, PLACE, find_pattern
+from titlebout.core.drafts.draft_paths import ANY_DAY, PLACE, find_pattern
 from titlebout.core.errors import PartitionMissingError
 from titlebout.core.partitions import format_key
 from titlebout.core.ports import PartitionSource
 from titlebout.core.results import PartitionKey
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.dataset_spec import FilesSource, S3Source
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.wiring import Connect, open_bucket
 
 _ASKED_DAYS = 40

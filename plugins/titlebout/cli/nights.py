@@ -24,10 +24,10 @@ from titlebout.core.errors import (
     SpecError,
     TitleboutError,
 )
-from titlebout.core.granted_cores import granted_cores
+from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import RunContext, RunKind, Verdict
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec, load_suite, source_query
 from titlebout.wiring import build_lake, build_ledger, build_registry, build_source, build_validator
 from titlebout.wiring import environment_connection as connect_by_environment

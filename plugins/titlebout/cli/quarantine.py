@@ -12,10 +12,10 @@ from titlebout.cli.lineage import counted, known_model, open_lake, version_line
 from titlebout.core.decisions import Choice, Decision, named, standing_since
 from titlebout.core.deliveries import DELIVERY_KINDS, deliveries
 from titlebout.core.errors import DecisionRefusedError, PartitionKeyError, SpecError
-from titlebout.core.ledger import LedgerState, PartitionRecord, PartitionStatus
+from titlebout.core.ledgers.ledger import LedgerState, PartitionRecord, PartitionStatus
+from titlebout.core.pages.report_words import visible
 from titlebout.core.partitions import format_key, keys_between, parse_key
 from titlebout.core.ports import Ledger
-from titlebout.core.report_words import visible
 from titlebout.core.results import PartitionKey
 from titlebout.steps.decide_on_partition import Decided, decide_on_partition, find_partition
 
@@ -57,7 +57,7 @@ def _add_decision(parser: argparse.ArgumentParser) -> None:
 def show_list(options: argparse.Namespace) -> bool:
     """Print one line for each partition in quarantine."""
     # The words for failures need NumPy, as reports and manifests do; the other commands do without.
-    from titlebout.core.standing import failure_line
+    from titlebout.core.pages.standing import failure_line
 
     ledger = open_ledger()
     names: Sequence[str] = [known_model(ledger, name) for name in options.models] or ledger.models()

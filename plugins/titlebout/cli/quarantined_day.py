@@ -8,12 +8,12 @@ from titlebout.cli.answers import when
 from titlebout.cli.lineage import counted, version_line
 from titlebout.core.deliveries import DELIVERY_KINDS, Delivery, deliveries
 from titlebout.core.errors import PartitionMissingError, SpecError, TitleboutError
-from titlebout.core.ledger import PartitionStatus, ServedVersion
+from titlebout.core.ledgers.ledger import PartitionStatus, ServedVersion
+from titlebout.core.pages.report_reading import ReadReport, read_report
+from titlebout.core.pages.standing import commands, standing
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.provenance import VersionRecord
-from titlebout.core.report_reading import ReadReport, read_report
 from titlebout.core.results import PartitionKey
-from titlebout.core.standing import commands, standing
 from titlebout.core.windows import nights_that_read
 from titlebout.project import load_model_spec
 from titlebout.steps.trace_lineage import PartitionLineage, trace_partition

@@ -11,12 +11,12 @@ from pydantic import ValidationError
 
 from titlebout.cli.answers import open_ledger
 from titlebout.cli.commands import Commands, add_command
+from titlebout.core.bouts.timeline import Policy, Timeline
 from titlebout.core.errors import SpecError
-from titlebout.core.line_chart import line_chart
+from titlebout.core.pages.line_chart import line_chart
 from titlebout.core.partitions import parse_key
 from titlebout.core.results import Outcome
-from titlebout.core.spec import ModelSpec
-from titlebout.core.timeline import Policy, Timeline
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
 from titlebout.wiring import build_lake, environment_connection
 

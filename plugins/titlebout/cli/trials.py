@@ -8,20 +8,20 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from titlebout.core.contract import CheckResult, Contract
-from titlebout.core.derivations import KeptRows
-from titlebout.core.draft_trial import TriedDay
+from titlebout.core.contract.contract import CheckResult, Contract
+from titlebout.core.contract.history_checks import GoodDay, HistoryChecks
+from titlebout.core.contract.partition_statistics import PartitionStatistics, gather
+from titlebout.core.contract.snapshot_file import SnapshotFile
+from titlebout.core.contract.static_checks import StaticChecks
+from titlebout.core.drafts.draft_trial import TriedDay
 from titlebout.core.errors import PartitionEmptyError, PartitionMissingError, PartitionUnreadableError
-from titlebout.core.history_checks import GoodDay, HistoryChecks
-from titlebout.core.partition_statistics import PartitionStatistics, gather
 from titlebout.core.partitions import shift_key
 from titlebout.core.ports import PartitionSource, PartitionValidator
+from titlebout.core.reading.derivations import KeptRows
+from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import ExpectationFailure, PartitionKey, Severity
-from titlebout.core.row_order import RowOrder
-from titlebout.core.snapshot_file import SnapshotFile
 from titlebout.core.snapshots import write_snapshot
-from titlebout.core.spec import ModelSpec
-from titlebout.core.static_checks import StaticChecks
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import HISTORY_DAYS
 
 Tell = Callable[[str], None]

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from titlebout.core.partitions import local_day
 from titlebout.core.results import PartitionKey, RunContext
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 
 
 def deadline_of(spec: ModelSpec, partition: PartitionKey) -> datetime:

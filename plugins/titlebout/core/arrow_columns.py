@@ -9,10 +9,10 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from titlebout.core.casting import ARROW_TYPES
-from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.errors import FieldError, did_you_mean
 from titlebout.core.field_values import LARGEST_NUMBER, FieldValue, category_text, wall_clock
+from titlebout.core.reading.casting import ARROW_TYPES
+from titlebout.core.specs.dataset_spec import ColumnType
 
 
 class SnapshotColumn:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from titlebout.core.errors import DecisionRefusedError
-from titlebout.core.ledger import (
+from titlebout.core.ledgers.ledger import (
     EntryKind,
     LedgerEntry,
     PartitionRecord,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from titlebout.core.ledger import EntryKind, LedgerEntry, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionStatus
 from titlebout.core.results import PartitionKey, Snapshot
 
 _JUDGEMENTS: Mapping[EntryKind, PartitionStatus] = {

@@ -11,7 +11,7 @@ from titlebout.core.distance import relative_entropy, sampling_noise
 from titlebout.core.drift_profile import ColumnProfile
 from titlebout.core.partitions import parse_key, shift_key
 from titlebout.core.results import DriftFinding, DriftReport, PartitionKey
-from titlebout.core.spec import DriftSection, ModelSpec
+from titlebout.core.specs.spec import DriftSection, ModelSpec
 
 MIN_REFERENCE_PARTITIONS = 5
 """Below so many training partitions the largest distance without drift is not known well enough to judge by."""

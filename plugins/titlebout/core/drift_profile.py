@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 from titlebout.core.arrow_columns import SnapshotColumn
-from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.distance import leave_one_out
 from titlebout.core.field_values import zone_of
 from titlebout.core.results import PartitionKey
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.spec import ModelSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Protocol, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.field_values import FieldValue, category_text, date_part
-from titlebout.core.training_spec import DatePart
+from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.training_spec import DatePart
 
 if TYPE_CHECKING:
     from titlebout.core.arrow_columns import SnapshotColumn

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.errors import FieldError, did_you_mean
 from titlebout.core.feature_kinds import Category, Feature, Quantity, TimePart
 from titlebout.core.field_values import FieldValue, field_reader, zone_of
-from titlebout.core.spec import ModelSpec
-from titlebout.core.training_spec import DatePart, Objective
+from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.training_spec import DatePart, Objective
 
 if TYPE_CHECKING:
     import pyarrow as pa

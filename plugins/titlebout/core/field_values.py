@@ -13,8 +13,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 
-from titlebout.core.dataset_spec import ColumnType
-from titlebout.core.training_spec import DatePart
+from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.training_spec import DatePart
 
 FieldValue = float | int | bool | str | date | datetime
 """A value of a declared column type; a missing one is None. A `datetime` is wall-clock time, without a zone."""

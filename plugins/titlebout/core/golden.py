@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, JsonValue, model_validator
 
-from titlebout.core.dataset_spec import ColumnType
 from titlebout.core.errors import NotEnoughPartitionsError, TitleboutError
 from titlebout.core.predictor import Predictor
+from titlebout.core.specs.dataset_spec import ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa

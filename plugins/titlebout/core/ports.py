@@ -7,8 +7,8 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from titlebout.core import ledger_port
-from titlebout.core.raw_partition import RawPartition
+from titlebout.core.ledgers import ledger_port
+from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.results import ExpectationFailure, TrainedChallenger, Verdict
 
 Ledger = ledger_port.Ledger

@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.features import FeaturePlan
-from titlebout.core.openmp import let_threads_sleep
+from titlebout.core.machine.openmp import let_threads_sleep
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from titlebout.core.deliveries import DELIVERY_KINDS, Delivery, deliveries
-from titlebout.core.ledger import EntryKind, LedgerEntry, PartitionStatus, ServedVersion
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionStatus, ServedVersion
 from titlebout.core.results import Outcome, PartitionKey, Result, Sha256, SnapshotRef, Verdict
 
 PROVENANCE_KINDS = DELIVERY_KINDS | {

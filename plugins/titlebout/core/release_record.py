@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, UnavailableError, bounded
-from titlebout.core.ledger import EntryKind, LedgerState
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState
 from titlebout.core.ports import Ledger
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 

@@ -4,12 +4,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from titlebout.core.bout_checks import Grouping
-from titlebout.core.casting import cast_table
+from titlebout.core.bouts.bout_checks import Grouping
 from titlebout.core.ports import Lake
+from titlebout.core.reading.casting import cast_table
 from titlebout.core.results import SnapshotRef
 from titlebout.core.snapshots import read_snapshot
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

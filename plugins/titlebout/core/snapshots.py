@@ -13,13 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from titlebout.core.casting import arrow_schema, cast_table
-from titlebout.core.content_digest import ContentDigest
-from titlebout.core.dataset_spec import DatasetSection
 from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError, UnavailableError
 from titlebout.core.ports import Lake
+from titlebout.core.reading.casting import arrow_schema, cast_table
+from titlebout.core.reading.content_digest import ContentDigest
+from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import Snapshot, SnapshotRef
-from titlebout.core.row_order import RowOrder
+from titlebout.core.specs.dataset_spec import DatasetSection
 
 # Small enough that a group is no burden on memory while it is written, however many columns there are.
 ROWS_PER_GROUP = 1 << 17

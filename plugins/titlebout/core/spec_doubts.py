@@ -5,13 +5,13 @@ from datetime import timedelta
 
 from pydantic import JsonValue
 
-from titlebout.core.decoded_column import NotCompilableError
 from titlebout.core.partitions import parse_key
 from titlebout.core.results import PartitionKey, Severity
-from titlebout.core.spec import ModelSpec
 from titlebout.core.spec_words import expectations_of
-from titlebout.core.suite_checks import read_check
-from titlebout.core.validation_spec import CheckSeverity
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.validation_spec import CheckSeverity
+from titlebout.core.suites.decoded_column import NotCompilableError
+from titlebout.core.suites.suite_checks import read_check
 
 _TELL_TIME = frozenset({"year", "yr", "instant", "index", "row", "rownum", "rowid", "timestamp", "unixtime"})
 _SHOWN = 8

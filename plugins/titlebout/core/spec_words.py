@@ -5,11 +5,11 @@ from typing import Any
 
 from pydantic import JsonValue
 
-from titlebout.core.comparison_spec import ComparisonSection, Metric
-from titlebout.core.dataset_spec import DatasetSection, DemoSource, FilesSource, S3Source, SqlSource
 from titlebout.core.results import PartitionKey, Severity
-from titlebout.core.spec import DeploymentTarget, ModelSpec
-from titlebout.core.validation_spec import CheckSeverity
+from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
+from titlebout.core.specs.dataset_spec import DatasetSection, DemoSource, FilesSource, S3Source, SqlSource
+from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
+from titlebout.core.specs.validation_spec import CheckSeverity
 from titlebout.core.windows import Windows
 
 _METRICS = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.partitions import format_key, keys_between, shift_key
 from titlebout.core.results import PartitionKey
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 
 HISTORY_DAYS = 28
 """Days before a partition that say what is usual for it."""

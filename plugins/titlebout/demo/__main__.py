@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from titlebout.core.dataset_spec import FilesSource
 from titlebout.core.errors import TitleboutError, did_you_mean
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.dataset_spec import FilesSource
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.bike_sharing import BikeFeed, load_hours
 from titlebout.demo.environment import connections
 from titlebout.demo.evidence import Evidence

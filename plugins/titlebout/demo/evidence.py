@@ -9,12 +9,12 @@ from pydantic import JsonValue
 
 from titlebout.core.features import FeaturePlan
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus, ServedVersion
-from titlebout.core.ledger_chain import verify_chain
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus, ServedVersion
+from titlebout.core.ledgers.ledger_chain import verify_chain
 from titlebout.core.ports import Lake, Ledger, ServerAddress, ServerClient, ServerHost
 from titlebout.core.results import DriftFinding, TrainedChallenger, Verdict
 from titlebout.core.snapshots import read_snapshot
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.failure import DemoError
 from titlebout.demo.mlflow_api import version_of_alias
 from titlebout.wiring import Connect, build_client, build_host, build_lake, build_ledger

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from titlebout.core.results import Outcome, Verdict
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.airflow_api import AirflowApi
 from titlebout.demo.evidence import Evidence, Prediction
 from titlebout.demo.failure import DemoError

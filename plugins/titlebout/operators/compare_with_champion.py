@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
 from titlebout.core.results import RunContext, TrainedChallenger, Verdict
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
 from titlebout.wiring import build_lake, build_ledger, build_registry
 

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
 from titlebout.core.results import Release, ReleaseStatus, RunContext, Verdict
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
 from titlebout.task_links import ModelServerLink
 from titlebout.wiring import build_client, build_host, build_lake, build_ledger, build_registry

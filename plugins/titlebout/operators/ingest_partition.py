@@ -10,10 +10,10 @@ from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
 from titlebout.core.arrival import waits_for
-from titlebout.core.dataset_spec import WhenEmpty
 from titlebout.core.errors import PartitionEmptyError, PartitionMissingError
 from titlebout.core.results import RunContext, Snapshot
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.dataset_spec import WhenEmpty
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import source_query
 from titlebout.step_operator import StepOperator
 from titlebout.task_links import DataReportLink, report_address

@@ -6,10 +6,10 @@ from typing import Any
 from airflow.sdk import Context
 
 from titlebout.connections import airflow_connection
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Ledger
 from titlebout.core.results import RunContext, TrainedChallenger
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator
 from titlebout.task_links import MlflowRunLink
 from titlebout.wiring import build_lake, build_ledger, build_registry

@@ -5,7 +5,7 @@ from airflow.sdk import Context
 from titlebout.connections import airflow_connection
 from titlebout.core.ports import Ledger
 from titlebout.core.results import RunContext, ValidationReport
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_suite
 from titlebout.step_operator import StepOperator
 from titlebout.task_links import DataReportLink, report_address

@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 from titlebout.core.arrival import deadline_of, next_look
 from titlebout.core.errors import PartitionLateError, PartitionMissingError
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Ledger
 from titlebout.core.results import RunContext
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 
 log = logging.getLogger(__name__)
 

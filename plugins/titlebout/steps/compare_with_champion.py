@@ -5,16 +5,16 @@ import json
 import logging
 from collections.abc import Sequence
 
-from titlebout.core.bout_checks import ScoredPartition
-from titlebout.core.comparison import Bout
+from titlebout.core.bouts.bout_checks import ScoredPartition
+from titlebout.core.bouts.comparison import Bout
 from titlebout.core.errors import FieldError
-from titlebout.core.granted_cores import granted_cores
-from titlebout.core.labels import target_values
-from titlebout.core.ledger import EntryKind, PartitionStatus
+from titlebout.core.learning.labels import target_values
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
+from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
 from titlebout.core.results import Outcome, RunContext, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.snapshot_rows import read_rows, slice_groups
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.versions import load_predictor, read_version
 from titlebout.core.windows import Windows
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from titlebout.core.decisions import Decision, named
 from titlebout.core.deliveries import DELIVERY_KINDS, deliveries
 from titlebout.core.errors import DecisionRefusedError, LedgerConflictError, LedgerTamperedError
-from titlebout.core.ledger import LedgerEntry, LedgerState, PartitionRecord
+from titlebout.core.ledgers.ledger import LedgerEntry, LedgerState, PartitionRecord
 from titlebout.core.ports import Ledger
 from titlebout.core.release_record import LEDGER_ATTEMPTS, ledger_is_busy
 from titlebout.core.results import PartitionKey

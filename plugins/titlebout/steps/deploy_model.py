@@ -17,11 +17,11 @@ from dataclasses import dataclass
 
 from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, TitleboutError, bounded
 from titlebout.core.golden import GoldenRows
-from titlebout.core.ledger import LedgerState, ServedVersion
+from titlebout.core.ledgers.ledger import LedgerState, ServedVersion
 from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, ServerAddress, ServerClient, ServerHost
 from titlebout.core.release_record import LEDGER_ATTEMPTS, ReleaseRecord, ledger_is_busy, settled_release
 from titlebout.core.results import Outcome, Release, ReleaseStatus, RunContext, TrainedChallenger, Verdict
-from titlebout.core.spec import DeploymentTarget, ModelSpec
+from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.core.versions import read_file, read_version
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import titlebout
-from titlebout.core.derivations import KeptRows
 from titlebout.core.errors import (
     LakeConflictError,
     LedgerConflictError,
@@ -17,13 +16,14 @@ from titlebout.core.errors import (
     PartitionUnreadableError,
 )
 from titlebout.core.layout import partition_folder
-from titlebout.core.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import parse_key
 from titlebout.core.ports import Lake, Ledger, PartitionSource
+from titlebout.core.reading.derivations import KeptRows
+from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import PartitionKey, RunContext, Snapshot
-from titlebout.core.row_order import RowOrder
 from titlebout.core.snapshots import WrittenRows, write_snapshot
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import Windows, shared_batches
 
 log = logging.getLogger(__name__)

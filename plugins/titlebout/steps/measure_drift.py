@@ -12,11 +12,11 @@ from titlebout.core.drift import (
     watched_columns,
 )
 from titlebout.core.drift_profile import DriftProfile
-from titlebout.core.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import DriftReport, PartitionKey, TrainedChallenger
 from titlebout.core.snapshot_rows import read_rows
-from titlebout.core.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.versions import read_file, read_version
 
 logger = logging.getLogger(__name__)

@@ -5,17 +5,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
-from titlebout.core.bout_checks import Grouping
+from titlebout.core.bouts.bout_checks import Grouping
+from titlebout.core.bouts.timeline import HINDSIGHT_CHALLENGERS, Floats, Night, Scored, Timeline, fold_nights
 from titlebout.core.errors import NotEnoughPartitionsError
-from titlebout.core.granted_cores import granted_cores
-from titlebout.core.labels import target_values
-from titlebout.core.ledger import EntryKind, LedgerEntry, PartitionStatus
+from titlebout.core.learning.labels import target_values
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionStatus
+from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
 from titlebout.core.snapshot_rows import read_rows, slice_groups
-from titlebout.core.spec import ModelSpec
-from titlebout.core.timeline import HINDSIGHT_CHALLENGERS, Floats, Night, Scored, Timeline, fold_nights
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.versions import load_predictor, read_version
 from titlebout.core.windows import Windows
 

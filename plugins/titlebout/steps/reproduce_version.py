@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pydantic import Field, ValidationError
 
 from titlebout.core.errors import CorruptObjectError
+from titlebout.core.learning.recipes import Recipe
+from titlebout.core.learning.version_training import train_files
 from titlebout.core.ports import Lake
-from titlebout.core.recipes import Recipe
 from titlebout.core.results import Result, TrainedChallenger
-from titlebout.core.spec import ModelSpec
-from titlebout.core.training_spec import Device
-from titlebout.core.version_training import train_files
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.training_spec import Device
 from titlebout.core.versions import FILES, read_file, read_version
 
 logger = logging.getLogger(__name__)

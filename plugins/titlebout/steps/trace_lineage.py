@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from titlebout.core.deliveries import Delivery
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, PartitionMissingError, did_you_mean
-from titlebout.core.ledger import PartitionStatus
+from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.provenance import PROVENANCE_KINDS, BoutRecord, Fate, Past, UsedSnapshot, VersionRecord
 from titlebout.core.results import PartitionKey, Result, Sha256, Snapshot, SnapshotRef

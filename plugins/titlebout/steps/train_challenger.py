@@ -7,12 +7,12 @@ from pydantic import JsonValue
 from titlebout import __version__
 from titlebout.core.errors import LakeConflictError
 from titlebout.core.layout import version_manifest
-from titlebout.core.ledger import EntryKind, PartitionStatus
+from titlebout.core.learning.recipes import Recipe
+from titlebout.core.learning.version_training import train_files
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
-from titlebout.core.recipes import Recipe
 from titlebout.core.results import PartitionKey, RunContext, TrainedChallenger, TrainingProof
-from titlebout.core.spec import ModelSpec
-from titlebout.core.version_training import train_files
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.versions import FILES, publish_files, read_file, read_version
 from titlebout.core.windows import Windows
 

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from titlebout.core.contract import Contract, canonical
+from titlebout.core.contract.contract import Contract, canonical
+from titlebout.core.contract.evidence import Evidence
+from titlebout.core.contract.snapshot_findings import Appraiser
+from titlebout.core.contract.validation_report import Rules, parse_report, rejection, shown_failures, write_report
 from titlebout.core.errors import (
     CorruptObjectError,
     LakeConflictError,
@@ -16,13 +19,10 @@ from titlebout.core.errors import (
     PartitionRejectedError,
     PartitionUnreadableError,
 )
-from titlebout.core.evidence import Evidence
-from titlebout.core.ledger import EntryKind, LedgerEntry, PartitionRecord, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionRecord, PartitionStatus
 from titlebout.core.ports import Lake, Ledger, PartitionValidator
 from titlebout.core.results import PartitionKey, RunContext, Snapshot, ValidationReport
-from titlebout.core.snapshot_findings import Appraiser
-from titlebout.core.spec import ModelSpec
-from titlebout.core.validation_report import Rules, parse_report, rejection, shown_failures, write_report
+from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import Windows, days_before, shared_batches
 
 logger = logging.getLogger(__name__)

@@ -6,10 +6,10 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
-from titlebout.core.model_pages import model_page, models_page
-from titlebout.core.page_frame import Place
+from titlebout.core.pages.model_pages import model_page, models_page
+from titlebout.core.pages.page_frame import Place
+from titlebout.core.pages.report_page import partition_page
 from titlebout.core.partitions import format_key, parse_key
-from titlebout.core.report_page import partition_page
 from titlebout.project import model_names
 from titlebout.web.access import ReadableDagIds, ReadableModel
 from titlebout.web.lookup import find_delivery, find_history, find_report, readable_models, report_bytes

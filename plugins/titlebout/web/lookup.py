@@ -5,11 +5,11 @@ from collections.abc import Collection
 
 from titlebout.core.deliveries import DELIVERY_KINDS, Delivery, deliveries
 from titlebout.core.errors import TitleboutError
-from titlebout.core.ledger import ModelSummary
+from titlebout.core.ledgers.ledger import ModelSummary
+from titlebout.core.pages.report_page import History, ReportSource
 from titlebout.core.ports import Lake, Ledger
-from titlebout.core.report_page import History, ReportSource
 from titlebout.core.results import PartitionKey
-from titlebout.core.spec import nightly_dag_of
+from titlebout.core.specs.spec import nightly_dag_of
 
 
 def readable_models(

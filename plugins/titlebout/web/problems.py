@@ -10,8 +10,8 @@ from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from titlebout.core.errors import PartitionKeyError, TitleboutError, UnavailableError
-from titlebout.core.model_pages import problem_page
-from titlebout.core.page_frame import Link, Place
+from titlebout.core.pages.model_pages import problem_page
+from titlebout.core.pages.page_frame import Link, Place
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ import sqlalchemy as sa
 
 from titlebout.adapters.sql_ledger.ledger_tables import HEADS, LEDGER, PARTITIONS
 from titlebout.core.errors import LedgerTamperedError
-from titlebout.core.ledger import LedgerEntry, LedgerState, PartitionRecord, moved_partition, partition_after
-from titlebout.core.ledger_audit import head_problem
-from titlebout.core.ledger_chain import ChainHead
+from titlebout.core.ledgers.ledger import LedgerEntry, LedgerState, PartitionRecord, moved_partition, partition_after
+from titlebout.core.ledgers.ledger_audit import head_problem
+from titlebout.core.ledgers.ledger_chain import ChainHead
 
 _SEE = "`titlebout ledger verify` tells all, the page Operations what to do"
 

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from titlebout.core.errors import LedgerTamperedError
-from titlebout.core.ledger import EntryBody, EntryKind, LedgerEntry, moment_text
+from titlebout.core.ledgers.ledger import EntryBody, EntryKind, LedgerEntry, moment_text
 
 PAGE_ROWS = 1000
 

@@ -30,7 +30,7 @@ from titlebout.adapters.sql_ledger.ledger_tables import (
     row_entry,
 )
 from titlebout.core.errors import LedgerConflictError, LedgerTamperedError
-from titlebout.core.ledger import (
+from titlebout.core.ledgers.ledger import (
     RELEASE_AND_DRIFT_KINDS,
     EntryKind,
     LedgerEntry,
@@ -39,11 +39,11 @@ from titlebout.core.ledger import (
     PartitionStatus,
     ServedVersion,
 )
-from titlebout.core.ledger_audit import Audit, DerivedTables, audit_model, by_model
-from titlebout.core.ledger_chain import checked
+from titlebout.core.ledgers.ledger_audit import Audit, DerivedTables, audit_model, by_model
+from titlebout.core.ledgers.ledger_chain import checked
 
 if TYPE_CHECKING:
-    from titlebout.core.ledger_port import LedgerUpkeep
+    from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 
 
 class SqlLedger:

@@ -1,0 +1,197 @@
+"""Raw rows of one query per partition, from any database that SQLAlchemy speaks to."""
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from datetime import UTC, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from titlebout.adapters.databases.database_errors import translated
+from titlebout.core.errors import (
+    AccessRefusedError,
+    ConnectionSettingsError,
+    PartitionMissingError,
+    PartitionUnreadableError,
+    SpecError,
+    bounded,
+)
+from titlebout.core.partitions import local_day, parse_key
+from titlebout.core.reading.derivations import with_derived
+from titlebout.core.reading.partition_query import PartitionQuery
+from titlebout.core.reading.query_rows import batch_of_rows
+from titlebout.core.reading.raw_partition import RawPartition
+from titlebout.core.specs.dataset_spec import DatasetSection, SqlSource
+
+if TYPE_CHECKING:
+    from titlebout.core.ports import PartitionSource
+
+_ROWS_PER_BATCH = 10_000
+_CONNECT_SECONDS = 10
+_STATEMENT_SECONDS = 600
+_Waits = Mapping[str, int | str]
+_LIBPQ_WAITS: _Waits = {
+    "connect_timeout": _CONNECT_SECONDS,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+    "application_name": "titlebout",
+}
+_MYSQL_WAITS: _Waits = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _STATEMENT_SECONDS}
+# How long a driver waits; one that is not named here keeps its own limits.
+_WAITS: Mapping[str, _Waits] = {
+    "pysqlite": {"timeout": 15},
+    "psycopg": _LIBPQ_WAITS,
+    "psycopg2": _LIBPQ_WAITS,
+    "pymysql": _MYSQL_WAITS,
+    "mysqldb": _MYSQL_WAITS,
+}
+# Said at the start of the transaction: it only reads, and a moment without an offset is UTC.
+_MANNERS: Mapping[str, tuple[str, ...]] = {
+    "sqlite": ("PRAGMA query_only = ON",),
+    "postgresql": (
+        "SET TRANSACTION READ ONLY",
+        "SET LOCAL TIME ZONE 'UTC'",
+        f"SET LOCAL statement_timeout = '{_STATEMENT_SECONDS}s'",
+    ),
+    "mysql": ("SET TRANSACTION READ ONLY", "SET time_zone = '+00:00'"),
+    "mariadb": ("SET TRANSACTION READ ONLY", "SET time_zone = '+00:00'"),
+    "oracle": ("SET TRANSACTION READ ONLY", "ALTER SESSION SET TIME_ZONE = '+00:00'"),
+}
+
+
+class SqlSourceReader:
+    """Read partitions of one data set by a query. Each read opens a connection of its own and closes it."""
+
+    def __init__(self, url: sa.URL, dataset: DatasetSection, query: PartitionQuery, *, timezone: str = "UTC") -> None:
+        """Take the database's URL, the section of the spec, its checked query, and the model's time zone.
+
+        Raises:
+            SpecError: The section describes another kind of source.
+            ConnectionSettingsError: The package that speaks to such a database is not installed.
+        """
+        if not isinstance(dataset.source, SqlSource):
+            message = f"dataset.source: kind {dataset.source.kind!r} is not read by a query"
+            raise SpecError(message)
+        self._engine = _engine(url, dataset.source.conn_id)
+        self._dataset = dataset
+        self._query = query
+        self._timezone = timezone
+        # Without its options: one of them may be a secret.
+        shown = self._engine.url.set(query={}).render_as_string(hide_password=True)
+        self._uri = f"{shown}#{query.name}"
+
+    def read(self, partition: str) -> RawPartition:
+        """Return one partition's rows; see the port.
+
+        A query cannot say whether a day is not there yet or has no rows: none is a day that is missing.
+        """
+        values = self._values(partition)
+        file = self._engine.url.database if self._dialect == "sqlite" else None
+        if file and not Path(file).is_file():  # SQLite would make an empty one
+            message = f"{file}: there is no such SQLite file; mount it or correct `host` of its connection"
+            raise AccessRefusedError(message)
+        uri = f"{self._uri}/{partition}"
+        batches = self._batches(values, uri)
+        first = next(batches, None)
+        if first is None:
+            message = f"{uri}: the query finds no row of {partition}; deliver that day, then clear the task"
+            raise PartitionMissingError(message)
+        rows = with_derived(_resumed(first, batches), self._dataset)
+        return RawPartition(rows, uri, f"query-sha256:{self._query.sha256}")
+
+    def _values(self, partition: str) -> dict[str, object]:
+        """Return what the parameters are bound to, in the form in which this database compares moments."""
+        day = parse_key(partition)
+        start, end = local_day(partition, self._timezone)
+        moments: dict[str, Any] = {"start": start, "end": end}
+        if self._dialect == "sqlite":  # has texts, and this is the form of its own functions and of CURRENT_TIMESTAMP
+            moments = {name: moment.strftime("%Y-%m-%d %H:%M:%S") for name, moment in moments.items()}
+        elif self._dialect != "postgresql":  # most drivers drop an offset without applying it
+            moments = {name: moment.astimezone(UTC).replace(tzinfo=None) for name, moment in moments.items()}
+        return {"partition": partition, "day": day, "next_day": day + timedelta(days=1), **moments}
+
+    def _batches(self, values: Mapping[str, object], where: str) -> Generator[pa.RecordBatch, None, None]:
+        with closing(self._rows(values, where)) as delivered:
+            for names, rows in delivered:
+                yield batch_of_rows(rows, names, self._dataset, where)
+
+    def _rows(
+        self, values: Mapping[str, object], where: str
+    ) -> Generator[tuple[list[str], Sequence[Sequence[object]]], None, None]:
+        """Yield the names of the columns with some rows at a time, from a cursor of the server where it has any."""
+        parameters: list[sa.BindParameter[Any]] = [
+            sa.bindparam(name, values[name]) for name in sorted(self._query.parameters)
+        ]
+        statement = sa.text(self._query.escaped).bindparams(*parameters)
+        with self._translated(where), self._engine.connect() as connection:
+            for manner in _MANNERS.get(self._dialect, ()):
+                connection.exec_driver_sql(manner)
+            options = {"yield_per": _ROWS_PER_BATCH}
+            with closing(connection.execute(statement, execution_options=options)) as result:
+                names = list(result.keys())
+                for rows in result.partitions(_ROWS_PER_BATCH):
+                    yield names, rows
+
+    @contextmanager
+    def _translated(self, where: str) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.SQLAlchemyError as error:
+            raise translated(error, where, self._engine.url.password) from error
+        except (ValueError, ArithmeticError) as error:  # a driver meets a date before the year 1
+            message = f"{where}: a value cannot be read: {bounded(str(error), 200)}; cast it in the query"
+            raise PartitionUnreadableError(message) from error
+
+    @property
+    def _dialect(self) -> str:
+        return self._engine.dialect.name
+
+
+def _engine(address: sa.URL, conn_id: str) -> sa.Engine:
+    """Make an engine that keeps no connection open: there is none to break when Airflow forks."""
+    try:
+        driver = address.get_dialect().driver
+        return sa.create_engine(address, poolclass=sa.NullPool, connect_args=dict(_WAITS.get(driver, {})))
+    except (ImportError, sa.exc.NoSuchModuleError) as error:
+        needed = getattr(error, "name", None) or f"the SQLAlchemy dialect {address.drivername!r}"
+        message = (
+            f"connection {conn_id!r}: {needed} is not installed; install {_package(address)} where Airflow runs, "
+            "or name another `dialect` in the connection's extra"
+        )
+        raise ConnectionSettingsError(message) from error
+
+
+_PACKAGES = {
+    "bigquery": "sqlalchemy-bigquery",
+    "duckdb": "duckdb-engine",
+    "mssql+pymssql": "pymssql",
+    "mysql+pymysql": "pymysql",
+    "oracle+oracledb": "oracledb",
+    "postgresql+psycopg": "psycopg[binary]",
+    "postgresql+psycopg2": "psycopg2-binary",
+    "redshift": "sqlalchemy-redshift",
+    "snowflake": "snowflake-sqlalchemy",
+    "trino": "trino[sqlalchemy]",
+}
+
+
+def _package(address: sa.URL) -> str:
+    """Name the package that brings a driver along."""
+    return _PACKAGES.get(address.drivername) or _PACKAGES.get(address.get_backend_name(), "the package that brings it")
+
+
+def _resumed(first: pa.RecordBatch, others: Generator[pa.RecordBatch, None, None]) -> Iterator[pa.RecordBatch]:
+    """Put back the batch that was taken to see whether there is any; closing this closes the connection."""
+    with closing(others):
+        yield first
+        yield from others
+
+
+if TYPE_CHECKING:
+
+    def _proof(dataset: DatasetSection, query: PartitionQuery) -> PartitionSource:
+        return SqlSourceReader(sa.make_url("sqlite://"), dataset, query)

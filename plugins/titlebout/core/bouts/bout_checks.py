@@ -1,0 +1,205 @@
+"""What a challenger must not break, however large its gain: guard metrics, slices, calibration, size."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titlebout.core.bout_check import BoutCheck, CheckState
+from titlebout.core.bouts.block_errors import block_errors, whole_error
+from titlebout.core.bouts.metrics import Floats, calibration_error
+from titlebout.core.bouts.resampling import GainInterval, gain_interval
+from titlebout.core.results import PartitionKey
+from titlebout.core.specs.comparison_spec import ComparisonSection, Metric, SlicesSection
+
+MAX_SLICES = 50
+"""Values of one column that are judged, those with the most rows."""
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """To which group each row of a partition belongs.
+
+    Attributes:
+        codes: int64, shape (n_rows,): position in `values`.
+        values: Names of the groups.
+    """
+
+    codes: NDArray[np.int64]
+    values: tuple[str, ...]
+
+    def rows_of(self, value: str) -> NDArray[np.bool_]:
+        """Return which rows are of a group; shape (n_rows,)."""
+        code = self.values.index(value) if value in self.values else -1
+        rows: NDArray[np.bool_] = self.codes == code
+        return rows
+
+
+@dataclass(frozen=True)
+class ScoredPartition:
+    """One holdout partition as both models see it; all float arrays are float64, shape (n_rows,).
+
+    Attributes:
+        labels: What happened; NaN where it is not known.
+        challenger: Scores of the challenger.
+        champion: Scores of the champion on the same rows; None where no champion serves.
+        groups: Column of `comparison.slices` to the groups of the rows.
+    """
+
+    labels: Floats
+    challenger: Floats
+    champion: Floats | None
+    groups: Mapping[str, Grouping] = field(default_factory=dict)
+
+    def only(self, chosen: NDArray[np.bool_]) -> "ScoredPartition":
+        """Return some of the rows."""
+        champion = None if self.champion is None else self.champion[chosen]
+        return ScoredPartition(self.labels[chosen], self.challenger[chosen], champion)
+
+
+@dataclass(frozen=True)
+class Rivalry:
+    """Both models' errors by one metric on some rows."""
+
+    rows: int
+    challenger_error: float
+    champion_error: float
+    interval: GainInterval | None
+
+    @classmethod
+    def of(
+        cls, comparison: ComparisonSection, metric: Metric, blocks: Sequence[ScoredPartition], seed: int
+    ) -> "Rivalry":
+        """Measure both models.
+
+        Args:
+            comparison: Confidence, resamples and quantile.
+            metric: By which metric.
+            blocks: The rows by partition; the champion has scored them too.
+            seed: Of the bootstrap.
+        """
+        challenger = block_errors(metric, [(b.labels, b.challenger) for b in blocks], quantile=comparison.quantile)
+        pairs = [(b.labels, b.champion) for b in blocks if b.champion is not None]
+        champion = block_errors(metric, pairs, quantile=comparison.quantile)
+        interval = None
+        if len(blocks) > 1:
+            interval = gain_interval(
+                challenger,
+                champion,
+                blocks=len(blocks),
+                confidence=comparison.confidence,
+                resamples=comparison.resamples,
+                seed=seed,
+            )
+        return cls(
+            rows=sum(len(b.labels) for b in blocks),
+            challenger_error=whole_error(challenger, len(blocks)),
+            champion_error=whole_error(champion, len(blocks)),
+            interval=interval,
+        )
+
+    def check(self, name: str, state: CheckState, reason: str) -> BoutCheck:
+        """Return a check with these numbers."""
+        return BoutCheck(
+            name=name,
+            state=state,
+            reason=reason,
+            rows=self.rows,
+            challenger_error=self.challenger_error,
+            champion_error=self.champion_error,
+            gain=self.interval.gain if self.interval else None,
+            gain_low=self.interval.low if self.interval else None,
+        )
+
+
+def run_checks(
+    comparison: ComparisonSection,
+    scored: Mapping[PartitionKey, ScoredPartition],
+    *,
+    model_bytes: int,
+    seed: int,
+) -> tuple[BoutCheck, ...]:
+    """Run every check that the spec asks for. Without a champion there is nothing to fall behind.
+
+    Args:
+        comparison: The checks and their limits.
+        scored: The holdout.
+        model_bytes: Size of the challenger's booster.
+        seed: Of the bootstrap.
+    """
+    blocks = [block for block in scored.values() if len(block.labels)]
+    if not blocks:
+        return ()
+    checks: list[BoutCheck] = []
+    if all(block.champion is not None for block in blocks):
+        checks += [_guard(comparison, metric, share, blocks, seed) for metric, share in comparison.guards.items()]
+        if comparison.slices:
+            checks += _slices(comparison, comparison.slices, blocks, seed)
+    if comparison.max_calibration_error is not None:
+        checks.append(_calibration(comparison.max_calibration_error, blocks))
+    if comparison.max_model_megabytes is not None:
+        checks.append(_size(comparison.max_model_megabytes, model_bytes, sum(len(b.labels) for b in blocks)))
+    return tuple(checks)
+
+
+def _guard(
+    comparison: ComparisonSection, metric: Metric, share: float, blocks: Sequence[ScoredPartition], seed: int
+) -> BoutCheck:
+    """Ask that a metric is not worse by more than a share: at the lower bound, so proven."""
+    found = Rivalry.of(comparison, metric, blocks, seed)
+    name = f"guard {metric}"
+    if found.interval is None or not np.isfinite(found.interval).all():
+        return found.check(name, CheckState.UNDECIDED, f"the loss of {metric} or its bound is no finite number")
+    said = f"{metric} gains {found.interval.gain:.2%}, at least {found.interval.low:.2%}; {share:.2%} may be lost"
+    if found.interval.low >= -share:
+        return found.check(name, CheckState.HELD, said)
+    if found.interval.high < -share:
+        return found.check(name, CheckState.BROKEN, f"{said}, and it is proven worse")
+    return found.check(name, CheckState.UNDECIDED, f"{said}, which is neither kept nor broken for certain")
+
+
+def _slices(
+    comparison: ComparisonSection, section: SlicesSection, blocks: Sequence[ScoredPartition], seed: int
+) -> Iterator[BoutCheck]:
+    for column in section.columns:
+        counts: Counter[str] = Counter()
+        for block in blocks:
+            grouping = block.groups[column]
+            rows = np.bincount(grouping.codes, minlength=len(grouping.values))
+            counts.update(dict(zip(grouping.values, rows.tolist(), strict=True)))
+        for value, _ in sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:MAX_SLICES]:
+            chosen = [block.only(block.groups[column].rows_of(value)) for block in blocks]
+            yield _slice(comparison, section, f"slice {column}={value}", [b for b in chosen if len(b.labels)], seed)
+
+
+def _slice(
+    comparison: ComparisonSection, section: SlicesSection, name: str, blocks: Sequence[ScoredPartition], seed: int
+) -> BoutCheck:
+    found = Rivalry.of(comparison, comparison.metric, blocks, seed)
+    if found.rows < section.min_rows:
+        return found.check(name, CheckState.SHOWN, f"{found.rows} rows are too few to judge, {section.min_rows} needed")
+    errors = f"error {found.challenger_error:.6g} against {found.champion_error:.6g} of the champion"
+    if not np.isfinite([found.challenger_error, found.champion_error]).all():
+        return found.check(name, CheckState.UNDECIDED, f"{errors}, no numbers to compare")
+    if section.max_error is not None and found.challenger_error > section.max_error:
+        return found.check(name, CheckState.BROKEN, f"{errors}; max_error is {section.max_error:.6g}")
+    if found.challenger_error > found.champion_error * (1 + section.max_loss):
+        return found.check(name, CheckState.BROKEN, f"{errors}; {section.max_loss:.2%} may be lost")
+    return found.check(name, CheckState.HELD, errors)
+
+
+def _calibration(limit: float, blocks: Sequence[ScoredPartition]) -> BoutCheck:
+    labels = np.concatenate([block.labels for block in blocks])
+    error = calibration_error(labels, np.concatenate([block.challenger for block in blocks]))
+    state = CheckState.HELD if error <= limit else CheckState.BROKEN if error > limit else CheckState.UNDECIDED
+    reason = f"expected calibration error {error:.4f}, {limit:.4f} at most"
+    return BoutCheck(name="calibration", state=state, reason=reason, rows=len(labels), challenger_error=error)
+
+
+def _size(limit_megabytes: float, model_bytes: int, rows: int) -> BoutCheck:
+    megabytes = model_bytes / 1e6
+    state = CheckState.HELD if megabytes <= limit_megabytes else CheckState.BROKEN
+    reason = f"the model takes {megabytes:.3g} MB, {limit_megabytes:.3g} at most"
+    return BoutCheck(name="size", state=state, reason=reason, rows=rows)

@@ -1,0 +1,112 @@
+"""A bout: who meets whom on what, when it must not take place, and its verdict."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from titlebout.core.bouts.bout_checks import ScoredPartition, run_checks
+from titlebout.core.bouts.delong import compare_areas
+from titlebout.core.bouts.metrics import unit_of
+from titlebout.core.bouts.verdict_rules import decide, measure
+from titlebout.core.partitions import parse_key
+from titlebout.core.results import Outcome, PartitionKey, SnapshotRef, TrainedChallenger, Verdict
+from titlebout.core.specs.comparison_spec import Metric
+from titlebout.core.specs.spec import ModelSpec
+
+_SHOWN_PARTITIONS = 5
+
+
+@dataclass(frozen=True)
+class Bout:
+    """One comparison of a challenger with what serves.
+
+    Attributes:
+        spec: The model spec.
+        partition: The night of the bout.
+        challenger: The model just trained.
+        champion: The model that serves; None before the first release.
+        holdout: The snapshots that both are judged on.
+    """
+
+    spec: ModelSpec
+    partition: PartitionKey
+    challenger: TrainedChallenger
+    champion: TrainedChallenger | None
+    holdout: Sequence[SnapshotRef]
+
+    def refusal(self) -> Verdict | None:
+        """Return the verdict of a bout that must not take place, before a row is scored; else None."""
+        champion = self.champion
+        if champion and champion.version == self.challenger.version:
+            return self.ended(Outcome.KEEP, f"{champion.version} already serves")
+        if champion and champion.partition > self.partition:
+            reason = f"champion {champion.version} is newer than partition {self.partition}"
+            return self.ended(Outcome.KEEP, f"{reason}; an older night never replaces it")
+        if not self.holdout:
+            reason = "no accepted partition in the holdout window; ingest it or release it from quarantine"
+            return self.ended(Outcome.INCONCLUSIVE, reason)
+        for model in (self.challenger, champion):
+            seen = _seen_in_training(model, self.holdout) if model else []
+            if model and seen:
+                shown = ", ".join(seen[:_SHOWN_PARTITIONS])
+                reason = f"{model.version} was trained on {len(seen)} partitions of the holdout ({shown})"
+                return self.ended(Outcome.INCONCLUSIVE, f"{reason}; wait for newer partitions")
+        return None
+
+    def judge(self, scored: Mapping[PartitionKey, ScoredPartition]) -> Verdict:
+        """Reach the verdict from both models' scores on the holdout."""
+        comparison, seed = self.spec.comparison, self.spec.training.seed
+        numbers = measure(comparison, self.challenger.baseline, scored, seed=seed)
+        checks = run_checks(comparison, scored, model_bytes=self.challenger.model_bytes, seed=seed)
+        outcome, reason = decide(numbers, comparison, checks, champion_age_days=self._champion_age_days())
+        interval = numbers.interval
+        return self.ended(outcome, reason).model_copy(
+            update={
+                "rows": numbers.rows,
+                "blocks": numbers.blocks,
+                "challenger_error": numbers.challenger_error,
+                "champion_error": numbers.champion_error,
+                "baseline_error": numbers.baseline_error,
+                "gain": interval.gain if interval else None,
+                "gain_low": interval.low if interval else None,
+                "gain_high": interval.high if interval else None,
+                "checks": checks,
+                "area_p": self._area_p(scored),
+            }
+        )
+
+    def _champion_age_days(self) -> int | None:
+        if self.champion is None:
+            return None
+        return (parse_key(self.partition) - parse_key(self.champion.partition)).days
+
+    def _area_p(self, scored: Mapping[PartitionKey, ScoredPartition]) -> float | None:
+        """Return what DeLong's test says: it takes rows as independent, so it is shown and decides nothing."""
+        blocks = [(b.labels, b.challenger, b.champion) for b in scored.values() if b.champion is not None]
+        if self.spec.comparison.metric is not Metric.AUC or not blocks:
+            return None
+        return compare_areas(*(np.concatenate(side) for side in zip(*blocks, strict=True))).p
+
+    def ended(self, outcome: Outcome, reason: str) -> Verdict:
+        """Return a verdict that holds no numbers."""
+        metric = self.spec.comparison.metric
+        return Verdict(
+            model=self.spec.name,
+            partition=self.partition,
+            outcome=outcome,
+            reasons=(reason,),
+            challenger=self.challenger.version,
+            champion=self.champion.version if self.champion else None,
+            metric=metric.value,
+            unit=unit_of(metric, self.spec.dataset.target),
+            min_gain=self.spec.comparison.min_gain,
+            holdout=tuple(ref.partition for ref in self.holdout),
+        )
+
+
+def _seen_in_training(model: TrainedChallenger, holdout: Sequence[SnapshotRef]) -> list[PartitionKey]:
+    """Return the holdout partitions that a model learned from, under their own key or under another."""
+    keys = {ref.partition for ref in model.proof.training}
+    hashes = {ref.data_sha256 for ref in model.proof.training}
+    return [ref.partition for ref in holdout if ref.partition in keys or ref.data_sha256 in hashes]

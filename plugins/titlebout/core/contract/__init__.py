@@ -1,0 +1,1 @@
+"""The built-in checks of a partition beside its suite: of itself, and against the good days before it."""

@@ -1,0 +1,1 @@
+"""What `titlebout new` sees in real data, and the spec and suite that it writes."""

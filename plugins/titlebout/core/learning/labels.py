@@ -1,0 +1,143 @@
+"""What a model learns: the labels of a training window, what each row counts, and the simplest prediction."""
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titlebout.core.arrow_columns import SnapshotColumn
+from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError
+from titlebout.core.field_values import zone_of
+from titlebout.core.partitions import parse_key, shift_key
+from titlebout.core.results import PartitionKey
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.training_spec import NOT_NEGATIVE, ClassWeights, Objective, TrainingSection
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def target_values(spec: ModelSpec, table: "pa.Table") -> NDArray[np.float64]:
+    """Return the target of a table's rows.
+
+    Returns:
+        float64, shape (n_rows,), in the target's unit; flags are 0 and 1, a label that is missing is NaN.
+
+    Raises:
+        FieldError: The table lacks the target, or a label is infinite.
+    """
+    name = spec.dataset.target
+    zone = zone_of(spec.schedule.timezone)
+    return SnapshotColumn(table, name, spec.dataset.snapshot_columns[name], zone).numbers()
+
+
+def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float64]:
+    """Return the labels of all partitions, in the order given, after checking that a model can learn from them.
+
+    Returns:
+        float64, shape (n_rows,), in the target's unit, all finite; 0 and 1 for the objective `binary`.
+
+    Raises:
+        PartitionUnreadableError: A label is missing, or is no class of the objective `binary`.
+        NotEnoughPartitionsError: There is no row, or all rows are of one class.
+    """
+    parts = []
+    for key, table in tables.items():
+        labels = target_values(spec, table)
+        _refuse_wrong_labels(spec, key, labels)
+        parts.append(labels)
+    labels = np.concatenate(parts) if parts else np.empty(0)
+    span = f"training window {min(tables)} to {max(tables)}" if tables else "training window"
+    if not len(labels):
+        message = f"{span} holds no rows; ingest partitions with rows (backfill older ones)"
+        raise NotEnoughPartitionsError(message)
+    if spec.training.objective is Objective.BINARY and labels.min() == labels.max():
+        message = (
+            f"{span}: all {len(labels)} rows are of class {labels[0]:.0f}, there is nothing to tell apart; "
+            "widen training.window_days or ingest older partitions"
+        )
+        raise NotEnoughPartitionsError(message)
+    return labels
+
+
+def row_weights(half_life_days: float | None, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float32] | None:
+    """Return what each row counts: half as much for every half-life that its day is older than the newest.
+
+    Returns:
+        float32, shape (n_rows,), in (0, 1]; None when all rows count the same.
+    """
+    if half_life_days is None:
+        return None
+    newest = parse_key(max(tables))
+    ages_days = [(newest - parse_key(key)).days for key in tables]
+    weights = np.exp2(-np.array(ages_days) / half_life_days)
+    return np.repeat(weights, [table.num_rows for table in tables.values()]).astype(np.float32)
+
+
+def class_weights(training: TrainingSection, labels: NDArray[np.float64]) -> NDArray[np.float32] | None:
+    """Return what each row counts so that both classes count the same; None where the spec does not ask for it.
+
+    Returns:
+        float32, shape (n_rows,), above 0, with a mean of 1.
+    """
+    if training.class_weights is ClassWeights.EQUAL:
+        return None
+    share = float(labels.mean())
+    weights: NDArray[np.float32] = np.where(labels == 1, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
+    return weights
+
+
+def validation_rows(training: TrainingSection, tables: Mapping[PartitionKey, "pa.Table"]) -> int:
+    """Return how many rows at the end of the training window only tell when to stop; 0 without early stopping.
+
+    Raises:
+        NotEnoughPartitionsError: No row is left to learn from, or none to tell when to stop.
+    """
+    stopping = training.early_stopping
+    if stopping is None:
+        return 0
+    first = shift_key(max(tables), 1 - stopping.validation_days)
+    held = sum(int(table.num_rows) for key, table in tables.items() if key >= first)
+    learned = sum(int(table.num_rows) for key, table in tables.items() if key < first)
+    if not held or not learned:
+        message = (
+            f"early_stopping.validation_days {stopping.validation_days} leaves {learned} rows to learn from and {held} "
+            "to tell when to stop; widen training.window_days or lower it"
+        )
+        raise NotEnoughPartitionsError(message)
+    return held
+
+
+def constant_prediction(training: TrainingSection, labels: NDArray[np.float64]) -> float:
+    """Return the best prediction that knows nothing of a row: the mean, or the quantile that the model predicts.
+
+    >>> constant_prediction(TrainingSection(features={"numeric": ["x"]}), np.array([1.0, 2.0, 6.0]))
+    3.0
+    """
+    match training.objective:
+        case Objective.ABSOLUTE:
+            return float(np.median(labels))
+        case Objective.QUANTILE:
+            return float(np.quantile(labels, training.quantile))
+        case _:
+            return float(labels.mean())
+
+
+def _refuse_wrong_labels(spec: ModelSpec, key: PartitionKey, labels: NDArray[np.float64]) -> None:
+    where = f"partition {key}, target {spec.dataset.target!r}"
+    missing = int(np.isnan(labels).sum())
+    if missing:
+        message = (
+            f"{where}: {missing} of {len(labels)} labels are missing; reject such partitions with an expectation "
+            "(expect_column_values_to_not_be_null), or set dataset.label_delay_days if labels come later"
+        )
+        raise PartitionUnreadableError(message)
+    if spec.training.objective is Objective.BINARY and not np.isin(labels, (0, 1)).all():
+        found = labels[~np.isin(labels, (0, 1))][0]
+        message = f"{where}: found label {found:g}; the objective binary learns 0 and 1, or false and true"
+        raise PartitionUnreadableError(message)
+    if spec.training.objective in NOT_NEGATIVE and labels.min(initial=math.inf) < 0:
+        message = f"{where}: found label {labels.min():g}; the objective {spec.training.objective} learns none below 0"
+        raise PartitionUnreadableError(message)

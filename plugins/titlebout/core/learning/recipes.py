@@ -1,0 +1,111 @@
+"""The recipe of a model version: everything that makes its files, so that it can be made again."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Sequence
+from typing import Self
+
+from pydantic import JsonValue, ValidationError
+
+from titlebout import __version__
+from titlebout.core.errors import SpecError
+from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef
+from titlebout.core.specs.spec import ModelSpec
+
+_NO_MATTER = {"threads", "in_memory_megabytes"}
+
+
+class Recipe(Result):
+    """What a version is made of and how. Stored beside its files; its hash is part of the version's name.
+
+    Threads and memory are not part of it: they do not change the model.
+    """
+
+    model: str
+    partition: PartitionKey
+    snapshots: tuple[tuple[PartitionKey, Sha256], ...]
+    training: dict[str, JsonValue]
+    dataset: dict[str, JsonValue]
+    timezone: str
+    golden_rows: int
+    drift_columns: tuple[str, ...]
+    code: str
+    xgboost: str
+
+    @classmethod
+    def of(cls, spec: ModelSpec, partition: PartitionKey, training: Sequence[SnapshotRef]) -> Self:
+        """Write down how a version is made with this spec and the installed packages.
+
+        Args:
+            spec: The model spec.
+            partition: The night that trains.
+            training: The snapshots that it learns from, in order.
+        """
+        let_threads_sleep()
+        import xgboost
+
+        used = {"columns", "derived", "target", "time_column"}
+        return cls(
+            model=spec.name,
+            partition=partition,
+            snapshots=tuple((ref.partition, ref.data_sha256) for ref in training),
+            training=spec.training.model_dump(mode="json", exclude=_NO_MATTER),
+            dataset=spec.dataset.model_dump(mode="json", include=used),
+            timezone=spec.schedule.timezone,
+            golden_rows=spec.deployment.golden_rows,
+            drift_columns=spec.drift.columns,
+            code=__version__,
+            xgboost=xgboost.__version__,
+        )
+
+    def document(self) -> bytes:
+        """Return its canonical JSON: the same recipe, the same bytes."""
+        return json.dumps(self.as_json(), sort_keys=True, separators=(",", ":")).encode()
+
+    @property
+    def version(self) -> str:
+        """Name of the version: its partition, and the start of the recipe's SHA-256."""
+        return f"{self.partition}-{hashlib.sha256(self.document()).hexdigest()[:12]}"
+
+    def spec(self, today: ModelSpec) -> ModelSpec:
+        """Return the spec that the version was made with, as far as it matters for its files.
+
+        Args:
+            today: The model's present spec; gives everything that the recipe does not hold.
+
+        Raises:
+            SpecError: This release of Titlebout cannot read the recipe's settings any more.
+        """
+        document = today.model_dump(mode="json")
+        document["training"] = {**self.training, **today.training.model_dump(mode="json", include=_NO_MATTER)}
+        document["dataset"] |= self.dataset
+        document["schedule"]["timezone"] = self.timezone
+        document["deployment"]["golden_rows"] = self.golden_rows
+        document["drift"]["columns"] = self.drift_columns
+        try:
+            return ModelSpec.model_validate(document)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            where = ".".join(str(part) for part in first["loc"])
+            message = f"recipe of {self.version}: {where}: {first['msg']}; it was made with titlebout {self.code}"
+            raise SpecError(message) from None
+
+    def differences(self, other: "Recipe") -> Iterator[str]:
+        """Yield one line for each setting in which another recipe differs, such as `training.rounds: 150, now 200`.
+
+        Args:
+            other: The recipe that would be written now.
+        """
+        yield from _differences("", self.as_json(), other.as_json())
+
+
+def _differences(where: str, then: JsonValue, now: JsonValue) -> Iterator[str]:
+    if isinstance(then, dict) and isinstance(now, dict):
+        for name in sorted({*then, *now}):
+            yield from _differences(f"{where}.{name}" if where else name, then.get(name), now.get(name))
+    elif then != now:
+        if where == "snapshots" and isinstance(then, list) and isinstance(now, list):
+            yield f"{where}: {len(then)} partitions, now {len(now)}"
+        else:
+            yield f"{where}: {json.dumps(then)}, now {json.dumps(now)}"

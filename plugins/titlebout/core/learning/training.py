@@ -1,0 +1,234 @@
+"""Training a booster: the same rows and the same spec give the same bytes, on any number of threads."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titlebout.core.bouts.metrics import row_losses
+from titlebout.core.errors import SpecError, did_you_mean
+from titlebout.core.features import FeaturePlan
+from titlebout.core.learning.encoded_rows import EncodedRows
+from titlebout.core.learning.quantile_matrix import LabelledRows, quantile_matrices
+from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.machine.graphics_card import refuse_missing_card
+from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.core.specs.comparison_spec import Metric
+from titlebout.core.specs.training_spec import Device, Direction, EarlyStoppingSection, Objective, TrainingSection
+
+if TYPE_CHECKING:
+    import xgboost
+
+OBJECTIVES: Mapping[Objective, str] = {
+    Objective.REGRESSION: "reg:squarederror",
+    Objective.ABSOLUTE: "reg:absoluteerror",
+    Objective.QUANTILE: "reg:quantileerror",
+    Objective.POISSON: "count:poisson",
+    Objective.TWEEDIE: "reg:tweedie",
+    Objective.BINARY: "binary:logistic",
+}
+"""XGBoost's names. A bout on `mae` may train with squared error too: it is smooth, so boosting converges on it."""
+
+_DEFAULT_MAX_BIN = 256
+_SIGNS = {Direction.INCREASING: "1", Direction.DECREASING: "-1"}
+_SMALLEST_MEAN = 1e-16
+
+
+class LearnedBooster(NamedTuple):
+    """What training gives.
+
+    Attributes:
+        ubj: The booster in XGBoost's binary JSON. Never a pickle.
+        scores: What it predicts for the rows that it was given: float64, shape (n_rows,).
+    """
+
+    ubj: bytes
+    scores: NDArray[np.float64]
+
+
+def train_booster(
+    training: TrainingSection,
+    plan: FeaturePlan,
+    matrix: NDArray[np.float32],
+    labels: NDArray[np.float64],
+    weights: NDArray[np.float32] | None = None,
+    *,
+    validation_rows: int = 0,
+) -> bytes:
+    """Train a booster on a matrix in memory and return it as UBJ.
+
+    Args:
+        training: How to train.
+        plan: The plan that made the matrix.
+        matrix: float32, shape (n_rows, n_features); NaN is missing.
+        labels: float64, shape (n_rows,).
+        weights: float32, shape (n_rows,), or None.
+        validation_rows: So many rows at the end only tell when to stop.
+
+    Raises:
+        SpecError: XGBoost does not know a parameter of the spec, or refuses its value.
+    """
+    rows = LabelledRows(EncodedRows.of(matrix), labels, weights)
+    return learn(training, plan, rows, validation_rows=validation_rows).ubj
+
+
+def learn(
+    training: TrainingSection,
+    plan: FeaturePlan,
+    rows: LabelledRows,
+    *,
+    validation_rows: int = 0,
+    folder: Path | None = None,
+) -> LearnedBooster:
+    """Train a booster, and score the rows that it was given.
+
+    Args:
+        training: How to train.
+        plan: The plan that encoded the rows.
+        rows: What to learn from. The encoded features are forgotten on the way, to make room.
+        validation_rows: So many rows at the end only tell when to stop.
+        folder: Train from files in this folder; None: in memory.
+
+    Raises:
+        SpecError: XGBoost does not know a parameter of the spec, or refuses its value; or there is no such device.
+    """
+    let_threads_sleep()
+    import xgboost
+
+    if training.device is Device.CUDA:
+        refuse_missing_card()
+    threads = training.threads or granted_cores()
+    params = _params(training, plan, threads)
+    learned = len(rows.labels) - validation_rows
+    max_bin = training.params.get("max_bin", _DEFAULT_MAX_BIN)
+    try:
+        matrices = quantile_matrices(rows, plan, learned=learned, max_bin=int(max_bin), threads=threads, folder=folder)
+        rows.encoded.forget()
+        booster = _boost(training, params, *matrices)
+    except (xgboost.core.XGBoostError, ValueError) as error:
+        message = f"training.params: XGBoost refuses them: {str(error).splitlines()[0]}"
+        raise SpecError(message) from error
+    _refuse_unknown_params(training.params, json.loads(booster.save_config()))
+    scores = np.concatenate([booster.predict(matrix) for matrix in matrices])
+    return LearnedBooster(bytes(booster.save_raw("ubj")), scores.astype(np.float64))
+
+
+def _params(training: TrainingSection, plan: FeaturePlan, threads: int) -> dict[str, object]:
+    return {
+        **training.params,
+        "objective": OBJECTIVES[training.objective],
+        "tree_method": "hist",
+        "device": training.device.value,
+        "seed": training.seed,
+        "nthread": threads,
+        **_constraints(training, plan),
+        **_objective_params(training),
+        "verbosity": 0,  # unknown parameters are refused below, with a better message than the warning
+    }
+
+
+def _boost(
+    training: TrainingSection,
+    params: Mapping[str, object],
+    data: "xgboost.DMatrix",
+    held: "xgboost.DMatrix | None" = None,
+) -> "xgboost.Booster":
+    """Add trees: all of them, or until the rows that were held back are not predicted better any more."""
+    import xgboost
+
+    stopping = training.early_stopping
+    if held is None or stopping is None:
+        return xgboost.train(dict(params), data, num_boost_round=training.rounds)
+
+    def error(scores: NDArray[np.float32], rows: "xgboost.DMatrix") -> tuple[str, float]:
+        losses = _losses(training, rows.get_label().astype(np.float64), scores.astype(np.float64))
+        weights = rows.get_weight()
+        return "loss", float(np.average(losses, weights=weights if len(weights) else None))
+
+    return xgboost.train(
+        {**params, "disable_default_eval_metric": True},
+        data,
+        num_boost_round=training.rounds,
+        evals=[(held, "validation")],
+        # XGBoost's own sums depend on the number of threads; with ours the best round does not.
+        custom_metric=error,
+        callbacks=[_stopping(stopping)],
+        verbose_eval=False,
+    )
+
+
+def _stopping(section: EarlyStoppingSection) -> "xgboost.callback.EarlyStopping":
+    import xgboost
+
+    return xgboost.callback.EarlyStopping(rounds=section.patience_rounds, maximize=False, save_best=True)
+
+
+def _losses(training: TrainingSection, labels: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return what the objective minimises, row by row: float64, shape (n_rows,), up to a constant.
+
+    Source of the two likelihoods: P. McCullagh, J. A. Nelder, Generalized Linear Models (1989), chapters 6 and 9.
+    """
+    means = np.maximum(scores, _SMALLEST_MEAN)
+    match training.objective:
+        case Objective.POISSON:
+            return np.subtract(means, labels * np.log(means))
+        case Objective.TWEEDIE:
+            power = training.tweedie_power
+            return np.subtract(means ** (2 - power) / (2 - power), labels * means ** (1 - power) / (1 - power))
+        case Objective.ABSOLUTE:
+            return row_losses(Metric.MAE, labels, scores)
+        case Objective.QUANTILE:
+            return row_losses(Metric.PINBALL, labels, scores, quantile=training.quantile)
+        case Objective.BINARY:
+            return row_losses(Metric.LOG_LOSS, labels, scores)
+        case _:
+            return row_losses(Metric.RMSE, labels, scores)
+
+
+def _objective_params(training: TrainingSection) -> dict[str, float]:
+    match training.objective:
+        case Objective.QUANTILE:
+            return {"quantile_alpha": training.quantile}
+        case Objective.TWEEDIE:
+            return {"tweedie_variance_power": training.tweedie_power}
+        case _:
+            return {}
+
+
+def _constraints(training: TrainingSection, plan: FeaturePlan) -> dict[str, str]:
+    """Return the constraints by position in the matrix; a date column stands for all of its parts."""
+    params = {}
+    names = plan.feature_names
+    if training.monotone:
+        signs = [_SIGNS[training.monotone[name]] if name in training.monotone else "0" for name in names]
+        params["monotone_constraints"] = f"({','.join(signs)})"
+    if training.interactions:
+        groups = [
+            [n for n, name in enumerate(names) if name in group or name.rpartition(".")[0] in group]
+            for group in training.interactions
+        ]
+        params["interaction_constraints"] = json.dumps(groups)
+    return params
+
+
+def _refuse_unknown_params(params: Mapping[str, object], config: object) -> None:
+    """XGBoost itself only warns of a misspelt parameter, and trains without it."""
+    known = set(_names(config))
+    for name in params:
+        if name not in known:
+            message = f"training.params: XGBoost knows no parameter {name!r}; {did_you_mean(name, known)}"
+            raise SpecError(message)
+
+
+def _names(config: object) -> Iterator[str]:
+    """Yield every key of a nested document."""
+    if isinstance(config, Mapping):
+        for name, value in config.items():
+            yield str(name)
+            yield from _names(value)
+    elif isinstance(config, list):
+        for value in config:
+            yield from _names(value)

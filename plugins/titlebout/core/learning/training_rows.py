@@ -1,0 +1,172 @@
+"""The rows of a training window: small ones in memory, large ones decoded again, piece by piece, for each use."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from titlebout.core.drift_profile import watchable_columns
+from titlebout.core.errors import CorruptObjectError
+from titlebout.core.ports import Lake
+from titlebout.core.reading.casting import ARROW_TYPES, arrow_schema, cast_table
+from titlebout.core.results import PartitionKey, SnapshotRef
+from titlebout.core.snapshot_rows import read_rows
+from titlebout.core.snapshots import ROWS_PER_GROUP
+from titlebout.core.specs.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+HELD_BYTES = 256 << 20
+"""A window that takes no more than this, decoded, is decoded once."""
+_BYTES_PER_VALUE = 8
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+@dataclass(frozen=True)
+class Piece:
+    """Some rows of one partition, not yet decoded perhaps."""
+
+    partition: PartitionKey
+    read: "Callable[[Sequence[str]], pa.Table]"
+    """Returns the columns named, in their declared types."""
+
+
+class TrainingRows:
+    """The snapshots of a training window. Their bytes are checked against their SHA-256 before anything parses them.
+
+    What is held in memory at once depends neither on the number of partitions nor on their sizes, but for windows
+    so small that it does not matter.
+    """
+
+    def __init__(self, spec: ModelSpec, lake: Lake, refs: Sequence[SnapshotRef], *, threads: int) -> None:
+        """Take the snapshots, oldest first; none is read yet.
+
+        Args:
+            spec: The model spec.
+            lake: Holds the snapshots.
+            refs: The snapshots.
+            threads: Pieces that are worked on at once.
+        """
+        self._spec, self._lake, self._refs, self._threads = spec, lake, refs, threads
+        features = spec.training.features
+        used = (*features.numeric, *features.categorical, *features.date_parts, *watchable_columns(spec))
+        self._names = tuple(dict.fromkeys(used))
+        self.is_held = sum(ref.rows for ref in refs) * len(self._names) * _BYTES_PER_VALUE <= HELD_BYTES
+
+    @cached_property
+    def pieces(self) -> list[Piece]:
+        """All rows in order: by partition as the snapshots were given, by row as they are stored.
+
+        Raises:
+            ObjectMissingError: The lake does not hold a file.
+            CorruptObjectError: Its bytes are not those that were ingested.
+            PartitionUnreadableError: It was ingested under another spec and lacks a column, or holds one in a type
+                that cannot become the declared one.
+        """
+        if self.is_held:
+            return [Piece(key, table.select) for key, table in self._held.items()]
+        return [piece for ref in self._refs for piece in self._stored(ref)]
+
+    def column(self, name: str) -> "Iterator[tuple[PartitionKey, pa.Table]]":
+        """Yield one column, piece by piece."""
+        if self.is_held:
+            return ((piece.partition, piece.read([name])) for piece in self.pieces)
+        return in_order(lambda piece: (piece.partition, piece.read([name])), self.pieces, self._threads)
+
+    def whole_column(self, name: str) -> "dict[PartitionKey, pa.Table]":
+        """Return one column of all partitions, those without rows as well."""
+        import pyarrow as pa
+
+        parts: dict[PartitionKey, list[pa.Table]] = {ref.partition: [] for ref in self._refs}
+        for key, table in self.column(name):
+            parts[key].append(table)
+        return {key: pa.concat_tables(tables) for key, tables in parts.items()}
+
+    def map(self, work: "Callable[[pa.Table], ResultT]", names: Sequence[str]) -> Iterator[ResultT]:
+        """Yield, in order, what a function makes of all rows, a bounded number of them at a time.
+
+        Args:
+            work: Called on several threads.
+            names: Columns that it gets.
+        """
+        if self.is_held:
+            import pyarrow as pa
+
+            # A year of days with a few rows each is worked on at once: calls cost more than rows.
+            rows = pa.concat_tables([table.select(names) for table in self._held.values()])
+            starts = range(0, rows.num_rows, ROWS_PER_GROUP)
+            return in_order(lambda start: work(rows.slice(start, ROWS_PER_GROUP)), starts, self._threads)
+        return in_order(lambda piece: work(piece.read(names)), self.pieces, self._threads)
+
+    def forget(self) -> None:
+        """Give the memory back; what is asked for afterwards is read again."""
+        self.__dict__.pop("_held", None)
+        self.__dict__.pop("pieces", None)
+
+    @cached_property
+    def _held(self) -> "dict[PartitionKey, pa.Table]":
+        return {ref.partition: read_rows(self._spec, self._lake, ref).select(self._names) for ref in self._refs}
+
+    def _stored(self, ref: SnapshotRef) -> Iterator[Piece]:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        path = self._lake.local_copy(ref.data_path, sha256=ref.data_sha256)
+        try:
+            metadata = pq.read_metadata(path)
+        except pa.ArrowException as error:
+            raise _unreadable(path) from error
+        if not metadata.num_row_groups:
+            yield Piece(ref.partition, arrow_schema(self._spec.dataset.snapshot_columns).empty_table().select)
+        for group in range(metadata.num_row_groups):
+            yield Piece(ref.partition, partial(self._read, path, metadata, group, ref.partition))
+
+    def _read(
+        self, path: Path, metadata: "pq.FileMetaData", group: int, key: PartitionKey, names: Sequence[str]
+    ) -> "pa.Table":
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        declared = {name: self._spec.dataset.snapshot_columns[name] for name in names}
+        try:
+            with pq.ParquetFile(path, metadata=metadata) as file:
+                table = file.read_row_group(group, columns=list(names), use_threads=False)
+        except (pa.ArrowException, OSError) as error:
+            raise _unreadable(path) from error
+        # A snapshot was cast when it was written: to do it again for each use would cost more than decoding it.
+        if table.column_names == [*names] and all(
+            table.schema.field(name).type == ARROW_TYPES[kind] for name, kind in declared.items()
+        ):
+            return table
+        return cast_table(table, declared, f"snapshot of {key}")
+
+
+def in_order(work: Callable[[ItemT], ResultT], items: Iterable[ItemT], threads: int) -> Iterator[ResultT]:
+    """Call a function for each item on several threads; yield the results in the order of the items.
+
+    No more results than threads wait to be taken.
+    """
+    with ThreadPoolExecutor(threads) as pool:
+        waiting: deque[Future[ResultT]] = deque()
+        try:
+            for item in items:
+                waiting.append(pool.submit(work, item))
+                if len(waiting) > threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _unreadable(path: Path) -> CorruptObjectError:
+    message = f"{path}: matches its SHA-256 and is no Parquet file; ingest it again"
+    return CorruptObjectError(message)

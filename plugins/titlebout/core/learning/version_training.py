@@ -1,0 +1,151 @@
+"""From snapshots to the files of a model version: the same for the nightly run and for whoever checks it later."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titlebout.core.bouts.block_errors import block_errors, whole_error
+from titlebout.core.drift_profile import DriftProfile
+from titlebout.core.features import FeaturePlan, categories_of
+from titlebout.core.golden import GoldenRows, golden_positions
+from titlebout.core.learning.encoded_rows import EncodedRows
+from titlebout.core.learning.labels import (
+    class_weights,
+    constant_prediction,
+    labels_to_learn,
+    row_weights,
+    validation_rows,
+)
+from titlebout.core.learning.quantile_matrix import LabelledRows, training_folder
+from titlebout.core.learning.recipes import Recipe
+from titlebout.core.learning.training import learn
+from titlebout.core.learning.training_rows import TrainingRows
+from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.ports import Lake
+from titlebout.core.predictor import Predictor
+from titlebout.core.results import SnapshotRef
+from titlebout.core.specs.comparison_spec import ComparisonSection
+from titlebout.core.specs.spec import ModelSpec
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class TrainedFiles:
+    """A version before it is published.
+
+    Attributes:
+        files: One per key of `versions.FILES`.
+        rows: Training rows.
+        baseline: What a constant prediction would be; see `labels.constant_prediction`.
+        metrics: Numbers of the training, for the registry.
+    """
+
+    files: dict[str, bytes]
+    rows: int
+    baseline: float
+    metrics: dict[str, float]
+
+
+def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[SnapshotRef]) -> TrainedFiles:
+    """Train on snapshots and return the version's files; nothing is published.
+
+    Args:
+        spec: The model spec.
+        lake: Holds the snapshots.
+        recipe: The recipe of the version.
+        training: The snapshots to learn from; oldest first, as the recipe names them.
+
+    Raises:
+        NotEnoughPartitionsError: There is no usable label.
+        PartitionUnreadableError: A label is missing or wrong, or a snapshot does not fit the spec.
+        SpecError: XGBoost refuses a parameter.
+    """
+    threads = spec.training.threads or granted_cores()
+    rows = TrainingRows(spec, lake, training, threads=threads)
+    targets = rows.whole_column(spec.dataset.target)
+    labels = labels_to_learn(spec, targets)
+    weights = _product(row_weights(spec.training.half_life_days, targets), class_weights(spec.training, labels))
+    held = validation_rows(spec.training, targets)
+    del targets
+    categorical = spec.training.features.categorical
+    found = rows.map(partial(categories_of, spec), categorical) if categorical else ()
+    plan = FeaturePlan.with_categories(spec, found)
+    profile = DriftProfile.of_columns(spec, rows.column, threads=threads if rows.is_held else 1)
+    with training_folder(spec.training, len(labels), len(plan.feature_names)) as folder:
+        encoded, picked = _encoded(rows, plan, len(labels), spec.deployment.golden_rows, folder)
+        rows.forget()
+        learned = learn(
+            spec.training, plan, LabelledRows(encoded, labels, weights), validation_rows=held, folder=folder
+        )
+    plan_json = plan.model_dump_json().encode()
+    predictor = Predictor.load(learned.ubj, plan_json, threads=threads)
+    baseline = constant_prediction(spec.training, labels)
+    return TrainedFiles(
+        files={
+            "model": learned.ubj,
+            "plan": plan_json,
+            "profile": profile.model_dump_json().encode(),
+            "golden": GoldenRows.pick(predictor, picked, picked.num_rows).model_dump_json().encode(),
+            "recipe": recipe.document(),
+        },
+        rows=len(labels),
+        baseline=baseline,
+        metrics=_metrics(spec.comparison, labels, learned.scores, baseline),
+    )
+
+
+def _encoded(
+    rows: TrainingRows, plan: FeaturePlan, count: int, golden: int, folder: Path | None
+) -> "tuple[EncodedRows, pa.Table]":
+    """Encode all rows, and keep some of them as they are, to be golden rows.
+
+    Args:
+        rows: The rows.
+        plan: How to encode them.
+        count: How many there are.
+        golden: How many to keep.
+        folder: Where encoded rows lie; None: in memory.
+    """
+    import pyarrow as pa
+
+    def encode(table: pa.Table) -> tuple[pa.Table, NDArray[np.float32]]:
+        return table, plan.encode(table)
+
+    positions = golden_positions(count, golden)
+    encoded, picked = EncodedRows(len(plan.feature_names), folder), list[pa.Table]()
+    encoded.reserve(count)
+    for table, matrix in rows.map(encode, [*plan.fields]):
+        here = positions[(positions >= encoded.rows) & (positions < encoded.rows + len(matrix))]
+        picked.append(table.take(here - encoded.rows))
+        encoded.append(matrix)
+    return encoded, pa.concat_tables(picked)
+
+
+def _metrics(
+    comparison: ComparisonSection, labels: NDArray[np.float64], scores: NDArray[np.float64], baseline: float
+) -> dict[str, float]:
+    """Return the errors on the training rows; those on the holdout belong to the bout."""
+
+    def error(of_scores: NDArray[np.float64]) -> float:
+        reduced = block_errors(comparison.metric, [(labels, of_scores)], quantile=comparison.quantile)
+        return whole_error(reduced, 1)
+
+    return {
+        "training_rows": float(len(labels)),
+        "baseline": baseline,
+        f"training_{comparison.metric}": error(scores),
+        f"baseline_{comparison.metric}": error(np.full(len(labels), baseline)),
+    }
+
+
+def _product(*weights: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+    """Return what each row counts by all reasons together; None where there is no reason."""
+    found = [each for each in weights if each is not None]
+    return np.prod(found, axis=0, dtype=np.float32) if found else None

@@ -1,0 +1,1 @@
+"""What this process is granted of the machine: cores, memory, threads, a graphics card."""

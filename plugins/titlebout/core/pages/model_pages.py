@@ -1,0 +1,57 @@
+"""Pages that lead to the data reports: the partitions of one model, and all models."""
+
+from collections import Counter
+from collections.abc import Mapping
+
+from titlebout.core.ledgers.ledger import ModelSummary, PartitionStatus
+from titlebout.core.pages.day_chart import day_chart
+from titlebout.core.pages.page_frame import Link, Place, render
+from titlebout.core.pages.report_page import History, day_rows
+from titlebout.core.pages.standing import status_style
+
+PAGE_SIZE = 100
+_COUNTED = (("quarantined", "in quarantine"), ("released", "released"), ("discarded", "discarded"))
+
+
+def model_page(model: str, history: History, *, page: int, place: Place) -> str:
+    """Render the partitions of one model, those in quarantine first, then newest first.
+
+    Args:
+        model: Name of the model.
+        history: Its partitions.
+        page: Number of the page, from 1; one beyond the last shows the last.
+        place: Where the page stands.
+    """
+    newest = sorted((found[-1] for found in history.values()), key=lambda each: each.snapshot.partition, reverse=True)
+    waiting = [each for each in newest if each.status is PartitionStatus.QUARANTINED]
+    others = [each for each in newest if each.status is not PartitionStatus.QUARANTINED]
+    pages = max(-(-len(newest) // PAGE_SIZE), 1)
+    page = min(max(page, 1), pages)
+    shown = (waiting + others)[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    counts = Counter(status_style(each) for each in newest)
+    days = day_rows(history)
+    return render(
+        "model.html",
+        place,
+        {model: ""},
+        model=model,
+        total=len(newest),
+        counts=[(counts[style], words) for style, words in _COUNTED if counts[style]],
+        chart=day_chart(days, last=max(days), length=90) if days else None,
+        groups=[
+            ("In quarantine", [each for each in shown if each.status is PartitionStatus.QUARANTINED]),
+            ("Newest first", [each for each in shown if each.status is not PartitionStatus.QUARANTINED]),
+        ],
+        page=page,
+        pages=pages,
+    )
+
+
+def models_page(models: Mapping[str, ModelSummary | None], place: Place) -> str:
+    """Render the index of models: name to what the ledger says of it, if it knows it."""
+    return render("models.html", place, {}, models=models)
+
+
+def problem_page(title: str, message: str, place: Place, action: Link | None = None) -> str:
+    """Render what went wrong and what to do about it."""
+    return render("problem.html", place, {title: ""}, title=title, message=message, action=action)

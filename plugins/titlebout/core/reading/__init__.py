@@ -1,0 +1,1 @@
+"""From what a source delivers to rows in declared types: streams, so that a partition may exceed memory."""

@@ -1,0 +1,59 @@
+"""Parquet as a stream of record batches, with the checksum of every page that has one."""
+
+from collections.abc import Callable, Generator, Mapping
+from functools import partial
+from typing import BinaryIO, TypeVar
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from titlebout.core.reading.casting import refuse_missing_columns
+from titlebout.core.reading.unreadable import empty, unreadable
+from titlebout.core.specs.dataset_spec import ColumnType
+
+_ROWS_PER_BATCH = 1 << 15
+_BUFFER_BYTES = 1 << 16
+
+Found = TypeVar("Found")
+
+
+def parquet_rows(
+    file: BinaryIO, columns: Mapping[str, ColumnType], where: str
+) -> Generator[pa.RecordBatch, None, None]:
+    """Read the declared columns in the types of the file.
+
+    Raises:
+        PartitionEmptyError: It has no rows, or no content at all.
+        PartitionUnreadableError: It is damaged, cut short, or no Parquet.
+    """
+    if not file.read(1):
+        raise empty(where, "it has no content")
+    file.seek(0)
+
+    # Buffered, or a row group would be held in memory at once, however large its writer made it.
+    def opened() -> pq.ParquetFile:
+        return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
+
+    parquet = _readable(opened, where)
+    refuse_missing_columns(_readable(lambda: list(parquet.schema_arrow.names), where), columns, where)
+    if not _readable(lambda: parquet.metadata.num_rows, where):
+        raise empty(where, "it has a schema and no rows")
+    batches = _readable(lambda: parquet.iter_batches(batch_size=_ROWS_PER_BATCH, columns=list(columns)), where)
+    rows = 0
+    while (batch := _readable(lambda: next(batches, None), where)) is not None:
+        rows += batch.num_rows
+        # Writers do not always check that texts are UTF-8; readers rely on it.
+        _readable(partial(batch.validate, full=True), where)
+        yield batch.select(list(columns))
+    if rows != parquet.metadata.num_rows:
+        raise unreadable(where, "Parquet", f"it has {rows} of the {parquet.metadata.num_rows} rows that it promises")
+
+
+def _readable(read: Callable[[], Found], where: str) -> Found:
+    """Call Arrow's Parquet reader, which raises nearly anything on damaged bytes."""
+    try:
+        return read()
+    except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
+        raise unreadable(where, "Parquet", error) from None

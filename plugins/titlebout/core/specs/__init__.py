@@ -1,0 +1,1 @@
+"""A model's YAML file: its sections, their types and what may stand in them."""

@@ -1,0 +1,104 @@
+"""Errors under weights of blocks are those of the rows repeated as often, by scikit-learn's figures."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn import metrics as sklearn_metrics
+
+from titlebout.core.bouts.block_errors import MAX_RANKS, block_errors, whole_error
+from titlebout.core.specs.comparison_spec import BINARY_METRICS, RANKING_METRICS, Metric
+
+REFERENCES = {
+    Metric.RMSE: sklearn_metrics.root_mean_squared_error,
+    Metric.MAE: sklearn_metrics.mean_absolute_error,
+    Metric.MAPE: sklearn_metrics.mean_absolute_percentage_error,
+    Metric.PINBALL: lambda labels, scores: sklearn_metrics.mean_pinball_loss(labels, scores, alpha=0.5),
+    Metric.LOG_LOSS: lambda labels, scores: sklearn_metrics.log_loss(labels, scores, labels=[0, 1]),
+    Metric.BRIER: sklearn_metrics.brier_score_loss,
+    Metric.AUC: lambda labels, scores: 1 - sklearn_metrics.roc_auc_score(labels, scores),
+    Metric.AVERAGE_PRECISION: lambda labels, scores: 1 - sklearn_metrics.average_precision_score(labels, scores),
+}
+
+
+def make_blocks(metric, seed, sizes=(7, 12, 3, 20), levels=None):
+    """Rows of four partitions; with few levels many scores are tied."""
+    rng = np.random.default_rng(seed)
+    blocks = []
+    for size in sizes:
+        scores = rng.uniform(0.01, 0.99, size)
+        scores = np.round(scores * levels) / levels if levels else scores
+        scores = np.clip(scores, 0.01, 0.99)
+        if metric in BINARY_METRICS:
+            labels = (rng.uniform(size=size) < scores).astype(float)
+            labels[:2] = 0, 1
+        else:
+            labels = scores + rng.normal(size=size) + 5
+        blocks.append((labels, scores))
+    return blocks
+
+
+@pytest.mark.parametrize("levels", [None, 4])
+@pytest.mark.parametrize("metric", Metric)
+def test_weights_repeat_whole_blocks(metric, levels):
+    for seed in range(15):
+        blocks = make_blocks(metric, seed, levels=levels)
+        weights = np.random.default_rng(seed).integers(0, 4, size=(5, len(blocks)))
+        weights[:, 0] += 1
+        found = block_errors(metric, blocks).under(weights.astype(float))
+        for draw, error in zip(weights, found, strict=True):
+            rows = [block for block, times in zip(blocks, draw, strict=True) for _ in range(times)]
+            labels, scores = (np.concatenate(side) for side in zip(*rows, strict=True))
+            assert error == pytest.approx(REFERENCES[metric](labels, scores), abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", sorted(BINARY_METRICS))
+@pytest.mark.parametrize("where", ["labels", "scores"])
+def test_a_row_without_a_number_leaves_no_number(metric, where):
+    blocks = make_blocks(metric, 0)
+    blocks[2][0 if where == "labels" else 1][1] = math.nan
+    assert math.isnan(whole_error(block_errors(metric, blocks), len(blocks)))
+
+
+@pytest.mark.parametrize("metric", sorted(RANKING_METRICS))
+def test_without_a_positive_there_is_no_ranking(metric):
+    blocks = [(np.zeros(4), np.linspace(0, 1, 4)), (np.zeros(3), np.linspace(0, 1, 3))]
+    assert math.isnan(whole_error(block_errors(metric, blocks), 2))
+
+
+def test_one_class_has_no_area():
+    blocks = [(np.ones(4), np.linspace(0, 1, 4)), (np.ones(3), np.linspace(0, 1, 3))]
+    assert math.isnan(whole_error(block_errors(Metric.AUC, blocks), 2))
+    # A draw that leaves out the only block with negatives has none either; the others do.
+    mixed = block_errors(Metric.AUC, [blocks[0], (np.array([0.0, 1.0]), np.array([0.2, 0.9]))])
+    found = mixed.under(np.array([[2.0, 0.0], [1.0, 1.0]]))
+    assert math.isnan(found[0])
+    assert found[1] == pytest.approx(1 / 5)
+
+
+@given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.2, 0.5, 0.8])), min_size=4, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_only_the_order_of_the_scores_counts(rows):
+    labels = np.array([float(label) for label, _ in rows])
+    scores = np.array([score for _, score in rows])
+    for metric in RANKING_METRICS:
+        blocks = [(labels[::2], scores[::2]), (labels[1::2], scores[1::2])]
+        stretched = [(each, 7 * scored**3 - 1) for each, scored in blocks]
+        assert whole_error(block_errors(metric, blocks), 2) == pytest.approx(
+            whole_error(block_errors(metric, stretched), 2), nan_ok=True
+        )
+
+
+def test_many_distinct_scores_are_grouped_and_hardly_change_the_average_precision():
+    (block,) = make_blocks(Metric.AVERAGE_PRECISION, 1, sizes=(20 * MAX_RANKS,))
+    exact = REFERENCES[Metric.AVERAGE_PRECISION](*block)
+    assert whole_error(block_errors(Metric.AVERAGE_PRECISION, [block]), 1) == pytest.approx(exact, abs=2e-4)
+
+
+def test_a_model_that_ranks_perfectly_has_no_error():
+    labels = np.array([0.0, 0.0, 1.0, 1.0])
+    for metric in RANKING_METRICS:
+        errors = block_errors(metric, [(labels, np.arange(4.0)), (labels, np.arange(4.0))])
+        assert whole_error(errors, 2) == 0

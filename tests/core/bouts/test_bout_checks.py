@@ -1,0 +1,151 @@
+"""Guards, slices, calibration and size: each lets pass, refuses, or cannot tell, and is seen in the verdict."""
+
+import math
+
+import numpy as np
+import pytest
+
+from titlebout.core.bout_check import CheckState
+from titlebout.core.bouts.bout_checks import MAX_SLICES, Grouping, ScoredPartition, run_checks
+from titlebout.core.specs.comparison_spec import ComparisonSection
+
+ROWS = 60
+DAYS = [f"2024-01-0{day}" for day in range(1, 7)]
+
+
+def rules(**changes):
+    return ComparisonSection(resamples=400, **changes)
+
+
+def holdout(challenger_error, champion_error, *, groups=("a", "b"), rows=ROWS):
+    """Six days on which each model is wrong by the given amount, which may depend on the group of the row."""
+    rng = np.random.default_rng(0)
+    blocks = {}
+    for day in DAYS:
+        codes = np.arange(rows) % len(groups)
+        labels = rng.normal(100, 20, size=rows)
+        noise = rng.uniform(0.9, 1.1, size=(2, rows))
+
+        def wrong_by(error, noise, codes=codes):
+            each = np.array([error(group) for group in groups]) if callable(error) else np.full(len(groups), error)
+            return each[codes] * noise
+
+        blocks[day] = ScoredPartition(
+            labels=labels,
+            challenger=labels + wrong_by(challenger_error, noise[0]),
+            champion=None if champion_error is None else labels + wrong_by(champion_error, noise[1]),
+            groups={"area": Grouping(codes, tuple(groups))},
+        )
+    return blocks
+
+
+def run(scored, *, model_bytes=1_000, **changes):
+    return {check.name: check for check in run_checks(rules(**changes), scored, model_bytes=model_bytes, seed=0)}
+
+
+def test_nothing_is_checked_that_the_spec_does_not_ask_for():
+    assert run(holdout(1.0, 1.0)) == {}
+
+
+@pytest.mark.parametrize(
+    ("challenger_error", "state"),
+    [(1.0, CheckState.HELD), (0.5, CheckState.HELD), (1.3, CheckState.BROKEN), (math.nan, CheckState.UNDECIDED)],
+)
+def test_a_guard_must_not_get_worse_by_more_than_its_share(challenger_error, state):
+    check = run(holdout(challenger_error, 1.0), guards={"mae": 0.05})["guard mae"]
+    assert check.state is state
+    assert check.rows == 6 * ROWS
+
+
+def test_a_guard_that_is_neither_kept_nor_broken_for_certain_is_undecided():
+    scored = holdout(1.0, 1.0)
+    wild = np.random.default_rng(1)
+    scored = {
+        day: ScoredPartition(block.labels, block.labels + wild.choice([0.2, 2.0]), block.champion)
+        for day, block in scored.items()
+    }
+    check = run(scored, guards={"mae": 0.05})["guard mae"]
+    assert check.state is CheckState.UNDECIDED
+    assert "neither kept nor broken" in check.reason
+
+
+def test_a_slice_that_loses_more_than_its_share_is_broken_however_good_the_rest_is():
+    slices = {"columns": ["area"], "min_rows": 50, "max_loss": 0.1}
+    checks = run(holdout(lambda group: 1.2 if group == "b" else 0.1, 1.0), slices=slices)
+    assert checks["slice area=a"].state is CheckState.HELD
+    assert checks["slice area=b"].state is CheckState.BROKEN
+    assert "10.00% may be lost" in checks["slice area=b"].reason
+    assert checks["slice area=b"].rows == 3 * ROWS
+    fair = run(holdout(lambda group: 1.05 if group == "b" else 0.1, 1.0), slices=slices)
+    assert {check.state for check in fair.values()} == {CheckState.HELD}
+
+
+def test_a_slice_with_few_rows_is_shown_and_not_judged():
+    slices = {"columns": ["area"], "min_rows": 10 * ROWS}
+    checks = run(holdout(5.0, 1.0), slices=slices)
+    assert {check.state for check in checks.values()} == {CheckState.SHOWN}
+
+
+def test_a_slice_has_a_bound_of_its_own_on_the_error():
+    slices = {"columns": ["area"], "max_error": 2.0}
+    checks = run(holdout(lambda group: 3.0 if group == "b" else 1.0, 4.0), slices=slices)
+    assert checks["slice area=a"].state is CheckState.HELD
+    assert checks["slice area=b"].state is CheckState.BROKEN
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_a_slice_without_a_number_is_undecided(bad):
+    checks = run(holdout(lambda group: bad if group == "b" else 1.0, 1.0), slices={"columns": ["area"]})
+    assert checks["slice area=b"].state is CheckState.UNDECIDED
+
+
+def test_the_largest_slices_of_a_column_are_judged():
+    groups = tuple(f"g{n:03}" for n in range(MAX_SLICES + 10))
+    checks = run(holdout(1.0, 1.0, groups=groups, rows=2 * len(groups)), slices={"columns": ["area"], "min_rows": 1})
+    assert len(checks) == MAX_SLICES
+
+
+def test_a_group_that_a_day_does_not_have_is_no_obstacle():
+    scored = holdout(1.0, 1.0)
+    only_a = scored[DAYS[0]]
+    scored[DAYS[0]] = ScoredPartition(
+        only_a.labels, only_a.challenger, only_a.champion, {"area": Grouping(np.zeros(ROWS, int), ("a",))}
+    )
+    checks = run(scored, slices={"columns": ["area"]})
+    assert checks["slice area=b"].rows == 5 * ROWS / 2
+
+
+def test_without_a_champion_nobody_can_fall_behind():
+    assert run(holdout(1.0, None), guards={"mae": 0.0}, slices={"columns": ["area"]}) == {}
+
+
+def probabilities(stretch):
+    rng = np.random.default_rng(2)
+    blocks = {}
+    for day in DAYS:
+        true = rng.uniform(0.05, 0.95, 2000)
+        labels = (rng.uniform(size=2000) < true).astype(float)
+        blocks[day] = ScoredPartition(labels, np.clip(0.5 + (true - 0.5) * stretch, 0, 1), None)
+    return blocks
+
+
+def test_probabilities_that_do_not_come_true_are_refused():
+    assert run(probabilities(1.0), max_calibration_error=0.05)["calibration"].state is CheckState.HELD
+    broken = run(probabilities(0.3), max_calibration_error=0.05)["calibration"]
+    assert broken.state is CheckState.BROKEN
+    assert broken.challenger_error > 0.05
+
+
+def test_a_calibration_that_is_no_number_is_undecided():
+    scored = probabilities(1.0)
+    scored[DAYS[0]].labels[0] = math.nan
+    assert run(scored, max_calibration_error=0.05)["calibration"].state is CheckState.UNDECIDED
+
+
+@pytest.mark.parametrize(("model_bytes", "state"), [(2_000_000, CheckState.HELD), (2_000_001, CheckState.BROKEN)])
+def test_a_model_that_is_too_large_is_refused(model_bytes, state):
+    assert run(holdout(1.0, 1.0), model_bytes=model_bytes, max_model_megabytes=2)["size"].state is state
+
+
+def test_an_empty_holdout_has_no_checks():
+    assert run({}, guards={"mae": 0.0}, max_model_megabytes=1) == {}

@@ -1,0 +1,63 @@
+import os
+
+import pytest
+
+from titlebout.core.machine.granted_cores import granted_cores
+
+OWN = "system.slice/job/cpu.max"
+
+
+@pytest.fixture(autouse=True)
+def eight_cores(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+
+
+@pytest.fixture
+def cores_with(tmp_path):
+    """Return a function that writes files below a cgroup tree and counts the cores it leaves."""
+
+    def cores(files):
+        for name, text in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        membership = tmp_path / "membership"
+        membership.write_text("12:cpu:/old\n0::/system.slice/job\n")
+        return granted_cores(tmp_path, membership)
+
+    return cores
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({}, 8),
+        ({OWN: "max 100000\n"}, 8),
+        ({OWN: "150000 100000\n"}, 2),
+        ({OWN: "10000 100000\n"}, 1),
+        ({OWN: "1600000 100000\n"}, 8),
+        ({OWN: "300000 100000\n", "cpu.max": "200000 100000\n"}, 2),
+        ({OWN: "0 0\n"}, 8),
+        ({OWN: "nonsense\n"}, 8),
+        ({"cpu/cpu.cfs_quota_us": "300000\n", "cpu/cpu.cfs_period_us": "100000\n"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "-1\n", "cpu/cpu.cfs_period_us": "100000\n"}, 8),
+    ],
+)
+def test_the_smallest_quota_that_binds_this_process_decides(cores_with, files, cores):
+    assert cores_with(files) == cores
+
+
+def test_a_machine_without_cgroups_has_no_quota(tmp_path):
+    assert granted_cores(tmp_path / "absent", tmp_path / "absent") == 8
+
+
+def test_where_there_is_no_affinity_all_cores_count(monkeypatch, tmp_path):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert granted_cores(tmp_path, tmp_path / "absent") == 3
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert granted_cores(tmp_path, tmp_path / "absent") == 1
+
+
+def test_it_counts_this_machine():
+    assert 1 <= granted_cores() <= 8
