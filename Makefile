@@ -86,7 +86,7 @@ test-core: $(READY) ## the pure layers only, in seconds
 build: $(READY) ## build the wheel and look into it
 	@rm -rf dist
 	$(BIN)/uv build --quiet --wheel --no-build-isolation --python $(BIN)/python
-	@$(BIN)/python -m zipfile -l dist/*.whl | grep -q 'titlebout/airflow_plugin.py'
+	@$(BIN)/python -m zipfile -l dist/*.whl | grep 'titlebout/airflow_plugin.py' >/dev/null
 
 check: lint test build ## exactly what CI runs
 

@@ -28,8 +28,8 @@ from titlebout.core.specs.dataset_spec import DemoSource, S3Source, SqlSource
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 
 if TYPE_CHECKING:
-    from titlebout.adapters.s3.s3_bucket import S3Bucket
     from titlebout.adapters.databases.sql_preview import SqlPreview
+    from titlebout.adapters.s3.s3_bucket import S3Bucket
 
 DOCKER_URL = "unix:///var/run/docker.sock"
 DOCKER_TIMEOUT_SECONDS = 15

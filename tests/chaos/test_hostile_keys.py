@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from fakes.chains import write_bike_sharing_ledger
 from fakes.demand_days import run_of
 from fakes.specs import demand_spec
+from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.adapters.demo_source import DemoSourceReader
 from titlebout.adapters.files_source import FilesSourceReader
 from titlebout.adapters.s3.s3_source import S3SourceReader
-from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.cli.main import main
 from titlebout.core.errors import LakePathError, PartitionKeyError
 from titlebout.core.lake_paths import checked_path

@@ -21,10 +21,10 @@ from fakes.radosgw import radosgw
 from fakes.s3_server import new_bucket
 from fakes.source import MemorySource
 from fakes.specs import demand_spec
+from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.adapters.files_source import FilesSourceReader
 from titlebout.adapters.s3.s3_access import S3Settings
 from titlebout.adapters.s3.s3_source import S3SourceReader
-from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.core.errors import (
     MAX_MESSAGE_CHARACTERS,
     PartitionEmptyError,

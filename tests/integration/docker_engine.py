@@ -133,7 +133,7 @@ def serving_image(client: "docker.DockerClient") -> str:
 def _own_files() -> list[Path]:
     """Return the files of this repository that go into the image."""
     package = PROJECT / "plugins" / "titlebout"
-    modules = [path for folder in ("core", "serving") for path in sorted((package / folder).glob("*.py"))]
+    modules = [path for folder in ("core", "serving") for path in sorted((package / folder).rglob("*.py"))]
     return [PROJECT / "include" / "serving" / "Dockerfile", LOCK, package / "__init__.py", *modules]
 
 

@@ -11,7 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from titlebout.core.bouts.delong import compare_areas
 
-DATA = Path(os.environ.get("TITLEBOUT_DATA") or Path(__file__).parents[3] / "shared" / "data")
+DATA = Path(os.environ.get("TITLEBOUT_DATA") or Path(__file__).parents[4] / "shared" / "data")
 PATIENTS = DATA / "asah" / "aSAH.csv"
 
 

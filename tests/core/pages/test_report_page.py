@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-import titlebout.core
+import titlebout.core.pages
 from fakes.delivered import MODEL, Delivered, failure
 from fakes.read_page import ReadPage
 from titlebout.core.deliveries import deliveries
@@ -13,7 +13,7 @@ from titlebout.core.pages.page_frame import Place
 from titlebout.core.pages.report_page import ReportSource, partition_page
 
 KEY = "2024-05-02"
-TEMPLATES = sorted((Path(titlebout.core.__file__).parent / "page_templates").iterdir())
+TEMPLATES = sorted((Path(titlebout.core.pages.__file__).parent / "page_templates").iterdir())
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}" + chr(0x202E)
 
 

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from fakes.specs import demand_spec
 from titlebout.core.specs.validation_spec import CheckSeverity, ChecksSection, ValidationSection
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs" / "validation.md").read_text(encoding="utf-8")
+PAGE = (Path(__file__).resolve().parents[3] / "docs" / "validation.md").read_text(encoding="utf-8")
 
 
 def test_every_check_is_on_by_default():

@@ -50,7 +50,7 @@ def render(template: str, place: Place, trail: Mapping[str, str], **values: obje
 @cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("titlebout.core", "page_templates"),
+        loader=jinja2.PackageLoader("titlebout.core.pages", "page_templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
