@@ -22,7 +22,7 @@ class ScriptedAirflow:
         self.tasks_now = tasks or {}
         self.closed: list[int] = []
 
-    def backfill(self, dag_id: str, first: str, last: str, *, max_active_runs: int) -> int:
+    def backfill(self, dag_id: str, first: str, last: str, *, max_active_runs: int, run_backwards: bool) -> int:
         self.asked = (first, last)
         return 7
 
@@ -125,7 +125,7 @@ def test_a_task_that_fails_on_the_way_is_an_error(watch):
 
 
 def test_waiting_for_what_never_comes_ends_and_names_the_schedulers_log(watch, stage, monkeypatch):
-    monkeypatch.setattr("titlebout.demo.run_watch.BACKFILL_SECONDS", 0.0)
+    monkeypatch.setattr("titlebout.demo.run_watch.BACKFILL_SECONDS_PER_DAY", 0.0)
     with pytest.raises(DemoError, match="not within") as raised:
         watch(ScriptedAirflow([run(DAYS[0], "queued")])).backfill(stage, "demand_nightly", DAYS)
     assert raised.value.log is not None

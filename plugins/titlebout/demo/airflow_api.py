@@ -9,6 +9,8 @@ from pydantic import JsonValue
 from titlebout.demo.failure import DemoError
 
 Json = dict[str, Any]
+PAGE = 100
+"""Airflow's own limit of entries in one answer."""
 
 
 class AirflowApi:
@@ -50,13 +52,14 @@ class AirflowApi:
         """Pause or unpause a DAG."""
         self._send("PATCH", f"/api/v2/dags/{dag_id}", json={"is_paused": paused})
 
-    def backfill(self, dag_id: str, first: str, last: str, *, max_active_runs: int) -> int:
+    def backfill(self, dag_id: str, first: str, last: str, *, max_active_runs: int, run_backwards: bool = False) -> int:
         """Start a backfill over the days from `first` to `last`, both included, and return its id."""
         body: dict[str, JsonValue] = {
             "dag_id": dag_id,
             "from_date": f"{first}T00:00:00Z",
             "to_date": f"{last}T00:00:00Z",
             "max_active_runs": max_active_runs,
+            "run_backwards": run_backwards,
         }
         return int(self._send("POST", "/api/v2/backfills", json=body)["id"])
 
@@ -88,8 +91,13 @@ class AirflowApi:
 
     def runs(self, dag_id: str) -> list[Json]:
         """Return the runs of a DAG, oldest first."""
-        parameters: dict[str, str | int | bool] = {"limit": 100, "order_by": "id"}
-        return list(self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=parameters)["dag_runs"])
+        found: list[Json] = []
+        while True:
+            parameters: dict[str, str | int | bool] = {"limit": PAGE, "offset": len(found), "order_by": "id"}
+            answer = self._send("GET", f"/api/v2/dags/{dag_id}/dagRuns", params=parameters)
+            found += answer["dag_runs"]
+            if not answer["dag_runs"] or len(found) >= answer["total_entries"]:
+                return found
 
     def tasks(self, dag_id: str, run_id: str) -> dict[str, Json]:
         """Return the task instances of a run by their task id."""

@@ -12,7 +12,7 @@ from titlebout.demo.progress import Stage
 
 Found = TypeVar("Found")
 RUN_SECONDS = 300.0
-BACKFILL_SECONDS = 600.0
+BACKFILL_SECONDS_PER_DAY = 45.0
 PAUSE_SECONDS = 0.4
 ENDED = frozenset({"success", "failed"})
 FAILED = frozenset({"failed", "upstream_failed"})
@@ -33,7 +33,16 @@ class RunWatch:
     api: AirflowApi
     folder: DemoFolder
 
-    def backfill(self, stage: Stage, dag_id: str, days: Collection[str], *, failing: Collection[str] = ()) -> None:
+    def backfill(
+        self,
+        stage: Stage,
+        dag_id: str,
+        days: Collection[str],
+        *,
+        failing: Collection[str] = (),
+        max_active_runs: int = 4,
+        run_backwards: bool = False,
+    ) -> None:
         """Start Airflow's backfill over consecutive days and wait until every day's run has ended.
 
         Args:
@@ -41,11 +50,15 @@ class RunWatch:
             dag_id: The nightly DAG.
             days: Partition keys without a gap.
             failing: Days whose run must fail, because their data is broken; all others must succeed.
+            max_active_runs: Runs side by side.
+            run_backwards: The newest day first.
 
         Raises:
             DemoError: A run ended otherwise than it must, or did not end.
         """
-        backfill_id = self.api.backfill(dag_id, min(days), max(days), max_active_runs=4)
+        backfill_id = self.api.backfill(
+            dag_id, min(days), max(days), max_active_runs=max_active_runs, run_backwards=run_backwards
+        )
         wanted = {day: "failed" if day in failing else "success" for day in days}
 
         def ended() -> bool | None:
@@ -61,7 +74,7 @@ class RunWatch:
             stage.update(f"{count}/{len(days)} days" + (f", {refused} refused" if refused else ""))
             return True if count == len(days) else None
 
-        self._wait(ended, BACKFILL_SECONDS, f"the backfill of {dag_id}")
+        self._wait(ended, BACKFILL_SECONDS_PER_DAY * len(days), f"the backfill of {dag_id}")
         self.api.close_backfill(backfill_id)
 
     def run(self, stage: Stage, dag_id: str, run_id: str) -> None:
