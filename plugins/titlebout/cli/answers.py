@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from titlebout.cli.commands import Commands, add_command, add_models
-from titlebout.core.errors import PartitionKeyError
+from titlebout.core.errors import PartitionKeyError, SpecError, did_you_mean
 from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.ledgers.ledger_port import LedgerUpkeep
+from titlebout.core.ports import Ledger
 from titlebout.wiring import build_ledger, environment_connection
 
 
@@ -25,6 +26,24 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 def open_ledger() -> LedgerUpkeep:
     """Open the ledger that the environment names."""
     return build_ledger(environment_connection("titlebout_ledger"))
+
+
+def known_model(ledger: Ledger, name: str) -> str:
+    """Return the name of a model that the ledger knows.
+
+    Raises:
+        SpecError: It does not.
+    """
+    known = ledger.models()
+    if name not in known:
+        message = f"the ledger knows no model {name[:80]!r}; {did_you_mean(name, known)}"
+        raise SpecError(message)
+    return name
+
+
+def known_models(ledger: Ledger, names: Sequence[str]) -> Sequence[str]:
+    """Return the models that are asked for, or all."""
+    return [known_model(ledger, name) for name in names] or ledger.models()
 
 
 def status(options: argparse.Namespace) -> bool:

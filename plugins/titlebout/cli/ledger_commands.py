@@ -5,14 +5,14 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from titlebout.cli.answers import open_ledger, parse_moment, when
+from titlebout.cli.answers import known_models, open_ledger, parse_moment, when
 from titlebout.cli.commands import Commands, add_command, add_models
-from titlebout.core.errors import LedgerTamperedError, SpecError, did_you_mean
+from titlebout.core.errors import LedgerTamperedError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.ledgers.ledger_audit import Audit, audit_model, by_model
 from titlebout.core.ledgers.ledger_chain import checked
 from titlebout.core.ledgers.ledger_export import export_line, read_export, write_export
-from titlebout.core.ledgers.ledger_port import Ledger, LedgerUpkeep
+from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 
 _ALL = "the ledger"
 Earlier = Mapping[str, Mapping[int, str]]
@@ -81,7 +81,7 @@ def show(options: argparse.Namespace) -> bool:
     kinds = [EntryKind(kind) for kind in options.kind] if options.kind else None
     since = parse_moment(options.since) if options.since else None
     write: Callable[[LedgerEntry], str] = export_line if options.json else _line
-    for name in _names(ledger, options.models):
+    for name in known_models(ledger, options.models):
         for entry in ledger.entries(name, kinds=kinds, since=since, newest=options.last):
             print(write(entry))
             shown += 1
@@ -110,7 +110,7 @@ def verify(options: argparse.Namespace) -> bool:
 def export(options: argparse.Namespace) -> bool:
     """Write the proven entries; nothing at all where a chain does not hold."""
     ledger = open_ledger()
-    names = _names(ledger, options.models)
+    names = known_models(ledger, options.models)
     entries = (entry for name in _counted(names, "exported") for entry in ledger.proven(name))
     if options.output is None:
         for entry in entries:
@@ -128,7 +128,7 @@ def rebuild(options: argparse.Namespace) -> bool:
         count = ledger.restore(read_export(options.export))
         print(f"restored {count} entries of {len(ledger.models())} models from {options.export}")
         return count > 0
-    names = _names(ledger, options.models)
+    names = known_models(ledger, options.models)
     return all([_rebuild_model(ledger, name, accept=options.accept) for name in _counted(names, "rebuilt")])
 
 
@@ -145,20 +145,10 @@ def _rebuild_model(ledger: LedgerUpkeep, name: str, *, accept: bool) -> bool:
     return True
 
 
-def _names(ledger: Ledger, wanted: Sequence[str]) -> Sequence[str]:
-    """Return the models that are asked for, or all."""
-    known = ledger.models()
-    for name in wanted:
-        if name not in known:
-            message = f"the ledger knows no model {name!r}; {did_you_mean(name, known)}"
-            raise SpecError(message)
-    return wanted or known
-
-
 def _ledger_audits(models: Sequence[str], earlier: Earlier) -> Iterator[Audit]:
     ledger = open_ledger()
     known = ledger.models()
-    names = models and _names(ledger, models)
+    names = models and known_models(ledger, models)
     for name in _counted(names or sorted({*known, *earlier}), "verified"):
         yield ledger.audit(name, earlier=earlier.get(name))
 

@@ -5,12 +5,12 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from titlebout.cli.answers import open_ledger, when
+from titlebout.cli.answers import known_model, open_ledger, when
 from titlebout.cli.commands import Commands, add_command
-from titlebout.core.errors import SpecError, did_you_mean
+from titlebout.core.errors import SpecError
 from titlebout.core.pages.report_words import visible
 from titlebout.core.partitions import parse_key
-from titlebout.core.ports import Lake, Ledger
+from titlebout.core.ports import Lake
 from titlebout.wiring import build_lake, environment_connection
 
 if TYPE_CHECKING:
@@ -68,15 +68,6 @@ def lineage(options: argparse.Namespace) -> bool:
 def open_lake() -> Lake:
     """Open the lake that the environment names."""
     return build_lake(environment_connection("titlebout_lake"))
-
-
-def known_model(ledger: Ledger, name: str) -> str:
-    """Return the name of a model that the ledger knows."""
-    known = ledger.models()
-    if name not in known:
-        message = f"the ledger knows no model {name[:80]!r}; {did_you_mean(name, known)}"
-        raise SpecError(message)
-    return name
 
 
 def counted(number: int, noun: str) -> str:

@@ -6,9 +6,9 @@ import os
 import sys
 from collections.abc import Sequence
 
-from titlebout.cli.answers import open_ledger, when
+from titlebout.cli.answers import known_model, known_models, open_ledger, when
 from titlebout.cli.commands import Commands, add_command, add_models
-from titlebout.cli.lineage import counted, known_model, open_lake, version_line
+from titlebout.cli.lineage import counted, open_lake, version_line
 from titlebout.core.decisions import Choice, Decision, named, standing_since
 from titlebout.core.deliveries import DELIVERY_KINDS, deliveries
 from titlebout.core.errors import DecisionRefusedError, PartitionKeyError, SpecError
@@ -60,7 +60,7 @@ def show_list(options: argparse.Namespace) -> bool:
     from titlebout.core.pages.standing import failure_line
 
     ledger = open_ledger()
-    names: Sequence[str] = [known_model(ledger, name) for name in options.models] or ledger.models()
+    names = known_models(ledger, options.models)
     count = 0
     for name in names:
         entries = ledger.entries(name, kinds=DELIVERY_KINDS)
