@@ -176,7 +176,7 @@ class Backfill:
 def compared(reference: Outcome, found: Mapping[str, Outcome], nights: Sequence[str]) -> dict[str, dict[str, bool]]:
     """Say for each way whether it left behind what the others did."""
     first = next(iter(found.values()))
-    mine = set(nights)
+    good = set(nights) - set(SCENARIO.faulty)
     return {
         way: {
             "snapshots": all(each.snapshots.get(key) == sha for key, sha in reference.snapshots.items())
@@ -184,7 +184,7 @@ def compared(reference: Outcome, found: Mapping[str, Outcome], nights: Sequence[
             and each.rejected == first.rejected,
             "models": all(each.models.get(version) == sha for version, sha in reference.models.items())
             and each.models == first.models,
-            "verdicts": each.verdicts == first.verdicts and mine - set(each.rejected) <= set(each.verdicts),
+            "verdicts": each.verdicts == first.verdicts and good <= set(each.verdicts),
             "champion untouched": each.is_champion_untouched,
             "asked again": each.is_repeatable,
         }

@@ -192,7 +192,7 @@ def test_a_fault_of_ours_shows_nothing_of_the_inside(ready, monkeypatch):
     def fail(*_args):
         raise RuntimeError("/secret/path")
 
-    monkeypatch.setattr("titlebout.serving.endpoints.parse_json", fail)
+    monkeypatch.setattr("titlebout.serving.questions.parse_json", fail)
     answer = predict(ready, "{}")
     assert answer.status_code == 500
     assert answer.json() == {"error": "the server failed; its log has the reason"}

@@ -142,7 +142,7 @@ def test_a_release_is_proven_in_another_process_before_this_one_touches_it(tmp_p
         raise DeploymentError(f"{model} {version} crashed a process")
 
     monkeypatch.setattr("titlebout.serving.release_gate.prove_apart", refuse)
-    monkeypatch.setattr("titlebout.serving.release_gate.load_proven", lambda _: pytest.fail("it was parsed"))
+    monkeypatch.setattr("titlebout.serving.release_store.load_proven", lambda _: pytest.fail("it was parsed"))
     with pytest.raises(DeploymentError, match="crashed a process"):
         admit(gate_of(tmp_path), FIRST, 3)
 

@@ -21,7 +21,8 @@ RELEASE_PATH = "/release"
 PREDICT_PATH = "/predict"
 
 NOT_READY = "not_ready"
-"""Code of the answer of a server that serves no release yet; any other 503 means that it is overloaded."""
+OVERLOADED = "overloaded"
+"""Codes of the two answers with status 503: no release was pushed yet, and too many large requests at once."""
 
 ADDRESS_FILE = "address.json"
 LOCK_FILE = "lock"

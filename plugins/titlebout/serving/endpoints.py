@@ -1,58 +1,56 @@
 """The routes of the model server."""
 
 import asyncio
-import json
 import secrets
-from typing import Any
 
 from pydantic import JsonValue, ValidationError
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from titlebout import __version__
 from titlebout.core.errors import CorruptObjectError, DeploymentError, FieldError, StaleTokenError, bounded
 from titlebout.core.wire import (
     ADMIN_RELEASE_PATH,
     LIVE_PATH,
     NOT_READY,
+    OVERLOADED,
     PREDICT_PATH,
     READY_PATH,
     RELEASE_PATH,
     ReleasePush,
 )
+from titlebout.serving.api_description import docs_page, openapi_document
+from titlebout.serving.measurements import MEDIA_TYPE, Measurements
+from titlebout.serving.mlflow_protocol import invocations
+from titlebout.serving.open_inference import infer, model_metadata, refuse_others, server_metadata
+from titlebout.serving.questions import JsonAnswer, Protocol, Sent, plain
 from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.release_store import LoadedRelease
-from titlebout.serving.request_body import RefusedRequestError, announced_bytes, discard_body, parse_json, read_body
+from titlebout.serving.request_body import RefusedRequestError, announced_bytes, discard_body, read_body
 from titlebout.serving.settings import ServingSettings
 
-# Where clients of the Open Inference Protocol V2 ask; they read the status alone.
-V2_LIVE_PATH = "/v2/health/live"
-V2_READY_PATH = "/v2/health/ready"
+INVOCATIONS_PATH = "/invocations"
+OPENAPI_PATH = "/openapi.json"
+V2_PATH = "/v2"
 
 # Up to here a request is answered on the event loop: handing it to a thread would cost more than scoring it.
 SMALL_BODY_BYTES = 64 * 1024
-# Large batches at a time. Each may hold its whole parsed body in memory.
+# Large batches at a time: each may hold its whole parsed body in memory. A few more may wait for their turn.
 LARGE_BATCHES = 4
-
-
-class JsonAnswer(Response):
-    """JSON in ASCII: any text can be echoed, and NaN is an error of ours instead of invalid JSON of the client's."""
-
-    media_type = "application/json"
-
-    def render(self, content: Any) -> bytes:  # noqa: ANN401  # signature of starlette
-        """Return the body."""
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+LARGE_WAITING = 4 * LARGE_BATCHES
 
 
 class Endpoints:
     """Answers the requests of one server."""
 
-    def __init__(self, settings: ServingSettings, gate: ReleaseGate) -> None:
+    def __init__(self, settings: ServingSettings, gate: ReleaseGate, measurements: Measurements) -> None:
         """Take what the routes share."""
+        self._measurements = measurements
         self._settings = settings
         self._gate = gate
         self._large_batches = asyncio.Semaphore(LARGE_BATCHES)
+        self._large_waiting = 0
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -60,11 +58,33 @@ class Endpoints:
             Route("/", self.overview),
             Route(LIVE_PATH, self.live),
             Route(READY_PATH, self.ready),
-            Route(V2_LIVE_PATH, self.live),
-            Route(V2_READY_PATH, self.ready),
             Route(RELEASE_PATH, self.release),
             Route(PREDICT_PATH, self.predict, methods=["POST"]),
             Route(ADMIN_RELEASE_PATH, self.push, methods=["PUT"]),
+            Route(OPENAPI_PATH, self.openapi),
+            Route("/docs", self.docs),
+            Route("/metrics", self.metrics),
+            *self._mlflow_routes(),
+            *self._v2_routes(),
+        ]
+
+    def _mlflow_routes(self) -> list[Route]:
+        return [
+            Route(INVOCATIONS_PATH, self.invocations, methods=["POST"]),
+            Route("/ping", self.ready),
+            Route("/version", self.version),
+        ]
+
+    def _v2_routes(self) -> list[Route]:
+        model = f"{V2_PATH}/models/{{model}}"
+        version = f"{model}/versions/{{version}}"
+        return [
+            Route(V2_PATH, self.server_metadata),
+            Route(f"{V2_PATH}/health/live", self.live),
+            Route(f"{V2_PATH}/health/ready", self.ready),
+            *(Route(path, self.model_metadata) for path in (model, version)),
+            *(Route(f"{path}/ready", self.model_ready) for path in (model, version)),
+            *(Route(f"{path}/infer", self.infer, methods=["POST"]) for path in (model, version)),
         ]
 
     async def overview(self, request: Request) -> Response:
@@ -89,18 +109,51 @@ class Endpoints:
         receipt = self._current().receipt
         return JsonAnswer({"status": "ready", "model": receipt.model, "version": receipt.version})
 
+    async def metrics(self, request: Request) -> Response:
+        """Say what was counted since the start, for Prometheus."""
+        return Response(self._measurements.text(self._gate.current), media_type=MEDIA_TYPE)
+
+    async def version(self, request: Request) -> Response:
+        """Say which version of Titlebout serves."""
+        return PlainTextResponse(__version__)
+
     async def release(self, request: Request) -> Response:
         """Say which release answers."""
         return JsonAnswer(self._current().receipt.model_dump(mode="json"))
 
     async def predict(self, request: Request) -> Response:
         """Score rows: `{"rows": [{field: value}, …]}` gives `{"model", "version", "predictions"}`."""
-        size = announced_bytes(request)
-        if size is not None and size <= SMALL_BODY_BYTES:
-            return self._score(await self._body(request, self._settings.max_predict_bytes))
-        async with self._large_batches:
-            body = await self._body(request, self._settings.max_predict_bytes)
-            return await asyncio.to_thread(self._score, body)
+        return await self._answer(request, plain)
+
+    async def invocations(self, request: Request) -> Response:
+        """Score what MLflow's clients send."""
+        return await self._answer(request, invocations)
+
+    async def infer(self, request: Request) -> Response:
+        """Score what clients of the Open Inference Protocol send."""
+        self._refuse_others(request)
+        return await self._answer(request, infer)
+
+    async def server_metadata(self, request: Request) -> Response:
+        """Say which protocol this is, and in which version of the server."""
+        return JsonAnswer(server_metadata())
+
+    async def model_metadata(self, request: Request) -> Response:
+        """Say which tensors the model takes and gives."""
+        return JsonAnswer(model_metadata(self._refuse_others(request)))
+
+    async def model_ready(self, request: Request) -> Response:
+        """Answer 200 where this model, and this version of it, is served."""
+        receipt = self._refuse_others(request).receipt
+        return JsonAnswer({"name": receipt.model, "ready": True})
+
+    async def openapi(self, request: Request) -> Response:
+        """Describe the release that answers, for clients and generators of clients."""
+        return JsonAnswer(openapi_document(self._current(), self._settings))
+
+    async def docs(self, request: Request) -> Response:
+        """Describe it for people."""
+        return HTMLResponse(docs_page(self._current(), self._settings, str(request.base_url)))
 
     async def push(self, request: Request) -> Response:
         """Take a release. Who may not push learns nothing, and nothing of what they send is kept."""
@@ -129,30 +182,38 @@ class Endpoints:
             raise RefusedRequestError(422, str(error)) from error
         return receipt
 
-    def _score(self, body: bytes) -> Response:
-        rows = self._rows(parse_json(body))
-        current = self._current()
+    async def _answer(self, request: Request, protocol: Protocol) -> Response:
+        size = announced_bytes(request)
+        if size is not None and size <= SMALL_BODY_BYTES:
+            return self._score(await self._sent(request), protocol)
+        if self._large_waiting >= LARGE_WAITING:
+            await discard_body(request)
+            raise RefusedRequestError(503, "too many large requests at once; try again", code=OVERLOADED)
+        self._large_waiting += 1
         try:
-            scores = current.predictor.predict_rows(rows).tolist()
+            async with self._large_batches:
+                return await asyncio.to_thread(self._score, await self._sent(request), protocol)
+        finally:
+            self._large_waiting -= 1
+
+    async def _sent(self, request: Request) -> Sent:
+        body = await self._body(request, self._settings.max_predict_bytes)
+        return Sent(body, request.headers, self._current(), self._settings.max_rows)
+
+    def _score(self, sent: Sent, protocol: Protocol) -> Response:
+        question = protocol(sent)
+        try:
+            scores = sent.release.predictor.predict_rows(question.rows)
         except FieldError as error:
             raise RefusedRequestError(422, str(error), field=error.field, row=error.row) from None
-        receipt = current.receipt
-        return JsonAnswer({"model": receipt.model, "version": receipt.version, "predictions": scores})
+        answer = question.answer(scores)
+        self._measurements.scored(sent.release, question.rows, scores)
+        return answer
 
-    def _rows(self, document: JsonValue) -> list[dict[str, JsonValue]]:
-        if not isinstance(document, dict) or document.keys() != {"rows"}:
-            raise RefusedRequestError(422, 'send exactly one key: {"rows": [{field: value, …}, …]}', field="rows")
-        rows = document["rows"]
-        if not isinstance(rows, list) or not rows:
-            raise RefusedRequestError(422, "'rows' must be a list of at least one row", field="rows")
-        if len(rows) > self._settings.max_rows:
-            reason = f"{len(rows)} rows are more than {self._settings.max_rows}; send them in several requests"
-            raise RefusedRequestError(413, reason, field="rows")
-        checked: list[dict[str, JsonValue]] = [row for row in rows if isinstance(row, dict)]
-        if len(checked) < len(rows):
-            first = next(index for index, row in enumerate(rows) if not isinstance(row, dict))
-            raise RefusedRequestError(422, f"row {first} is no object of named fields", field="rows", row=first)
-        return checked
+    def _refuse_others(self, request: Request) -> LoadedRelease:
+        current = self._current()
+        refuse_others(current.receipt, request.path_params["model"], request.path_params.get("version"))
+        return current
 
     def _current(self) -> LoadedRelease:
         current = self._gate.current

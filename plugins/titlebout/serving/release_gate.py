@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from titlebout.core.errors import DeploymentError, StaleTokenError
 from titlebout.core.wire import ReleasePush, ReleaseReceipt
-from titlebout.serving.proof import load_proven, prove_apart
+from titlebout.serving.proof import prove_apart
 from titlebout.serving.release_store import LoadedRelease, ReleaseStore
 from titlebout.serving.settings import ServingSettings
 
@@ -46,12 +46,10 @@ class ReleaseGate:
             bundle = push.bundle()
             with self._store.incoming(bundle) as folder:
                 prove_apart(folder, model=push.model, version=push.version)
-                loaded = LoadedRelease(
-                    ReleaseReceipt(
-                        model=push.model, version=push.version, token=push.token, since=datetime.now(tz=UTC)
-                    ),
-                    load_proven(bundle),
+                receipt = ReleaseReceipt(
+                    model=push.model, version=push.version, token=push.token, since=datetime.now(tz=UTC)
                 )
+                loaded = LoadedRelease.of(bundle, receipt)
                 self._store.commit(folder, loaded.receipt)
             self.current = loaded
             _logger.info("serving %s %s, token %d", push.model, push.version, push.token)

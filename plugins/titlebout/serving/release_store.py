@@ -13,21 +13,26 @@ import logging
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
+import numpy as np
 from pydantic import BaseModel, ValidationError
 
 from titlebout.core.errors import CorruptObjectError, DeploymentError
+from titlebout.core.golden import GoldenRows
 from titlebout.core.ports import ReleaseBundle
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import Sha256
+from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import BUNDLE_FILES, ReleaseReceipt
 from titlebout.serving.proof import load_proven, read_bundle
 
 KEPT_RELEASES = 2
+DECILES = tuple(tenth / 10 for tenth in range(1, 10))
 _INCOMING = ".incoming-"
 _MANIFEST = "release.json"
 
@@ -43,10 +48,38 @@ class StoredRelease(BaseModel):
 
 @dataclass(frozen=True)
 class LoadedRelease:
-    """A release in memory, ready to answer."""
+    """A release in memory, ready to answer.
+
+    Attributes:
+        receipt: Which one it is.
+        predictor: Scores rows.
+        score_bounds: Deciles of the golden rows' scores: where a histogram of its predictions is divided.
+        categories: Categorical field to its type and what training saw of it.
+    """
 
     receipt: ReleaseReceipt
     predictor: Predictor
+    score_bounds: tuple[float, ...]
+    categories: Mapping[str, tuple[ColumnType, frozenset[str]]]
+
+    @classmethod
+    def of(cls, bundle: ReleaseBundle, receipt: ReleaseReceipt) -> Self:
+        """Load a bundle, once its golden rows prove it.
+
+        Raises:
+            DeploymentError: They do not.
+        """
+        predictor = load_proven(bundle)
+        golden = GoldenRows.model_validate_json(bundle.golden).scores
+        return cls(
+            receipt=receipt,
+            predictor=predictor,
+            score_bounds=tuple(np.unique(np.quantile(golden, DECILES)).tolist()),
+            categories={
+                name: (predictor.plan.fields[name], frozenset(known))
+                for name, known in predictor.plan.vocabularies.items()
+            },
+        )
 
 
 class ReleaseStore:
@@ -124,7 +157,7 @@ class ReleaseStore:
         if receipt.model != self._model:
             message = f"it belongs to {receipt.model!r}, this server serves {self._model!r}"
             raise DeploymentError(message)
-        return LoadedRelease(receipt, load_proven(bundle))
+        return LoadedRelease.of(bundle, receipt)
 
     def _folders(self) -> list[Path]:
         """Return the folders of all releases, newest token first."""

@@ -1,0 +1,66 @@
+"""The server's description of itself, read by a validator, by a schema checker and in a browser's eyes."""
+
+import re
+from collections.abc import Iterator
+
+import httpx
+import jsonschema
+import pytest
+
+from fakes.bundles import ROW, demand_bundle
+from fakes.live_server import listening, proven_in_this_process
+from titlebout.core.wire import ReleasePush
+from titlebout.serving.application import create_app
+from titlebout.serving.settings import ServingSettings
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    settings = ServingSettings(model="demand", state_dir=tmp_path_factory.mktemp("state"), admin_token="t", max_rows=5)
+    with (
+        proven_in_this_process(),
+        listening(create_app(settings)) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
+        for path in ("/openapi.json", "/docs"):
+            assert client.get(path).status_code == 503
+        push = ReleasePush.of(demand_bundle(), token=3).model_dump(mode="json")
+        assert client.put("/admin/release", json=push, headers={"authorization": "Bearer t"}).status_code == 200
+        yield client
+
+
+def test_the_document_is_valid_openapi(client):
+    validator = pytest.importorskip("openapi_spec_validator", reason="comes with moto's server")
+    validator.validate(client.get("/openapi.json").json())
+
+
+def test_the_document_says_what_the_server_takes(client):
+    schemas = client.get("/openapi.json").json()["components"]["schemas"]
+    row = schemas["Row"]
+    jsonschema.validate(ROW, row)
+    for wrong in ({**ROW, "colour": "red"}, {"hour": 8}, {**ROW, "temperature": "warm"}):
+        with pytest.raises(jsonschema.ValidationError):
+            jsonschema.validate(wrong, row)
+        assert client.post("/predict", json={"rows": [wrong]}).status_code == 422
+    assert row["properties"]["weather"]["examples"] == ["dry", "rain", "snow"]
+    assert schemas["Question"]["properties"]["rows"]["maxItems"] == 5
+
+
+def test_the_example_is_answered_as_the_document_says(client):
+    document = client.get("/openapi.json").json()
+    (example,) = document["components"]["schemas"]["Question"]["examples"]
+    answer = client.post("/predict", json=example)
+    assert answer.status_code == 200
+    responses = document["paths"]["/predict"]["post"]["responses"]
+    jsonschema.validate(answer.json(), responses["200"]["content"]["application/json"]["schema"])
+    refused = client.post("/predict", json={"rows": []}).json()
+    jsonschema.validate(refused, responses["422"]["content"]["application/json"]["schema"])
+
+
+def test_the_page_names_every_field_and_loads_nothing_from_elsewhere(client):
+    page = client.get("/docs")
+    assert page.headers["content-type"].startswith("text/html")
+    for field in ROW:
+        assert f"<code>{field}</code>" in page.text
+    assert f"{client.base_url}".rstrip("/") + "/predict" in page.text
+    assert not re.search(r"(src|href)=.?(https?:)?//", page.text)

@@ -1,0 +1,114 @@
+"""What the server counts, read as Prometheus reads it."""
+
+import json
+from collections.abc import Iterator
+
+import httpx
+import numpy as np
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from fakes.bundles import ROW, demand_bundle, scores_of
+from fakes.live_server import listening, proven_in_this_process
+from titlebout.core.wire import ReleasePush
+from titlebout.serving.application import create_app
+from titlebout.serving.measurements import Histogram
+from titlebout.serving.settings import ServingSettings
+
+BUNDLE = demand_bundle()
+
+
+@pytest.fixture
+def client(tmp_path) -> Iterator[httpx.Client]:
+    app = create_app(ServingSettings(model="demand", state_dir=tmp_path, admin_token="t", max_rows=5000))
+    with proven_in_this_process(), listening(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        yield client
+
+
+def push(client: httpx.Client, version: str = BUNDLE.version, token: int = 3) -> None:
+    document = ReleasePush.of(demand_bundle(version), token=token).model_dump(mode="json")
+    assert client.put("/admin/release", json=document, headers={"authorization": "Bearer t"}).status_code == 200
+
+
+def samples(client: httpx.Client) -> dict[tuple[str, ...], float]:
+    """Return every sample by its name and the values of its labels without the model."""
+    answer = client.get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    return {
+        (sample.name, *(value for name, value in sample.labels.items() if name != "model")): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+
+
+def test_answers_are_counted_by_route_and_status(client):
+    client.get("/health/ready")
+    push(client)
+    client.get("/health/ready")
+    client.get("/nowhere")
+    client.post("/predict", content="no JSON")
+    found = samples(client)
+    assert found["titlebout_requests_total", "ready", "503"] == 1
+    assert found["titlebout_requests_total", "ready", "200"] == 1
+    assert found["titlebout_requests_total", "none", "404"] == 1
+    assert found["titlebout_requests_total", "predict", "400"] == 1
+    assert found["titlebout_request_seconds_count", "predict"] == 1
+    assert found["titlebout_request_seconds_bucket", "predict", "+Inf"] == 1
+
+
+def test_the_release_that_answers_is_named(client):
+    assert not [key for key in samples(client) if key[0] == "titlebout_release_token"]
+    push(client)
+    assert samples(client)["titlebout_release_token", BUNDLE.version] == 3
+
+
+def test_scores_are_counted_per_version(client):
+    push(client)
+    rows = [{**ROW, "hour": hour % 24} for hour in range(30)]
+    assert client.post("/predict", json={"rows": rows}).status_code == 200
+    assert client.post("/predict", json={"rows": [ROW]}).status_code == 200
+    push(client, "2024-01-11-bbbbbbbbbbbb", 4)
+    client.post("/predict", json={"rows": [ROW]})
+    found = samples(client)
+    assert found["titlebout_score_count", BUNDLE.version] == 31
+    assert found["titlebout_score_count", "2024-01-11-bbbbbbbbbbbb"] == 1
+    assert found["titlebout_score_sum", BUNDLE.version] == pytest.approx(sum(scores_of(BUNDLE, *rows, ROW)))
+    buckets = [value for key, value in found.items() if key[:2] == ("titlebout_score_bucket", BUNDLE.version)]
+    assert buckets == sorted(buckets)
+    assert len({*buckets}) > 3
+
+
+def test_a_large_batch_is_counted_too(client):
+    push(client)
+    body = json.dumps({"rows": [{**ROW, "weather": "hail"}] * 3000})
+    assert len(body) > 64 * 1024
+    assert client.post("/predict", content=body).status_code == 200
+    found = samples(client)
+    assert found["titlebout_score_count", BUNDLE.version] == 3000
+    assert found["titlebout_unknown_categories_total", BUNDLE.version, "weather"] == 3000
+
+
+def test_missing_values_and_unknown_categories_are_counted_by_field(client):
+    push(client)
+    client.post("/predict", json={"rows": [{**ROW, "hour": None}, {**ROW, "weather": "hail"}, ROW]})
+    client.post("/predict", json={"rows": [{**ROW, "hour": None, "weather": None}]})
+    found = samples(client)
+    assert found["titlebout_missing_values_total", BUNDLE.version, "hour"] == 2
+    assert found["titlebout_missing_values_total", BUNDLE.version, "weather"] == 1
+    assert found["titlebout_unknown_categories_total", BUNDLE.version, "weather"] == 1
+
+
+def test_what_was_refused_counts_no_score(client):
+    push(client)
+    client.post("/predict", json={"rows": [{**ROW, "colour": "red"}]})
+    assert not [key for key in samples(client) if key[0] == "titlebout_score_count"]
+
+
+def test_a_histogram_counts_one_value_as_it_counts_many():
+    values = np.array([-1.0, 0.0, 0.5, 1.0, 1.5, 2.0, 9.0])
+    one_by_one, at_once = Histogram((0.0, 1.0, 2.0)), Histogram((0.0, 1.0, 2.0))
+    for value in values:
+        one_by_one.add_all(np.array([value]))
+    at_once.add_all(values)
+    assert one_by_one.counts == at_once.counts == [2, 2, 2, 1]
+    assert one_by_one.total == at_once.total
