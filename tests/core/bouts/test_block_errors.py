@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 
 from titlebout.core.bouts.block_errors import MAX_RANKS, block_errors, whole_error
+from titlebout.core.bouts.metrics import calibration_error, lift
 from titlebout.core.specs.comparison_spec import BINARY_METRICS, RANKING_METRICS, Metric
+
+
+def missed_by_the_top_tenth(labels, scores):
+    """Take rows from the highest score on until they are a tenth; of equal ones, the same share of each."""
+    wanted, found = len(labels) / 10, 0.0
+    for score in sorted(set(scores), reverse=True):
+        rows = scores == score
+        taken = min(rows.sum(), wanted)
+        wanted, found = wanted - taken, found + labels[rows].mean() * taken
+    return 1 - found / labels.sum()
+
 
 REFERENCES = {
     Metric.RMSE: sklearn_metrics.root_mean_squared_error,
@@ -20,6 +32,8 @@ REFERENCES = {
     Metric.BRIER: sklearn_metrics.brier_score_loss,
     Metric.AUC: lambda labels, scores: 1 - sklearn_metrics.roc_auc_score(labels, scores),
     Metric.AVERAGE_PRECISION: lambda labels, scores: 1 - sklearn_metrics.average_precision_score(labels, scores),
+    Metric.LIFT: missed_by_the_top_tenth,
+    Metric.ECE: calibration_error,
 }
 
 
@@ -102,3 +116,50 @@ def test_a_model_that_ranks_perfectly_has_no_error():
     for metric in RANKING_METRICS:
         errors = block_errors(metric, [(labels, np.arange(4.0)), (labels, np.arange(4.0))])
         assert whole_error(errors, 2) == 0
+
+
+def test_scores_are_ranked_exactly_while_there_are_few_distinct_ones_however_rare():
+    """A hundred scores that occur once each, all above a single score that all other rows share."""
+    rng = np.random.default_rng(3)
+    scores = np.concatenate([np.linspace(0.6, 0.9, 100), np.full(8 * MAX_RANKS, 0.5)])
+    labels = (rng.uniform(size=len(scores)) < 0.3).astype(float)
+    found = whole_error(block_errors(Metric.AVERAGE_PRECISION, [(labels, scores)]), 1)
+    assert found == pytest.approx(REFERENCES[Metric.AVERAGE_PRECISION](labels, scores), abs=1e-12)
+
+
+@pytest.mark.parametrize(("distinct", "rows"), [(4096, 50_000), (4097, 50_000), (50_000, 50_000)])
+def test_ranks_are_never_more_than_memory_is_meant_to_hold(distinct, rows):
+    # One score is that of most rows: grouped, it would take the place of many others.
+    scores = np.concatenate([np.arange(distinct - 1), np.full(rows - distinct + 1, 1e6)]).astype(float)
+    errors = block_errors(Metric.AVERAGE_PRECISION, [(np.ones(rows), scores)])
+    width = errors.positives.shape[1]
+    assert width <= 4096
+    if distinct in (4096, 50_000):
+        assert width == 4096
+
+
+def test_without_any_partition_there_is_no_area():
+    assert math.isnan(whole_error(block_errors(Metric.AUC, []), 0))
+
+
+def test_many_distinct_scores_are_grouped_and_hardly_change_calibration_error_and_lift():
+    for metric in (Metric.ECE, Metric.LIFT):
+        (block,) = make_blocks(metric, 1, sizes=(20 * MAX_RANKS,))
+        exact = REFERENCES[metric](*block)
+        assert whole_error(block_errors(metric, [block]), 1) == pytest.approx(exact, abs=2e-4)
+
+
+def test_the_top_tenth_of_a_perfect_order_holds_class_1_alone_and_that_of_none_its_share():
+    labels = np.repeat([1.0, 0.0], [25, 75])
+    perfect = block_errors(Metric.LIFT, [(labels, labels)])
+    assert lift(whole_error(perfect, 1)) == pytest.approx(4)  # at most 1 / 25 %
+    constant = block_errors(Metric.LIFT, [(labels, np.full(100, 0.25))])
+    assert lift(whole_error(constant, 1)) == pytest.approx(1)
+
+
+def test_a_draw_of_a_top_error_without_class_1_is_no_number():
+    blocks = [(np.zeros(4), np.linspace(0, 1, 4)), (np.ones(4), np.linspace(0, 1, 4))]
+    found = block_errors(Metric.LIFT, blocks).under(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]))
+    assert np.isnan(found).tolist() == [True, False, True]
+    found = block_errors(Metric.ECE, blocks).under(np.array([[1.0, 0.0], [1.0, 1.0], [0.0, 0.0]]))
+    assert np.isnan(found).tolist() == [False, False, True]

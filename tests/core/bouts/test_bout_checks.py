@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from titlebout.core.bout_check import CheckState
+from titlebout.core.bouts import bout_checks
 from titlebout.core.bouts.bout_checks import MAX_SLICES, Grouping, ScoredPartition, run_checks
+from titlebout.core.bouts.resampling import GainInterval
 from titlebout.core.specs.comparison_spec import ComparisonSection
 
 ROWS = 60
@@ -149,3 +151,80 @@ def test_a_model_that_is_too_large_is_refused(model_bytes, state):
 
 def test_an_empty_holdout_has_no_checks():
     assert run({}, guards={"mae": 0.0}, max_model_megabytes=1) == {}
+
+
+def fixed_interval(monkeypatch, gain, low, high):
+    monkeypatch.setattr(bout_checks, "gain_interval", lambda *_, **__: GainInterval(gain, low, high))
+
+
+@pytest.mark.parametrize(
+    ("interval", "state"),
+    [
+        ((0.0, -0.1, 0.2), CheckState.HELD),
+        ((-0.2, -0.3, -0.1), CheckState.UNDECIDED),
+        ((-0.1, -0.3, 0.05), CheckState.UNDECIDED),
+        ((-0.2, -0.3, -0.11), CheckState.BROKEN),
+    ],
+)
+def test_the_bounds_of_a_guard_may_just_touch_what_may_be_lost(monkeypatch, interval, state):
+    fixed_interval(monkeypatch, *interval)
+    check = run(holdout(1.0, 1.0), guards={"mae": 0.1})["guard mae"]
+    assert check.state is state
+    assert (check.gain, check.gain_low) == interval[:2]
+
+
+@pytest.mark.parametrize("interval", [(-1.0, -math.inf, 0.5), (math.nan, math.nan, math.nan)])
+def test_a_guard_without_finite_bounds_says_so(monkeypatch, interval):
+    fixed_interval(monkeypatch, *interval)
+    check = run(holdout(1.0, 1.0), guards={"mae": 0.1})["guard mae"]
+    assert (check.state, check.reason) == (CheckState.UNDECIDED, "the loss of mae or its bound is no finite number")
+
+
+def test_one_partition_has_no_bounds_and_two_have():
+    scored = holdout(1.0, 1.0)
+    one = run({DAYS[0]: scored[DAYS[0]]}, guards={"mae": 0.9})["guard mae"]
+    assert (one.state, one.gain, one.gain_low) == (CheckState.UNDECIDED, None, None)
+    two = run({day: scored[day] for day in DAYS[:2]}, guards={"mae": 0.9})["guard mae"]
+    assert two.gain_low <= two.gain
+
+
+def test_equal_models_lose_nothing_anywhere():
+    blocks = holdout(1.0, 1.0)
+    scored = {day: ScoredPartition(b.labels, b.challenger, b.challenger, b.groups) for day, b in blocks.items()}
+    checks = run(scored, guards={"mae": 0.0}, slices={"columns": ["area"], "max_loss": 0.0})
+    assert len(checks) == 3
+    assert {check.state for check in checks.values()} == {CheckState.HELD}
+
+
+def test_a_champion_that_scored_only_some_partitions_is_nobody_to_fall_behind():
+    scored = holdout(1.0, 1.0)
+    scored[DAYS[0]] = ScoredPartition(scored[DAYS[0]].labels, scored[DAYS[0]].challenger, None, scored[DAYS[0]].groups)
+    assert run(scored, guards={"mae": 0.0}, slices={"columns": ["area"]}) == {}
+
+
+def test_a_group_that_nobody_is_in_has_no_rows():
+    assert not Grouping(np.array([0, 1]), ("a", "c")).rows_of("b").any()
+
+
+def test_of_many_slices_the_largest_are_judged_and_of_equally_large_ones_the_first_by_name():
+    names = tuple(f"g{number:03}" for number in reversed(range(60)))
+    checks = run(holdout(1.0, 1.0, groups=names, rows=120), slices={"columns": ["area"], "min_rows": 1})
+    assert list(checks) == [f"slice area=g{number:03}" for number in range(50)]
+    rare = holdout(1.0, 1.0, groups=names, rows=119)  # the last of the names, g000, has one row less
+    assert "slice area=g000" not in run(rare, slices={"columns": ["area"], "min_rows": 1})
+
+
+def test_limits_of_slices_may_just_be_reached():
+    labels = np.arange(10.0)
+    groups = {"area": Grouping(np.zeros(10, int), ("a",))}
+    scored = {day: ScoredPartition(labels, labels + 2.0, labels + 2.0, groups) for day in DAYS[:3]}
+    assert run(scored, slices={"columns": ["area"], "min_rows": 30})["slice area=a"].state is CheckState.HELD
+    assert run(scored, slices={"columns": ["area"], "min_rows": 31})["slice area=a"].state is CheckState.SHOWN
+    limited = {"columns": ["area"], "min_rows": 1, "max_error": 2.0}
+    assert run(scored, slices=limited)["slice area=a"].state is CheckState.HELD
+
+
+def test_the_calibration_error_may_just_reach_its_limit():
+    block = ScoredPartition(np.array([0.0, 1.0]), np.array([0.25, 0.75]), None)
+    found = run({DAYS[0]: block}, max_calibration_error=0.25)["calibration"]
+    assert (found.state, found.challenger_error) == (CheckState.HELD, 0.25)

@@ -161,9 +161,26 @@ def test_a_bout_by_area_shows_what_delong_says():
     blocks = {}
     for day in HOLDOUT:
         labels = (rng.uniform(size=200) < 0.4).astype(float)
-        blocks[day] = ScoredPartition(labels, labels * 0.4 + rng.uniform(0, 0.6, 200), rng.uniform(size=200))
+        blocks[day.partition] = ScoredPartition(labels, labels * 0.4 + rng.uniform(0, 0.6, 200), rng.uniform(size=200))
     found = bout(**binary).judge(blocks)
     assert found.outcome is Outcome.PROMOTE
     assert found.unit == "share of pairs ranked wrongly"
     assert found.area_p < 1e-6
     assert bout().judge(scored(1.0, 10.0)).area_p is None
+
+
+def test_without_a_champion_there_is_no_second_area_to_compare():
+    binary = {"training__objective": "binary", "comparison__metric": "auc"}
+    labels = np.tile([0.0, 1.0], 20)
+    blocks = {day.partition: ScoredPartition(labels, labels * 0.4 + 0.3, None) for day in HOLDOUT}
+    assert bout(champion=None, **binary).judge(blocks).area_p is None
+
+
+def test_a_version_that_was_rolled_back_does_not_come_back():
+    found = Bout(demand_spec(), "2024-01-09", CHALLENGER, CHAMPION, HOLDOUT, withdrawal="it was rolled back").refusal()
+    assert (found.outcome, found.reasons) == (Outcome.KEEP, ("it was rolled back; only another version may win",))
+
+
+def test_the_account_of_a_bout_holds_the_verdict_on_it():
+    found = bout().account(scored(5.0, 10.0))
+    assert found.verdict == bout().judge(scored(5.0, 10.0))

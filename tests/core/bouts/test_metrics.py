@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titlebout.core.bouts.metrics import calibration_error, error_of, loss_exponent, row_losses, row_metric, unit_of
-from titlebout.core.specs.comparison_spec import BINARY_METRICS, RANKING_METRICS, REGRESSION_METRICS, Metric
+from titlebout.core.specs.comparison_spec import BINARY_METRICS, POOLED_METRICS, REGRESSION_METRICS, Metric
 
-SUMS = sorted({*Metric} - RANKING_METRICS)
+SUMS = sorted({*Metric} - POOLED_METRICS)
 
 LABELS = np.array([1.0, 2.0, 4.0])
 SCORES = np.array([2.0, 2.0, 1.0])
@@ -79,7 +79,7 @@ def test_brier_is_the_squared_error_of_a_probability():
     np.testing.assert_allclose(losses, [0.09, 0.04, math.nan])
 
 
-@pytest.mark.parametrize("metric", sorted(RANKING_METRICS))
+@pytest.mark.parametrize("metric", sorted(POOLED_METRICS))
 def test_a_metric_that_ranks_has_no_loss_of_a_row(metric):
     with pytest.raises(ValueError, match="no loss of a single row"):
         row_losses(metric, LABELS, SCORES)

@@ -107,3 +107,21 @@ def test_a_clearly_better_model_is_found():
     challenger = champion * rng.normal(0.8, 0.05, size=champion.shape)
     promoted = sum(gain_interval(c, o, **FIXED).low > 0 for c, o in zip(challenger, champion, strict=True))
     assert promoted / 200 > 0.95
+
+
+def test_each_bound_is_the_more_cautious_of_the_expanded_percentile_and_students():
+    """Worked out a second time, by SciPy's distributions; each way decides for some losses, on either side."""
+    decided = set()
+    for case in range(12):
+        rng = np.random.default_rng(case)
+        losses, blocks = np.exp(rng.normal(size=(2, 9)) * (0.2 + case % 3)), 9
+        draws = np.random.default_rng(0).multinomial(blocks, [1 / blocks] * blocks, size=400)
+        drawn = np.log((draws @ losses[0]) / (draws @ losses[1])) / 2
+        whole = math.log(losses[0].sum() / losses[1].sum()) / 2
+        wider = special.stdtrit(blocks - 1, 0.95) * math.sqrt(blocks / (blocks - 1))
+        worst = np.quantile(drawn, special.ndtr(wider)), whole + wider * drawn.std()
+        best = np.quantile(drawn, special.ndtr(-wider)), whole - wider * drawn.std()
+        decided |= {("low", int(np.argmax(worst))), ("high", int(np.argmin(best)))}
+        expected = (1 - math.exp(whole), 1 - math.exp(max(worst)), 1 - math.exp(min(best)))
+        assert gain_interval(*losses, **FIXED) == pytest.approx(expected, rel=1e-9)
+    assert len(decided) == 4

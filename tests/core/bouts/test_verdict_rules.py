@@ -155,6 +155,7 @@ def test_without_a_champion_the_gain_is_over_the_constant():
 def test_a_partition_without_rows_is_no_block_and_one_block_has_no_bounds():
     found = measure(RULES, 4.0, {"a": partition([], [], []), "b": partition([0], [1], [1])}, seed=0)
     assert (found.rows, found.blocks, found.interval) == (1, 1, None)
+    assert (found.challenger_error, found.champion_error) == (1.0, 1.0)
     nothing = measure(RULES, 4.0, {}, seed=0)
     assert (nothing.rows, nothing.blocks, nothing.champion_error) == (0, 0, None)
     assert decide(nothing, RULES)[0] is Outcome.INCONCLUSIVE
@@ -268,3 +269,32 @@ def test_of_two_equal_rankings_few_are_promoted_and_a_better_one_is_found(metric
     # Nominal 5 %; three standard errors of 100 trials are 6.5 %.
     assert outcomes["equal"] <= 0.11
     assert outcomes["better"] >= 0.9
+
+
+def test_a_refresh_may_cost_just_what_it_is_allowed_to():
+    at_the_limit = GainInterval(0.0, -0.05, 0.04)
+    assert decide(numbers(interval=at_the_limit), REFRESHING, champion_age_days=30)[0] is Outcome.PROMOTE
+
+
+def test_of_several_broken_checks_the_first_gives_the_reason():
+    broken = [
+        BoutCheck(name=name, state=CheckState.BROKEN, reason=f"{name} fell", rows=1) for name in ("size", "guard mae")
+    ]
+    assert decide(numbers(), RULES, broken) == (Outcome.KEEP, "size is broken: size fell, and 1 more")
+
+
+def test_models_are_identical_only_where_every_score_of_every_partition_is():
+    same, other = partition([0, 1], [1, 2], [1, 2]), partition([0, 1], [1, 2], [1, 3])
+    assert measure(RULES, 4.0, {"a": same, "b": same}, seed=0).is_identical
+    assert not measure(RULES, 4.0, {"a": same, "b": other}, seed=0).is_identical
+    assert not measure(RULES, 4.0, {}, seed=0).is_identical
+
+
+def test_errors_of_single_partitions_are_told_for_everyone_who_scored_them():
+    scored = {"a": partition([0, 0], [1, 1], [2, 2]), "b": partition([0], [3], [4]), "c": partition([], [], [])}
+    assert measure(RULES, 5.0, scored, seed=0).by_block == {
+        "challenger": [1.0, 3.0],
+        "constant": [5.0, 5.0],
+        "champion": [2.0, 4.0],
+    }
+    assert measure(RULES, 5.0, {}, seed=0).by_block == {}

@@ -91,3 +91,12 @@ def test_equal_documents_have_equal_bytes():
     assert canonical({"b": 1, "a": [1.0]}) == canonical({"a": [1.0], "b": 1}) == b'{"a":[1.0],"b":1}'
     with pytest.raises(ValueError, match="JSON"):
         canonical({"a": float("nan")})
+
+
+def test_what_is_calculated_with_is_checked_like_a_numeric_feature():
+    plain = demand_spec(training__features={"categorical": ["weather"], "date_parts": {"day": ["weekday"]}})
+    assert Contract.of(plain).numeric == ()
+    features = {"categorical": ["weather"], "cyclical": {"hour": 24}, "ratios": {"warmth": ["temperature", "hour"]}}
+    contract = Contract.of(demand_spec(training__features=features))
+    assert contract.numeric == ("hour", "temperature")
+    assert {"hour", "temperature"} <= set(contract.watched)

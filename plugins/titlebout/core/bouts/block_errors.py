@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from titlebout.core.bouts.metrics import Floats, loss_exponent, row_losses
+from titlebout.core.bouts.binned_errors import CalibrationErrors
+from titlebout.core.bouts.metrics import TOP_SHARE, Floats, loss_exponent, row_losses
 from titlebout.core.specs.comparison_spec import Metric
 
 MAX_RANKS = 4096
@@ -44,6 +45,10 @@ def block_errors(metric: Metric, blocks: Sequence[Block], *, quantile: float = 0
         return PairErrors.of(blocks)
     if metric is Metric.AVERAGE_PRECISION:
         return RankErrors.of(blocks)
+    if metric is Metric.LIFT:
+        return TopErrors.of(blocks)
+    if metric is Metric.ECE:
+        return CalibrationErrors.of(blocks, MAX_RANKS)
     sums = [row_losses(metric, labels, scores, quantile=quantile).sum() for labels, scores in blocks]
     rows = [len(labels) for labels, _ in blocks]
     return SummedErrors(np.array(sums, float), np.array(rows, float), loss_exponent(metric))
@@ -132,7 +137,7 @@ class RankErrors:
     negatives: Floats
 
     @classmethod
-    def of(cls, blocks: Sequence[Block]) -> "RankErrors":
+    def of(cls, blocks: Sequence[Block]) -> Self:
         """Group the scores: exactly while there are few distinct ones, else into `MAX_RANKS` groups."""
         scores = np.concatenate([scores for _, scores in blocks])
         labels = np.concatenate([labels for labels, _ in blocks])
@@ -159,6 +164,25 @@ class RankErrors:
             # A rank that nothing falls into adds nothing, also before the first row, where 0 / 0 is no precision.
             gained = np.where(hits > 0, hits * precision, 0 * hits).sum(axis=1)
             errors: Floats = 1 - gained / found[:, -1]
+        return errors
+
+
+class TopErrors(RankErrors):
+    """The share of class 1 that is not among the tenth of the rows with the highest scores.
+
+    It is 1 minus a tenth of the lift; see `metrics.lift`. Of rows with the same score, where the tenth ends among
+    them, the same share of each class counts: what drawing lots would give on average.
+    """
+
+    def under(self, weights: Floats) -> Floats:
+        """Return the error for each way to weigh the blocks; NaN where no positive is left."""
+        hits, rows = weights @ self.positives, weights @ (self.positives + self.negatives)
+        found, seen = np.cumsum(hits, axis=1), np.cumsum(rows, axis=1)
+        wanted = TOP_SHARE * seen[:, -1]
+        last = (seen < wanted[:, None]).sum(axis=1)[:, None]
+        hits, rows, until, passed = (np.take_along_axis(each, last, axis=1)[:, 0] for each in (hits, rows, found, seen))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            errors: Floats = 1 - (until - hits * (passed - wanted) / rows) / found[:, -1]
         return errors
 
 

@@ -111,6 +111,7 @@ class Rivalry:
             champion_error=self.champion_error,
             gain=self.interval.gain if self.interval else None,
             gain_low=self.interval.low if self.interval else None,
+            gain_high=self.interval.high if self.interval else None,
         )
 
 

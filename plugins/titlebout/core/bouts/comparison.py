@@ -1,20 +1,23 @@
 """A bout: who meets whom on what, when it must not take place, and its verdict."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.bouts.bout_checks import ScoredPartition, run_checks
 from titlebout.core.bouts.delong import compare_areas
+from titlebout.core.bouts.fairness import fairness_checks
+from titlebout.core.bouts.hindsight import hindsight
 from titlebout.core.bouts.metrics import unit_of
-from titlebout.core.bouts.verdict_rules import decide, measure
-from titlebout.core.partitions import parse_key
+from titlebout.core.bouts.verdict_rules import BoutNumbers, decide, measure
+from titlebout.core.bouts.whole_days import by_blocks
+from titlebout.core.partitions import days_apart
 from titlebout.core.results import Outcome, PartitionKey, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.specs.spec import ModelSpec
-
-_SHOWN_PARTITIONS = 5
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Bout:
         challenger: The model just trained.
         champion: The model that serves; None before the first release.
         holdout: The snapshots that both are judged on.
+        withdrawal: Why the challenger may not come back, where a person has rolled it back.
     """
 
     spec: ModelSpec
@@ -34,12 +38,15 @@ class Bout:
     challenger: TrainedChallenger
     champion: TrainedChallenger | None
     holdout: Sequence[SnapshotRef]
+    withdrawal: str | None = None
 
     def refusal(self) -> Verdict | None:
         """Return the verdict of a bout that must not take place, before a row is scored; else None."""
         champion = self.champion
         if champion and champion.version == self.challenger.version:
             return self.ended(Outcome.KEEP, f"{champion.version} already serves")
+        if self.withdrawal:
+            return self.ended(Outcome.KEEP, f"{self.withdrawal}; only another version may win")
         if champion and champion.partition > self.partition:
             reason = f"champion {champion.version} is newer than partition {self.partition}"
             return self.ended(Outcome.KEEP, f"{reason}; an older night never replaces it")
@@ -47,21 +54,31 @@ class Bout:
             reason = "no accepted partition in the holdout window; ingest it or release it from quarantine"
             return self.ended(Outcome.INCONCLUSIVE, reason)
         for model in (self.challenger, champion):
-            seen = _seen_in_training(model, self.holdout) if model else []
-            if model and seen:
-                shown = ", ".join(seen[:_SHOWN_PARTITIONS])
-                reason = f"{model.version} was trained on {len(seen)} partitions of the holdout ({shown})"
-                return self.ended(Outcome.INCONCLUSIVE, f"{reason}; wait for newer partitions")
+            known = hindsight(self.spec, model, self.holdout) if model else None
+            if known:
+                return self.ended(Outcome.INCONCLUSIVE, known)
         return None
 
     def judge(self, scored: Mapping[PartitionKey, ScoredPartition]) -> Verdict:
         """Reach the verdict from both models' scores on the holdout."""
+        return self._judged(by_blocks(scored))[0]
+
+    def account(self, scored: Mapping[PartitionKey, ScoredPartition]) -> BoutAccount:
+        """Reach the verdict, and write down what explains it."""
+        blocks = by_blocks(scored)
+        verdict, numbers = self._judged(blocks)
+        return BoutAccount.of(self.spec, self.holdout, blocks, numbers=numbers, verdict=verdict)
+
+    def _judged(self, scored: Mapping[PartitionKey, ScoredPartition]) -> tuple[Verdict, BoutNumbers]:
         comparison, seed = self.spec.comparison, self.spec.training.seed
         numbers = measure(comparison, self.challenger.baseline, scored, seed=seed)
         checks = run_checks(comparison, scored, model_bytes=self.challenger.model_bytes, seed=seed)
+        if comparison.fairness:
+            blocks = [block for block in scored.values() if len(block.labels)]
+            checks = (*checks, *fairness_checks(comparison, comparison.fairness, blocks))
         outcome, reason = decide(numbers, comparison, checks, champion_age_days=self._champion_age_days())
         interval = numbers.interval
-        return self.ended(outcome, reason).model_copy(
+        verdict = self.ended(outcome, reason).model_copy(
             update={
                 "rows": numbers.rows,
                 "blocks": numbers.blocks,
@@ -75,11 +92,12 @@ class Bout:
                 "area_p": self._area_p(scored),
             }
         )
+        return verdict, numbers
 
     def _champion_age_days(self) -> int | None:
         if self.champion is None:
             return None
-        return (parse_key(self.partition) - parse_key(self.champion.partition)).days
+        return math.floor(days_apart(self.champion.partition, self.partition))
 
     def _area_p(self, scored: Mapping[PartitionKey, ScoredPartition]) -> float | None:
         """Return what DeLong's test says: it takes rows as independent, so it is shown and decides nothing."""
@@ -103,10 +121,3 @@ class Bout:
             min_gain=self.spec.comparison.min_gain,
             holdout=tuple(ref.partition for ref in self.holdout),
         )
-
-
-def _seen_in_training(model: TrainedChallenger, holdout: Sequence[SnapshotRef]) -> list[PartitionKey]:
-    """Return the holdout partitions that a model learned from, under their own key or under another."""
-    keys = {ref.partition for ref in model.proof.training}
-    hashes = {ref.data_sha256 for ref in model.proof.training}
-    return [ref.partition for ref in holdout if ref.partition in keys or ref.data_sha256 in hashes]

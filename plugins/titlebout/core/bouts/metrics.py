@@ -5,9 +5,13 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from titlebout.core.specs.comparison_spec import RANKING_METRICS, Metric
+from titlebout.core.specs.comparison_spec import POOLED_METRICS, Metric
 
 Floats = NDArray[np.float64]
+
+CALIBRATION_BINS = 10
+TOP_SHARE = 0.1
+"""Of the rows, those with the highest scores: there the metric `lift` looks for class 1."""
 
 # Probabilities come as float32: nearer to 0 or 1 than this they are rounding, not confidence.
 _SMALLEST_PROBABILITY = float(np.finfo(np.float32).eps)
@@ -52,7 +56,7 @@ def row_losses(metric: Metric, labels: Floats, scores: Floats, *, quantile: floa
         case Metric.LOG_LOSS:
             return _surprises(labels, scores)
         case _:
-            message = f"{metric} ranks all rows together: it has no loss of a single row"
+            message = f"{metric} looks at all rows together: it has no loss of a single row"
             raise ValueError(message)
 
 
@@ -92,20 +96,36 @@ def unit_of(metric: Metric, target: str) -> str:
         Metric.BRIER: "squared probability",
         Metric.AUC: "share of pairs ranked wrongly",
         Metric.AVERAGE_PRECISION: "1 - average precision",
+        Metric.LIFT: "share of class 1 outside the top tenth",
+        Metric.ECE: "probability",
     }
     return units.get(metric, target)
 
 
 def row_metric(metric: Metric) -> Metric:
-    """Return the metric itself, or log loss for one that ranks: where single days have to be added up.
+    """Return the metric itself, or log loss for one that looks at all rows: where single days have to be added up.
 
     >>> row_metric(Metric.MAE).value, row_metric(Metric.AUC).value
     ('mae', 'log_loss')
     """
-    return Metric.LOG_LOSS if metric in RANKING_METRICS else metric
+    return Metric.LOG_LOSS if metric in POOLED_METRICS else metric
 
 
-def calibration_error(labels: Floats, probabilities: Floats, *, bins: int = 10) -> float:
+def lift(error: float) -> float:
+    """Return how many times more of class 1 the top tenth holds than as many rows at random; 1: it knows nothing.
+
+    Source: M. Vuk, T. Curk, ROC Curve, Lift Chart and Calibration Plot, Metodološki zvezki 3 (2006) 89-108.
+
+    Args:
+        error: By the metric `lift`: the share of class 1 outside the top tenth.
+
+    >>> round(lift(0.75), 6), round(lift(0.9), 6)
+    (2.5, 1.0)
+    """
+    return (1 - error) / TOP_SHARE
+
+
+def calibration_error(labels: Floats, probabilities: Floats, *, bins: int = CALIBRATION_BINS) -> float:
     """Return the expected calibration error over bins of about equally many rows.
 
     Source: M. P. Naeini, G. F. Cooper, M. Hauskrecht, Obtaining Well Calibrated Probabilities Using Bayesian Binning,

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -27,6 +27,7 @@ class BoutNumbers:
         baseline_error: Error of a constant prediction.
         interval: Gain over the champion, or over the constant where there is none; None below two blocks.
         is_identical: Whether challenger and champion give every row the same score.
+        by_block: Name of the model, or `constant`, to its error on each partition that has rows; decides nothing.
     """
 
     rows: int
@@ -37,6 +38,7 @@ class BoutNumbers:
     baseline_error: float
     interval: GainInterval | None
     is_identical: bool
+    by_block: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
 
 def measure(
@@ -83,6 +85,7 @@ def measure(
         interval=interval,
         is_identical=has_champion
         and all(b.champion is not None and np.array_equal(b.challenger, b.champion) for b in blocks.values()),
+        by_block={name: each.under(np.eye(len(blocks))).tolist() for name, each in reduced.items()} if blocks else {},
     )
 
 

@@ -9,6 +9,8 @@ from typing import Self
 
 from pydantic import JsonValue
 
+from titlebout.core.cadences import Cadence
+from titlebout.core.partitions import Calendar
 from titlebout.core.plain_json import plain
 from titlebout.core.results import ExpectationFailure, Result, Severity
 from titlebout.core.specs.dataset_spec import ColumnName, ColumnType
@@ -18,7 +20,7 @@ from titlebout.core.specs.validation_spec import CheckSeverity, ChecksSection
 from titlebout.core.suites.decoded_column import NotCompilableError
 from titlebout.core.suites.judgements import MAX_EXAMPLES
 
-CHECKS_VERSION = 1
+CHECKS_VERSION = 2
 """Raised when checks or statistics change their meaning: snapshots are then judged anew."""
 
 # They compare with earlier days; all others look at the partition alone.
@@ -43,6 +45,7 @@ class Contract:
         categorical: Features read as categories.
         watched: Columns that may not freeze or run dry: what a model learns from.
         checks: Severities and limits.
+        cadence: How long the interval of a partition is.
     """
 
     columns: Mapping[ColumnName, ColumnType]
@@ -56,6 +59,12 @@ class Contract:
     categorical: tuple[ColumnName, ...]
     watched: tuple[ColumnName, ...]
     checks: ChecksSection
+    cadence: Cadence = Cadence.DAILY
+
+    @property
+    def calendar(self) -> Calendar:
+        """The partitions of the model."""
+        return Calendar(self.cadence, self.timezone)
 
     @classmethod
     def of(cls, spec: ModelSpec) -> Self:
@@ -71,10 +80,11 @@ class Contract:
             target=dataset.target,
             is_binary=spec.training.objective is Objective.BINARY,
             labels_come_late=labels_come_late,
-            numeric=features.numeric,
+            numeric=features.numbers,
             categorical=features.categorical,
-            watched=tuple(dict.fromkeys([*features.numeric, *features.categorical, *labels])),
+            watched=tuple(dict.fromkeys([*features.numbers, *features.categorical, *labels])),
             checks=spec.validation.checks,
+            cadence=dataset.cadence,
         )
 
     def bytes_sha256(self, suite_sha256: str) -> str:
@@ -87,7 +97,8 @@ class Contract:
         return self._sha256(suite_sha256, self.checks.model_dump(mode="json"))
 
     def _sha256(self, suite_sha256: str, checks: Mapping[str, JsonValue]) -> str:
-        fields = {name: value for name, value in vars(self).items() if name not in {"columns", "checks"}}
+        told = {"columns", "checks"} | ({"cadence"} if self.cadence is Cadence.DAILY else set())
+        fields = {name: value for name, value in vars(self).items() if name not in told}
         # Not the order of columns: a spec that lists them otherwise says the same.
         document = {**fields, "columns": dict(self.columns), "checks": checks, "suite": suite_sha256}
         return hashlib.sha256(canonical({**document, "version": CHECKS_VERSION})).hexdigest()

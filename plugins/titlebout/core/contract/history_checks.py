@@ -8,16 +8,19 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import pairwise
 from statistics import median
 
 from pydantic import JsonValue
 
 from titlebout.core.contract.category_check import CategoryHistory
 from titlebout.core.contract.contract import CheckResult, Contract, NotEvaluatedError, Violation, run_check
-from titlebout.core.contract.leak_checks import leaks_over_days
+from titlebout.core.contract.leak_checks import leaks_of_tomorrow, leaks_over_days
 from titlebout.core.contract.partition_statistics import ColumnStatistics, PartitionStatistics
 from titlebout.core.contract.usual_rows import RowBand, robust_spread
+from titlebout.core.partitions import shift_key
 from titlebout.core.results import PartitionKey
+from titlebout.core.windows import HISTORIES
 
 VARYING_ROWS = 20
 """A target that is the same in fewer rows may be so by chance."""
@@ -83,8 +86,13 @@ class HistoryChecks:
     def _with_history(self, check: Callable[[], Sequence[Violation]]) -> Callable[[], Sequence[Violation]]:
         def judge() -> Sequence[Violation]:
             needed = self.contract.checks.min_history_days
+            history = HISTORIES[self.contract.cadence]
+            if not history.length:
+                message = f"{history.words} are not compared with those before them"
+                raise NotEvaluatedError(message)
             if len(self.days) < needed:
-                message = f"not enough history: {len(self.days)} good days of the 28 before, {needed} needed"
+                found = f"{len(self.days)} good {history.words} of the {history.length} before"
+                message = f"not enough history: {found}, {needed} needed"
                 raise NotEvaluatedError(message)
             return check()
 
@@ -147,7 +155,12 @@ class HistoryChecks:
         return [each for _, history in self._categories() for each in history.too_many(limit)]
 
     def _leak(self) -> list[Violation]:
-        return leaks_over_days(self.contract, [*(day.statistics for day in self.days), self.statistics])
+        days = [*((day.partition, day.statistics) for day in self.days), (self.partition, self.statistics)]
+        pairs = [(one, next_one) for (key, one), (after, next_one) in pairwise(days) if shift_key(key, 1) == after]
+        return [
+            *leaks_over_days(self.contract, [statistics for _, statistics in days]),
+            *leaks_of_tomorrow(self.contract, pairs[::-1]),
+        ]
 
     def _target_varies(self) -> list[Violation]:
         """A number that is the same in every row, or a class that is missing where it cannot be by chance."""

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
+from pydantic import JsonValue
 
 from titlebout.core.contract.contract import Contract, NotEvaluatedError, Violation
 from titlebout.core.contract.leak_guard import (
@@ -14,7 +15,7 @@ from titlebout.core.contract.leak_guard import (
     bins_of_numbers,
     predictive_power,
 )
-from titlebout.core.contract.partition_statistics import PartitionStatistics
+from titlebout.core.contract.partition_statistics import SAMPLE_ROWS, PartitionStatistics
 from titlebout.core.contract.snapshot_file import SnapshotFile, numbers
 from titlebout.core.specs.dataset_spec import NUMBERS
 from titlebout.core.suites.decoded_column import DecodedColumn
@@ -70,6 +71,37 @@ def leaks_over_days(contract: Contract, days: Sequence[PartitionStatistics]) -> 
         bins = bins_of_names(values) if is_category else bins_of_numbers(_as_numbers(values))
         violations += _too_good(contract, name, bins, target, groups)
     return violations
+
+
+def leaks_of_tomorrow(
+    contract: Contract, pairs: Sequence[tuple[PartitionStatistics, PartitionStatistics]]
+) -> list[Violation]:
+    """Look for features that hold what the target will be one partition later: nobody can know that in time.
+
+    Args:
+        contract: Names features and target.
+        pairs: Statistics of a partition and of the one after it; the newest pair first. Where the two have not as
+            many rows, their samples are not of the same rows of each, and the pair says nothing.
+    """
+    features = [name for name in contract.numeric if contract.columns.get(name) in NUMBERS]
+    target = contract.target
+    violations: dict[str, Violation] = {}
+    known, held = list[object](), {name: list[object]() for name in features}
+    for before, after in pairs:
+        if before.rows != after.rows or not {*features} <= before.sample.keys() or target not in after.sample:
+            continue
+        known += after.sample[target]
+        # After each pair anew: a column that knows the future only since yesterday knows it all the same.
+        copies = CopyFinder(_as_numbers(known))
+        for name in features:
+            held[name] += before.sample[name]
+            copy = copies.find(_as_numbers(held[name]))
+            if copy:
+                wanted: dict[str, JsonValue] = {"no copy of": f"{target} of the next partition"}
+                violations.setdefault(name, Violation(str(copy), wanted, name, copy.rows))
+        if len(known) >= SAMPLE_ROWS:
+            break
+    return [*violations.values()]
 
 
 def _too_good(contract: Contract, name: str, bins: Codes, target: Numbers, groups: Codes) -> list[Violation]:

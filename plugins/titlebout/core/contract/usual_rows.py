@@ -8,7 +8,7 @@ from typing import Self
 
 from pydantic import JsonValue
 
-from titlebout.core.partitions import parse_key
+from titlebout.core.partitions import calendar_of
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.validation_spec import RowCountCheck
 
@@ -63,12 +63,12 @@ class RowBand:
         (14.4, 24.0, 40.0)
         """
         logs = [math.log(max(rows, 1)) for _, rows in days]
-        weekdays = [parse_key(key).weekday() for key, _ in days]
-        centre = _rhythm(logs, weekdays, parse_key(partition).weekday()) or _Centre(median(logs), robust_spread(logs))
+        weekday, weekdays = _weekday(partition), [_weekday(key) for key, _ in days]
+        centre = _rhythm(logs, weekdays, weekday) or _Centre(median(logs), robust_spread(logs))
         counting_error = _COUNTING_ERRORS / math.sqrt(math.exp(centre.usual))
         width = max(-math.log(1 - check.tolerance), check.spreads * centre.spread, counting_error)
         low, high = centre.usual - width, centre.usual + width
-        if weekdays.count(parse_key(partition).weekday()) < MIN_WEEKS:
+        if weekdays.count(weekday) < MIN_WEEKS:
             # Too early to know a rhythm of the week: what was good before is good again. Not the newest days, if
             # they are outside: that may be a fault that goes on.
             while logs and not low <= logs[-1] <= high:
@@ -110,6 +110,12 @@ def _rhythm(logs: Sequence[float], weekdays: Sequence[int], weekday: int) -> _Ce
     if sum(map(abs, around)) >= _RHYTHM * sum(abs(log - overall) for log in logs):
         return None
     return _Centre(middles[weekday], robust_spread(around), by_weekday=True)
+
+
+def _weekday(key: PartitionKey) -> int:
+    """Return the weekday on which a partition begins; all weeks begin on the same, and so have no rhythm."""
+    first, _ = calendar_of(key).days(key)
+    return first.weekday()
 
 
 def robust_spread(values: Sequence[float]) -> float:
