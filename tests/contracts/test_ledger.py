@@ -17,6 +17,7 @@ from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import LedgerConflictError, LedgerPayloadError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
 from titlebout.core.ledgers.ledger_chain import GENESIS, MAX_PAYLOAD_BYTES, verify_chain
+from titlebout.core.ledgers.withdrawals import withdrawn
 from titlebout.core.ports import Ledger
 from titlebout.core.results import Snapshot
 
@@ -70,7 +71,9 @@ def wander(ledger: Ledger, model: str, steps: int, seed: int) -> Iterator[None]:
             delivered.append(snapshot(day, model=model, revision=number + 1))
             payload = {"snapshot": delivered[-1].as_json()}
         elif kind is EntryKind.RELEASE_SETTLED:
-            payload = {"version": f"v{number}", "partition": "2024-01-09", "token": number, "reason": "r"}
+            payload = {"version": f"v{number % 7}", "partition": "2024-01-09", "token": number, "reason": "r"}
+            if random.random() < 0.5:
+                payload |= {"withdraws": f"v{random.randint(0, 6)}"}
         elif kind is EntryKind.DRIFT_FOUND:
             payload = {"newest_partition": "2024-01-05"}
         else:
@@ -149,9 +152,23 @@ class TestLedger:
             (EntryKind.PARTITION_INGESTED, {"snapshot": {}}, "is not of its kind"),
             (EntryKind.PARTITION_ACCEPTED, {}, "is not of its kind"),
             (EntryKind.RELEASE_SETTLED, {"version": "a"}, "is not of its kind"),
+            (
+                EntryKind.RELEASE_SETTLED,
+                {"version": "a", "partition": "2024-01-09", "token": 1, "reason": "r", "withdraws": ["b"]},
+                "is not of its kind",
+            ),
             (EntryKind.DRIFT_FOUND, {}, "is not of its kind"),
         ],
-        ids=["NaN", "moment", "too large", "no snapshot", "no partition", "half a release", "half a finding"],
+        ids=[
+            "NaN",
+            "moment",
+            "too large",
+            "no snapshot",
+            "no partition",
+            "half a release",
+            "odd rollback",
+            "half a finding",
+        ],
     )
     def test_a_payload_that_nobody_could_read_later_is_refused_and_nothing_is_written(
         self, ledger: Ledger, kind: EntryKind, payload: dict[str, JsonValue], problem: str
@@ -213,9 +230,12 @@ class TestLedger:
         statuses: set[PartitionStatus] = set()
         for _ in zip(wander(ledger, "demand", 120, seed=1), wander(ledger, "other", 120, seed=2), strict=True):
             state = ledger.state("demand")
-            assert state == LedgerState.of(ledger.entries("demand"))
+            folded = LedgerState.of(ledger.entries("demand"))
+            assert state == folded
+            assert withdrawn(state.releases) == withdrawn(folded.releases)
             statuses |= {record.status for record in state.partitions.values()}
         assert statuses == {*PartitionStatus}
+        assert withdrawn(state.releases)
         assert ledger.state("other") == LedgerState.of(ledger.entries("other"))
 
     def test_the_overview_is_the_states_in_short(self, ledger: Ledger):

@@ -98,7 +98,7 @@ def test_a_table_and_the_rows_of_a_request_give_the_same_bits(known, asked, time
 @given(asked=ROWS, timezone=st.sampled_from(["UTC", "America/New_York"]))
 @settings(max_examples=50, deadline=None)
 def test_rows_of_a_table_are_rows_that_a_caller_may_send(asked, timezone):
-    plan = FeaturePlan.fit(all_types_spec(), table_of(asked))
+    plan = FeaturePlan.fit(all_types_spec(timezone), table_of(asked))
     rows = plan.rows(table_of(asked))
     assert json.loads(json.dumps(rows, allow_nan=False)) == rows
     np.testing.assert_array_equal(plan.encode_rows(rows), plan.encode(table_of(asked)))

@@ -5,7 +5,7 @@ import pytest
 
 from titlebout.core.field_values import category_text, date_part, field_reader, wall_clock, zone_of
 from titlebout.core.specs.dataset_spec import ColumnType
-from titlebout.core.specs.training_spec import DatePart
+from titlebout.core.specs.features_spec import DatePart
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from titlebout.core.cadences import Cadence
 from titlebout.core.errors import PartitionKeyError
-from titlebout.core.partitions import format_key, keys_between, local_day, parse_key, resolve_key, shift_key
+from titlebout.core.partitions import Calendar, format_key, keys_between, parse_key, resolve_key, shift_key
 
 NOW = datetime(2024, 1, 10, 3, 0, tzinfo=UTC)
 
@@ -55,43 +56,43 @@ def test_there_is_no_day_beyond_the_calendar(key, days):
 @pytest.mark.parametrize(("key", "timezone"), [("9999-12-31", "UTC"), ("0001-01-01", "Asia/Tokyo")])
 def test_the_first_and_the_last_day_of_the_calendar_have_no_moments(key, timezone):
     with pytest.raises(PartitionKeyError, match="reaches beyond the years 1 to 9999"):
-        local_day(key, timezone)
+        Calendar(Cadence.DAILY, timezone).bounds(key)
 
 
 @pytest.mark.parametrize("given", [0, False, [], {}, 0.0])
 def test_an_odd_value_in_the_conf_does_not_give_way_to_the_runs_key(given):
     with pytest.raises(PartitionKeyError, match="is no partition key"):
-        resolve_key({"partition": given}, "2024-01-09", now=NOW, timezone="UTC")
+        resolve_key({"partition": given}, "2024-01-09", now=NOW, calendar=Calendar())
 
 
 def test_the_key_of_the_run_is_taken():
-    assert resolve_key({}, "2024-01-09", now=NOW, timezone="UTC") == "2024-01-09"
+    assert resolve_key({}, "2024-01-09", now=NOW, calendar=Calendar()) == "2024-01-09"
 
 
 def test_a_key_in_the_conf_wins():
-    assert resolve_key({"partition": "2024-01-02"}, "2024-01-09", now=NOW, timezone="UTC") == "2024-01-02"
+    assert resolve_key({"partition": "2024-01-02"}, "2024-01-09", now=NOW, calendar=Calendar()) == "2024-01-02"
 
 
 @pytest.mark.parametrize(("conf", "run_key"), [({}, None), ({"partition": ""}, ""), ({"partition": None}, None)])
 def test_a_run_without_a_key_is_told_how_to_give_one(conf, run_key):
     with pytest.raises(PartitionKeyError, match="has no partition key; trigger it with one"):
-        resolve_key(conf, run_key, now=NOW, timezone="UTC")
+        resolve_key(conf, run_key, now=NOW, calendar=Calendar())
 
 
 @pytest.mark.parametrize("key", ["2024-01-10", "2024-01-11", "2999-01-01"])
 def test_today_and_the_future_are_not_over(key):
     with pytest.raises(PartitionKeyError, match="is not over yet"):
-        resolve_key({}, key, now=NOW, timezone="UTC")
+        resolve_key({}, key, now=NOW, calendar=Calendar())
 
 
 def test_a_day_ends_where_the_model_lives():
-    evening_in_new_york = {"now": NOW, "timezone": "America/New_York"}
+    evening_in_new_york = {"now": NOW, "calendar": Calendar(Cadence.DAILY, "America/New_York")}
     with pytest.raises(PartitionKeyError, match=r"partition 2024-01-09 is not over yet \(today is 2024-01-09"):
         resolve_key({}, "2024-01-09", **evening_in_new_york)
     assert resolve_key({}, "2024-01-08", **evening_in_new_york) == "2024-01-08"
-    assert resolve_key({}, "2024-01-09", now=NOW, timezone="Asia/Tokyo") == "2024-01-09"
+    assert resolve_key({}, "2024-01-09", now=NOW, calendar=Calendar(Cadence.DAILY, "Asia/Tokyo")) == "2024-01-09"
 
 
 def test_a_malformed_key_in_the_conf_is_refused():
     with pytest.raises(PartitionKeyError, match="'yesterday' is no partition key"):
-        resolve_key({"partition": "yesterday"}, "2024-01-09", now=NOW, timezone="UTC")
+        resolve_key({"partition": "yesterday"}, "2024-01-09", now=NOW, calendar=Calendar())

@@ -67,3 +67,13 @@ def test_columns_that_tell_the_time_are_doubted():
     }
     found = doubts_of(TARGET, dataset__columns=columns, training__features__numeric=["hour", "temperature", "yr"])
     assert "yr may only tell the time" in found[0]
+
+
+def test_balanced_classes_without_a_calibration_are_doubted():
+    binary = {"training__objective": "binary", "comparison": {**SOUND["comparison"], "metric": "log_loss"}}
+    balanced = {**binary, "training__class_weights": "balanced"}
+    (found,) = doubts_of(TARGET, **balanced)
+    assert "no probabilities; add training.calibration" in found
+    assert doubts_of(TARGET, **binary) == []
+    calibrated = {**balanced, "training__calibration": {"method": "platt", "validation_days": 2}}
+    assert doubts_of(TARGET, **calibrated) == []

@@ -97,3 +97,13 @@ def test_every_rule_of_the_bout_is_in_the_sentence():
 )
 def test_where_the_champion_serves_is_told(deployment, said):
     assert said in words(deployment=deployment)["serves"]
+
+
+def test_a_calibration_is_told_with_its_days():
+    told = words(
+        comparison__metric="log_loss",
+        training__objective="binary",
+        training__calibration={"method": "isotonic", "validation_days": 3},
+    )
+    assert told["learns"].endswith("; isotonic calibration by the newest 3 days, which no tree learns")
+    assert "calibration" not in words()["learns"]

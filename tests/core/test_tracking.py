@@ -5,7 +5,17 @@ import math
 import pytest
 
 from fakes.tracked import a_challenger, a_verdict
-from titlebout.core.tracking import VERDICT_TAG, challenger_tags, key, split_finite, text, verdict_numbers, verdict_tags
+from titlebout.core.tracking import (
+    VERDICT_TAG,
+    challenger_tags,
+    compare_key,
+    key,
+    split_finite,
+    text,
+    trial_key,
+    verdict_numbers,
+    verdict_tags,
+)
 
 VERSION = "2012-06-01-aaaaaaaaaaaa"
 
@@ -43,3 +53,11 @@ def test_names_and_values_fit_a_tracking_server():
     assert key("gain/größe=1|2") == "gain/größe_1_2"
     assert text({"eta": [0.1]}) == '{"eta": [0.1]}'
     assert len(text("x" * 100_000)) == 5000
+
+
+def test_a_bout_has_a_key_of_its_own_and_so_has_each_trial():
+    first, second = (a_verdict("demand", "2024-05-01-aaaaaaaaaaaa", gain=gain) for gain in (0.1, 0.2))
+    assert compare_key(first) == compare_key(first)
+    keys = {compare_key(first), compare_key(second)}
+    keys |= {trial_key("2024-05-01-aaaaaaaaaaaa", number) for number in (1, 2)}
+    assert len(keys) == 4

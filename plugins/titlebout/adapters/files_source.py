@@ -19,7 +19,7 @@ from titlebout.core.errors import (
     SpecError,
     UnavailableError,
 )
-from titlebout.core.partitions import parse_key
+from titlebout.core.partitions import Calendar
 from titlebout.core.reading.decoding import SourceFile, decode_files
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.reading.row_calendar import RowCalendar
@@ -44,7 +44,7 @@ class _Hashed:
 
 
 @dataclass(frozen=True)
-class _Calendar:
+class _RowsOfAllDays:
     """What some files hold for all days, as long as their stamps stay."""
 
     stamps: tuple[tuple[int, ...], ...]
@@ -68,15 +68,15 @@ class FilesSourceReader:
         self._root = root.resolve()
         self._source = dataset.source
         self._dataset = dataset
-        self._timezone = timezone
-        self._calendar: _Calendar | None = None
+        self._calendar = Calendar(dataset.cadence, timezone)
+        self._cut: _RowsOfAllDays | None = None
 
     def read(self, partition: str) -> RawPartition:
         """Return one partition's rows; see the port.
 
-        Rows of another day in a partition's own file are kept: to judge them is the suite's task.
+        Rows of another interval in a partition's own file are kept: to judge them is the suite's task.
         """
-        day = parse_key(partition)
+        self._calendar.check(partition)
         pattern = self._pattern.replace(_PLACE, partition)
         uri = f"{self._root.as_uri()}/{pattern}"
         with _translated(self._root / pattern):
@@ -85,10 +85,11 @@ class FilesSourceReader:
                 files = [_hashed(path) for path in paths]
                 return RawPartition(self._batches(files), uri, _etag(files))
             calendar = self._calendar_of(paths)
-        if not calendar.rows.has(day):
-            message = f"{self._root / pattern}: holds no row of {partition}; deliver that day, then clear the task"
+        if not calendar.rows.has(partition):
+            noun = self._calendar.grid.noun
+            message = f"{self._root / pattern}: holds no row of {partition}; deliver that {noun}, then clear the task"
             raise PartitionMissingError(message)
-        return RawPartition(calendar.rows.rows_of(day), uri, calendar.etag)
+        return RawPartition(calendar.rows.rows_of(partition), uri, calendar.etag)
 
     def _matching(self, pattern: str, partition: str) -> list[Path]:
         """Return the files of a pattern in sorted order, all of them inside the root."""
@@ -122,22 +123,22 @@ class FilesSourceReader:
             raise
         _refuse_unsettled(files)
 
-    def _calendar_of(self, paths: list[Path]) -> _Calendar:
+    def _calendar_of(self, paths: list[Path]) -> _RowsOfAllDays:
         """Return the rows of all days, which are read once for all days of a run."""
         stamps = tuple(_stamp(path.stat()) for path in paths)
-        if self._calendar is None or self._calendar.stamps != stamps:
-            self._calendar = None
+        if self._cut is None or self._cut.stamps != stamps:
+            self._cut = None
             files = [_hashed(path) for path in paths]
             try:
-                rows = RowCalendar(self._batches(files), self._dataset, self._timezone)
+                rows = RowCalendar(self._batches(files), self._dataset, self._calendar)
             except PartitionEmptyError as error:
                 # To skip it as one day without rows would hide that all days are gone.
                 raise PartitionUnreadableError(str(error)) from None
             if rows.undated_rows:
                 name = self._dataset.time_column
                 log.warning("%d rows without %s belong to no partition and are left out", rows.undated_rows, name)
-            self._calendar = _Calendar(tuple(file.stamp for file in files), rows, _etag(files))
-        return self._calendar
+            self._cut = _RowsOfAllDays(tuple(file.stamp for file in files), rows, _etag(files))
+        return self._cut
 
 
 def _checked_pattern(pattern: str) -> str:
@@ -147,7 +148,7 @@ def _checked_pattern(pattern: str) -> str:
         message = f"dataset.source.path: {pattern!r} must be a relative path without '..'"
         raise SpecError(message)
     if {"{", "}"} & set(pattern.replace(_PLACE, "")):
-        message = f"dataset.source.path: {pattern!r} has braces other than {_PLACE}, which stands for the day"
+        message = f"dataset.source.path: {pattern!r} has braces other than {_PLACE}, which stands for the key"
         raise SpecError(message)
     return pattern
 

@@ -1,7 +1,7 @@
 """Columns of a snapshot as the values that features and drift profiles are made of."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 import numpy as np
 import pyarrow as pa
@@ -69,6 +69,19 @@ class SnapshotColumn:
         """
         return self._map(self._column, convert)
 
+    def map_numbers(self, convert: Callable[[float], float]) -> NDArray[np.float64]:
+        """Apply a function to a column of integers or numbers, calling it once per distinct value.
+
+        Returns:
+            float64, shape (n_rows,); what the function makes of NaN where the value is missing.
+
+        Raises:
+            FieldError: A number is infinite or beyond float32.
+        """
+        distinct, codes = np.unique(self.numbers(), return_inverse=True)
+        converted: NDArray[np.float64] = np.array([convert(value) for value in distinct.tolist()], dtype=np.float64)
+        return converted[codes]
+
     def map_times(self, convert: Callable[[FieldValue], float]) -> NDArray[np.float64]:
         """Do the same for a function of times that is constant within each quarter of an hour.
 
@@ -94,7 +107,8 @@ class SnapshotColumn:
         """Return the values as a caller of the server would send them."""
         whole = self._column.combine_chunks()
         is_missing = whole.is_null().to_pylist()
-        values = iter(self._values(whole.drop_null()))
+        # Not by the clock of the model's time zone: a time without an offset is UTC to whoever reads it.
+        values = iter(self._values(whole.drop_null(), UTC))
         return [None if missing else _json_value(next(values)) for missing in is_missing]
 
     def _map(self, column: pa.ChunkedArray, convert: Callable[[FieldValue], float]) -> NDArray[np.float64]:
@@ -107,12 +121,12 @@ class SnapshotColumn:
         numbers: NDArray[np.float64] = np.array([*distinct, np.nan])[codes]
         return numbers
 
-    def _values(self, present: pa.Array) -> Sequence[FieldValue]:
-        """Return values that are not missing as Python objects, times as wall-clock times."""
+    def _values(self, present: pa.Array, zone: tzinfo | None = None) -> Sequence[FieldValue]:
+        """Return values that are not missing as Python objects, times as wall-clock times of a zone."""
         try:
             values: list[FieldValue] = present.to_pylist()
             if pa.types.is_timestamp(present.type):
-                return [wall_clock(value, self._zone) for value in values if isinstance(value, datetime)]
+                return [wall_clock(value, zone or self._zone) for value in values if isinstance(value, datetime)]
         except (ValueError, OverflowError):
             problem = "holds a time outside the years 1 to 9999; reject such rows with an expectation"
             raise FieldError(self._name, problem) from None

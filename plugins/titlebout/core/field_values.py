@@ -4,7 +4,9 @@ Everything here works on single values. Tables use the same functions on their d
 a model sees the same numbers in training, in a bout and behind the server.
 """
 
+import math
 import re
+from calendar import isleap
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, tzinfo
 from functools import partial
@@ -14,7 +16,7 @@ from zoneinfo import ZoneInfo
 from pydantic import JsonValue
 
 from titlebout.core.specs.dataset_spec import ColumnType
-from titlebout.core.specs.training_spec import DatePart
+from titlebout.core.specs.features_spec import DatePart
 
 FieldValue = float | int | bool | str | date | datetime
 """A value of a declared column type; a missing one is None. A `datetime` is wall-clock time, without a zone."""
@@ -84,6 +86,31 @@ def date_part(value: date, part: DatePart) -> int:
             return value.month
         case _:
             return value.timetuple().tm_yday
+
+
+def turn_of(value: date, part: DatePart) -> float:
+    """Return how far a date or a wall-clock time is in its day, week or year: from 0 to below 1.
+
+    The first of January follows one step after the 31st of December in every year: a leap year has 366 steps.
+
+    >>> turn_of(date(2012, 7, 1), DatePart.MONTH), turn_of(date(2012, 12, 31), DatePart.DAY_OF_YEAR) == 365 / 366
+    (0.5, True)
+    """
+    number = date_part(value, part)
+    match part:
+        case DatePart.HOUR:
+            return number / 24
+        case DatePart.WEEKDAY:
+            return number / 7
+        case DatePart.MONTH:
+            return (number - 1) / 12
+        case _:
+            return (number - 1) / (366 if isleap(value.year) else 365)
+
+
+def finite_float32(number: float) -> float:
+    """Return a number that float32 can hold, or NaN: XGBoost refuses infinity."""
+    return number if abs(number) <= LARGEST_NUMBER else math.nan
 
 
 def _read_integer(value: JsonValue) -> int:

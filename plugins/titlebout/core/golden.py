@@ -54,7 +54,7 @@ class GoldenRows(BaseModel):
         if not table.num_rows:
             message = "no rows to pick golden rows from; ingest a partition that has rows"
             raise NotEnoughPartitionsError(message)
-        picked = table.take(golden_positions(table.num_rows, count))
+        picked = predictor.plan.as_served(table.take(golden_positions(table.num_rows, count)))
         rows = predictor.plan.rows(picked)
         hard = [dict.fromkeys(rows[0]), _with_unseen_categories(predictor, rows[0])]
         scores = [*predictor.predict_table(picked), *predictor.predict_rows(hard)]

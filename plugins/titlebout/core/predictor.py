@@ -79,11 +79,30 @@ class Predictor:
         """
         return self._predict(self.plan.encode_rows(rows))
 
+    def predict_encoded(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Score rows that this version's own plan has encoded.
+
+        Args:
+            matrix: float32, shape (n_rows, n_features); NaN is missing.
+
+        Returns:
+            float64, shape (n_rows,): as `predict_table`.
+        """
+        return self._predict(matrix)
+
+    def calibrated(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return what the booster's own scores mean: themselves, or probabilities by the version's calibration.
+
+        Args:
+            scores: float64, shape (n_rows,), as the booster gives them.
+        """
+        return scores if self.plan.calibration is None else self.plan.calibration.probabilities(scores)
+
     def _predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         if not len(matrix):
             return np.empty(0)
         scores: NDArray[np.float32] = self._booster.inplace_predict(matrix, missing=np.nan)
-        return scores.astype(np.float64)
+        return self.calibrated(scores.astype(np.float64))
 
 
 def _whole_object(ubj: bytes) -> bytes:

@@ -1,17 +1,19 @@
 """Settings of a valid spec that are probably not meant so."""
 
 from collections.abc import Iterator, Mapping
-from datetime import timedelta
 
 from pydantic import JsonValue
 
-from titlebout.core.partitions import parse_key
+from titlebout.core.bouts.whole_days import block_of
+from titlebout.core.cadences import HOURS, Cadence
 from titlebout.core.results import PartitionKey, Severity
 from titlebout.core.spec_words import expectations_of
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.training_spec import ClassWeights
 from titlebout.core.specs.validation_spec import CheckSeverity
 from titlebout.core.suites.decoded_column import NotCompilableError
 from titlebout.core.suites.suite_checks import read_check
+from titlebout.core.windows import window_numbers
 
 _TELL_TIME = frozenset({"year", "yr", "instant", "index", "row", "rownum", "rowid", "timestamp", "unixtime"})
 _SHOWN = 8
@@ -25,7 +27,7 @@ def doubts(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: Partition
         suite: Its suite.
         partition: The newest day, from which windows look back.
     """
-    return [*_suite(spec, suite), *_windows(spec, partition), *_columns(spec), *_bout(spec)]
+    return [*_suite(spec, suite), *_windows(spec, partition), *_columns(spec), *_scores(spec), *_bout(spec)]
 
 
 def _suite(spec: ModelSpec, suite: Mapping[str, JsonValue]) -> Iterator[str]:
@@ -61,21 +63,24 @@ def _columns_of(expectation: Mapping[str, JsonValue]) -> list[str]:
 
 
 def _windows(spec: ModelSpec, partition: PartitionKey) -> Iterator[str]:
-    training, comparison, dataset = spec.training, spec.comparison, spec.dataset
-    if training.holdout_days < comparison.min_blocks:
+    training, comparison, calendar = spec.training, spec.comparison, spec.calendar
+    grid, (learned, judged) = calendar.grid, window_numbers(spec, calendar.number(partition))
+    blocks = {block_of(calendar.key(number)) for number in judged}
+    counted = "" if calendar.cadence is Cadence.DAILY else f" ({len(blocks)} blocks)"
+    if len(blocks) < comparison.min_blocks:
         yield (
-            f"holdout_days {training.holdout_days} is less than comparison.min_blocks {comparison.min_blocks}: "
-            "every verdict will be inconclusive"
+            f"holdout_days {training.holdout_days}{counted} is less than comparison.min_blocks "
+            f"{comparison.min_blocks}: every verdict will be inconclusive"
         )
-    if training.min_partitions > training.window_days:
-        yield f"min_partitions {training.min_partitions} can never be in a window of {training.window_days} days"
-    oldest = parse_key(partition) - timedelta(
-        days=training.window_days + training.holdout_days + dataset.label_delay_days - 1
-    )
-    if oldest < dataset.first_partition:
-        missing = (dataset.first_partition - oldest).days
-        first = dataset.first_partition
-        yield f"the windows of {partition} reach {missing} days further back than first_partition {first}"
+    if training.min_partitions > len(learned):
+        counted = "" if calendar.cadence is Cadence.DAILY else f", which holds {len(learned)}"
+        window = f"a window of {training.window_days} days{counted}"
+        yield f"min_partitions {training.min_partitions} can never be in {window}"
+    first = spec.dataset.first_partition
+    missing_hours = grid.first_hour(calendar.first_from(first)) - grid.first_hour(learned.start)
+    if missing_hours > 0:
+        missing = f"{missing_hours / HOURS:.0f} days"
+        yield f"the windows of {partition} reach {missing} further back than first_partition {first}"
 
 
 def _columns(spec: ModelSpec) -> Iterator[str]:
@@ -87,7 +92,7 @@ def _columns(spec: ModelSpec) -> Iterator[str]:
     telling = sorted(name for name in used if name.lower() in _TELL_TIME)
     if telling:
         yield f"{_listed(telling)} may only tell the time: new values are ones that no window has seen"
-    roles = {*used, *features.date_parts, *features.excluded, *dataset.key_columns, dataset.time_column, dataset.target}
+    roles = {*features.columns, *features.excluded, *dataset.key_columns, dataset.time_column, dataset.target}
     idle = [name for name in dataset.snapshot_columns if name not in roles and not _is_input(spec, name)]
     if idle:
         yield f"read and used for nothing: {_listed(idle)}; make them features, or exclude them with the reason"
@@ -95,6 +100,15 @@ def _columns(spec: ModelSpec) -> Iterator[str]:
 
 def _is_input(spec: ModelSpec, name: str) -> bool:
     return any(name in each.model_dump().values() for each in spec.dataset.derived.values())
+
+
+def _scores(spec: ModelSpec) -> Iterator[str]:
+    training = spec.training
+    if training.class_weights is ClassWeights.BALANCED and training.calibration is None:
+        yield (
+            "class_weights balanced moves the scores away from how often class 1 comes: they rank rows and are no "
+            "probabilities; add training.calibration"
+        )
 
 
 def _bout(spec: ModelSpec) -> Iterator[str]:

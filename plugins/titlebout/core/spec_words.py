@@ -5,10 +5,12 @@ from typing import Any
 
 from pydantic import JsonValue
 
+from titlebout.core.cadences import Cadence
 from titlebout.core.results import PartitionKey, Severity
 from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
 from titlebout.core.specs.dataset_spec import DatasetSection, DemoSource, FilesSource, S3Source, SqlSource
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
+from titlebout.core.specs.training_spec import TrainingSection
 from titlebout.core.specs.validation_spec import CheckSeverity
 from titlebout.core.windows import Windows
 
@@ -21,6 +23,8 @@ _METRICS = {
     Metric.BRIER: "Brier score",
     Metric.AUC: "ranking error (1 - AUC)",
     Metric.AVERAGE_PRECISION: "ranking error (1 - average precision)",
+    Metric.LIFT: "share of class 1 outside the top tenth",
+    Metric.ECE: "calibration error",
 }
 _SHOWN = 12
 
@@ -35,13 +39,18 @@ def explain(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: Partitio
     """
     return [
         ("reads", _source(spec.dataset)),
-        ("a day", _day(spec)),
+        (_a_partition(spec), _day(spec)),
         ("refuses", _door(spec, suite)),
         ("learns", _training(spec, partition)),
         ("judges", _bout(spec, partition)),
         ("serves", _serving(spec)),
         ("watches", _drift(spec)),
     ]
+
+
+def _a_partition(spec: ModelSpec) -> str:
+    grid = spec.calendar.grid
+    return f"{grid.article} {grid.noun}"
 
 
 def _source(dataset: DatasetSection) -> str:
@@ -62,7 +71,8 @@ def _source(dataset: DatasetSection) -> str:
 
 def _day(spec: ModelSpec) -> str:
     dataset = spec.dataset
-    words = [f"the rows whose {dataset.time_column} lies on that day in {spec.schedule.timezone}"]
+    noun, on = spec.calendar.grid.noun, "on" if dataset.cadence is Cadence.DAILY else "in"
+    words = [f"the rows whose {dataset.time_column} lies {on} that {noun} in {spec.calendar.clock}"]
     words.append(f"one row for each {', '.join(dataset.key_columns)}")
     if dataset.derived:
         words.append(f"with {', '.join(dataset.derived)} computed")
@@ -93,17 +103,22 @@ def _door(spec: ModelSpec, suite: Mapping[str, JsonValue]) -> str:
 def _training(spec: ModelSpec, partition: PartitionKey) -> str:
     training, windows = spec.training, Windows(spec, partition)
     span = f"{windows.training[0]} to {windows.training[-1]}" if windows.training else "no day at all"
-    features = training.features
-    parts = [f"{name}.{part}" for name, each in features.date_parts.items() for part in each]
-    names = [*features.numeric, *features.categorical, *parts]
+    names = training.features.names
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     params = ", ".join(f"{name} {value}" for name, value in training.params.items())
     ageing = f"; a row {training.half_life_days:g} days older weighs half" if training.half_life_days else ""
     return (
         f"for {partition}: from the accepted days of {len(windows.training)}, {span}, at least "
         f"{training.min_partitions} of them{ageing}; {training.objective} of {spec.dataset.target} by {shown}; "
-        f"{training.rounds} rounds, {params}"
+        f"{training.rounds} rounds, {params}{_calibration(training)}"
     )
+
+
+def _calibration(training: TrainingSection) -> str:
+    if training.calibration is None:
+        return ""
+    days = training.calibration.validation_days
+    return f"; {training.calibration.method} calibration by the newest {days} days, which no tree learns"
 
 
 def _bout(spec: ModelSpec, partition: PartitionKey) -> str:
@@ -132,6 +147,10 @@ def promotion_rule(comparison: ComparisonSection) -> str:
     if comparison.slices:
         names, lost = ", ".join(comparison.slices.columns), _percent(comparison.slices.max_loss)
         rules.append(f"no group of {names} loses more than {lost}")
+    if comparison.fairness:
+        what = comparison.fairness.metric.replace("_", " ")
+        names = ", ".join(comparison.fairness.by)
+        rules.append(f"its {what} differs by at most {comparison.fairness.max_gap:g} between groups of {names}")
     if comparison.max_calibration_error is not None:
         rules.append(f"its calibration error is at most {comparison.max_calibration_error:g}")
     if comparison.max_model_megabytes is not None:

@@ -1,48 +1,89 @@
 """Which partitions a challenger learns from and which both models are judged on."""
 
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from titlebout.core.cadences import HOURS, Cadence
 from titlebout.core.errors import NotEnoughPartitionsError
-from titlebout.core.partitions import format_key, keys_between, shift_key
+from titlebout.core.history.past_statistics import past_numbers
+from titlebout.core.partitions import calendar_of, keys_between, shift_key
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.spec import ModelSpec
 
 HISTORY_DAYS = 28
-"""Days before a partition that say what is usual for it."""
+"""Days before a partition that say what is usual for it; weeks, where a partition is a week."""
+
+
+@dataclass(frozen=True)
+class History:
+    """Which earlier partitions say what is usual for one.
+
+    Attributes:
+        step: Every so manyth partition is compared with: hours with the same hour of other days.
+        length: So many of them; 0: a partition is compared with none.
+        words: What they are.
+    """
+
+    step: int
+    length: int
+    words: str
+
+
+HISTORIES: Mapping[Cadence, History] = {
+    Cadence.HOURLY: History(HOURS, HISTORY_DAYS, "days at this hour"),
+    Cadence.DAILY: History(1, HISTORY_DAYS, "days"),
+    Cadence.WEEKLY: History(1, HISTORY_DAYS, "weeks"),
+    # Two years and more back, and of another season: such months say little about this one.
+    Cadence.MONTHLY: History(1, 0, "months"),
+}
 
 
 class Windows:
     """Calendar windows of one partition key: training window first, holdout after it, never overlapping.
 
-    The holdout ends at the newest day whose labels are known when the key's night comes. `history` are the
-    days outside both windows that only say what was usual for the days of them and for the partition itself, so
-    that whichever run judges a day has the same history at hand.
+    Lengths are days of the calendar, whatever the cadence: a partition lies in a window if it begins there. The
+    holdout ends with the newest partition whose labels are known when the key's night comes. `history` are the
+    partitions outside both windows that only say what was usual for those in them and for the partition itself, so
+    that whichever run judges a partition has the same history at hand. `remembered` are those outside both windows
+    that history features are made of.
     """
 
     def __init__(self, spec: ModelSpec, partition: PartitionKey) -> None:
-        """Resolve the windows of a model for one partition key."""
-        training, dataset = spec.training, spec.dataset
-        first = format_key(dataset.first_partition)
-        last_holdout = shift_key(partition, -dataset.label_delay_days)
-        first_holdout = shift_key(last_holdout, 1 - training.holdout_days)
-        last_training = shift_key(first_holdout, -1)
-        first_training = max(first, shift_key(last_training, 1 - training.window_days))
+        """Resolve the windows of a model for one partition key.
+
+        Raises:
+            PartitionKeyError: It is no key of the model's cadence.
+        """
+        calendar = spec.calendar
+        first = calendar.first_from(spec.dataset.first_partition)
+        number = calendar.number(partition)
+        training, holdout = window_numbers(spec, number)
         self.partition = partition
-        self.training = tuple(keys_between(first_training, last_training))
-        self.holdout = tuple(keys_between(max(first, first_holdout), last_holdout))
-        spoken_for = {key for day in {min(self.keys, default=partition), partition} for key in days_before(day)}
-        self.history = tuple(sorted(key for key in spoken_for.difference(self.keys) if key >= first))
-        self._min_partitions = training.min_partitions
+        self.training = tuple(map(calendar.key, range(max(first, training.start), training.stop)))
+        self.holdout = tuple(map(calendar.key, range(max(first, holdout.start), holdout.stop)))
+        features = spec.training.features.history.values()
+        # What rows know of earlier partitions: those to learn from, those that will be served next, and the holdout's.
+        learned = past_numbers(
+            features, [range(max(first, training.start), training.stop), range(number + 1, number + 2)]
+        )
+        past = learned | past_numbers(features, [range(max(first, holdout.start), holdout.stop)])
+        self._learned_from = {calendar.key(each) for each in learned if each >= first}
+        self.remembered = tuple(sorted({calendar.key(each) for each in past if each >= first}.difference(self.keys)))
+        judged = {min(self.keys, default=partition), partition}
+        judged |= {calendar.key(max(first, each)) for each in past if each - 1 not in past}
+        spoken_for = {key for each in judged for key in _reach_of(each) if calendar.number(key) >= first}
+        self.history = tuple(sorted(spoken_for.difference(self.keys, self.remembered)))
+        self._min_partitions = spec.training.min_partitions
 
     @property
     def keys(self) -> tuple[PartitionKey, ...]:
-        """All days of both windows, oldest first."""
+        """All partitions of both windows, oldest first."""
         return self.training + self.holdout
 
     def accepted_training(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
-        """Return the days to train on.
+        """Return the partitions to train on.
 
         Raises:
             NotEnoughPartitionsError: Fewer accepted partitions than `training.min_partitions`.
@@ -58,43 +99,74 @@ class Windows:
             raise NotEnoughPartitionsError(message)
         return found
 
+    def accepted_history(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
+        """Return the partitions besides those to train on that history features of a version are made of."""
+        return tuple(sorted(self._learned_from.intersection(accepted).difference(self.training)))
+
     def accepted_holdout(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
-        """Return the days to judge on; it may be none, which the comparison calls inconclusive."""
+        """Return the partitions to judge on; it may be none, which the comparison calls inconclusive."""
         return tuple(sorted(set(self.holdout) & set(accepted)))
 
 
 @dataclass(frozen=True)
 class NightsThatRead:
-    """The nights whose windows hold a day: first and last key of each span."""
+    """The nights whose windows hold a partition: first and last key of each span; None where no window does."""
 
-    training: tuple[PartitionKey, PartitionKey]
-    holdout: tuple[PartitionKey, PartitionKey]
+    training: tuple[PartitionKey, PartitionKey] | None
+    holdout: tuple[PartitionKey, PartitionKey] | None
 
 
-def nights_that_read(spec: ModelSpec, day: PartitionKey) -> NightsThatRead:
-    """Return the nights that judge on a day, and those that learn from it: `Windows` the other way round."""
-    first = shift_key(day, spec.dataset.label_delay_days)
-    learns = shift_key(first, spec.training.holdout_days)
-    return NightsThatRead(
-        training=(learns, shift_key(learns, spec.training.window_days - 1)), holdout=(first, shift_key(learns, -1))
-    )
+def nights_that_read(spec: ModelSpec, partition: PartitionKey) -> NightsThatRead:
+    """Return the nights that judge on a partition, and those that learn from it: `Windows` the other way round."""
+    calendar, training = spec.calendar, spec.training
+    grid, number = calendar.grid, calendar.number(partition)
+    # Each window may begin up to one partition later than its days say.
+    days = training.window_days + training.holdout_days + spec.dataset.label_delay_days + 3 * grid.longest_days
+    nights = range(number, grid.holding(grid.first_hour(number + 1) + days * HOURS) + 1)
+
+    def reading(window: int) -> tuple[PartitionKey, PartitionKey] | None:
+        first = bisect_left(nights, number + 1, key=lambda night: window_numbers(spec, night)[window].stop)
+        end = bisect_right(nights, number, key=lambda night: window_numbers(spec, night)[window].start)
+        return (calendar.key(nights[first]), calendar.key(nights[end - 1])) if first < end else None
+
+    return NightsThatRead(training=reading(0), holdout=reading(1))
 
 
 def days_before(partition: PartitionKey) -> tuple[PartitionKey, ...]:
-    """Return the days that say what is usual for a partition, oldest first."""
-    return tuple(keys_between(shift_key(partition, -HISTORY_DAYS), shift_key(partition, -1)))
+    """Return the partitions that say what is usual for one, oldest first: see `HISTORIES`.
+
+    >>> days_before("2012-06-01T03")[-2:]
+    ('2012-05-30T03', '2012-05-31T03')
+    """
+    history = HISTORIES[calendar_of(partition).cadence]
+    return tuple(shift_key(partition, -history.step * back) for back in range(history.length, 0, -1))
+
+
+def _reach_of(partition: PartitionKey) -> Iterator[PartitionKey]:
+    """Yield all partitions that say what is usual for this one or for one of the window that it begins."""
+    history = HISTORIES[calendar_of(partition).cadence]
+    if history.length:
+        yield from keys_between(shift_key(partition, -history.step * history.length), shift_key(partition, -1))
+
+
+def window_numbers(spec: ModelSpec, night: int) -> tuple[range, range]:
+    """Return the numbers of training window and holdout, as if the data had always been there."""
+    grid, training = spec.calendar.grid, spec.training
+    last = grid.newest_ended(night, spec.dataset.label_delay_days)
+    first = grid.first_within(last, training.holdout_days)
+    return range(grid.first_within(first - 1, training.window_days), first), range(first, last + 1)
 
 
 def shared_batches(keys: Iterable[PartitionKey], run_id: str, size: int = 5) -> Iterator[Sequence[PartitionKey]]:
-    """Split the days that a run has to catch up on into batches, in an order of the run's own.
+    """Split the partitions that a run has to catch up on into batches, in an order of the run's own.
 
-    Runs of a backfill start side by side with the same days to catch up on. If each goes its own way and looks
+    Runs of a backfill start side by side with the same partitions to catch up on. If each goes its own way and looks
     before every batch what the others have done, they share the work instead of doing all of it each.
 
     Args:
-        keys: The days.
+        keys: The partitions.
         run_id: Gives the order: the same for the same run, unlike any other run's.
-        size: Days in a batch.
+        size: Partitions in a batch.
     """
     ordered = sorted(keys, key=lambda key: hashlib.sha256(f"{run_id}/{key}".encode()).digest())
     for start in range(0, len(ordered), size):

@@ -134,3 +134,20 @@ def test_golden_rows_are_those_of_the_whole_table(world):
     assert trained.files["profile"] == DriftProfile.fit(spec, tables).model_dump_json().encode()
     errors = predictor.predict_table(rows) - rows["rentals"].to_numpy()
     assert trained.metrics["training_rmse"] == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-6)
+
+
+def test_calculated_features_are_the_same_in_memory_and_from_disk_and_their_golden_rows_hold(world, monkeypatch):
+    from titlebout.core.golden import GoldenRows
+    from titlebout.core.predictor import Predictor
+
+    features = {
+        "cyclical": {"hour": 24, "day": ["day_of_year"]},
+        "ratios": {"degrees_per_hour": ["temperature", "hour"]},  # the hour 0 divides nothing
+        "differences": {"degrees_less_hour": ["temperature", "hour"]},
+    }
+    expected = files_of(world, training__features=features)
+    assert on_disk(world, monkeypatch, training__features=features).files == expected.files
+    predictor = Predictor.load(expected.files["model"], expected.files["plan"])
+    assert predictor.plan.feature_names[-2:] == ("degrees_per_hour", "degrees_less_hour")
+    assert GoldenRows.model_validate_json(expected.files["golden"]).mismatch(predictor) is None
+    assert b'"temperature"' in expected.files["profile"]  # what is calculated with is watched for drift

@@ -4,8 +4,10 @@ import pytest
 
 from fakes.delivered import MODEL, Delivered, failure
 from fakes.read_page import ReadPage
+from fakes.recorded_bouts import CHALLENGER, NIGHT, a_bout, record, scores
 from titlebout.core.deliveries import deliveries
 from titlebout.core.ledgers.ledger import EntryKind, ModelSummary, PartitionStatus, ServedVersion
+from titlebout.core.pages.bout_page import RecordedBout
 from titlebout.core.pages.model_pages import PAGE_SIZE, model_page, models_page, problem_page
 from titlebout.core.pages.page_frame import Link, Place
 from titlebout.core.partitions import shift_key
@@ -89,3 +91,14 @@ def test_a_problem_says_what_to_do():
     found = read(problem_page("Not logged in", EVIL, Place(), Link("Log in", "../login")))
     assert f"Not logged in {EVIL} Log in" in found.text
     assert "../login" in found.links
+
+
+def test_the_last_bouts_are_on_the_first_page_and_lead_on():
+    delivered = many(PAGE_SIZE + 1)
+    bout = RecordedBout.of(record(delivered.ledger, None, a_bout().account(scores())))
+    history = deliveries(delivered.ledger.entries(MODEL))
+    first, second = (read(model_page(MODEL, history, [bout], page=page, place=Place())) for page in (1, 2))
+    assert f"{MODEL}/bouts/{NIGHT}?entry={bout.sequence}" in first.links
+    assert f"{MODEL}/versions/{CHALLENGER}" in first.links
+    assert "promote" in first.text
+    assert not [link for link in second.links if "bouts" in link]

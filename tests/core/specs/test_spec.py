@@ -54,6 +54,7 @@ BINARY = {"training__objective": "binary", "comparison__metric": "log_loss"}
         ({"training__params": {"booster": "gblinear", "updater": "shotgun"}}, "booster, updater is fixed"),
         ({"training__objective": "binary"}, "comparison.metric rmse does not fit objective binary"),
         ({"comparison__metric": "log_loss"}, "comparison.metric log_loss does not fit objective regression"),
+        ({**BINARY, "comparison__metric": "ece"}, "comparison.metric ece is next to nothing for a constant prediction"),
         ({"comparison__min_gain": 1.0}, "min_gain"),
         ({"drift__columns": ["humidity"]}, "drift.columns: humidity is not among"),
         ({"drift__columns": ["day"]}, "day is watched for drift but dataset.columns declares it as date"),

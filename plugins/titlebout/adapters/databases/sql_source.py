@@ -2,7 +2,7 @@
 
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, timedelta
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from titlebout.core.errors import (
     SpecError,
     bounded,
 )
-from titlebout.core.partitions import local_day, parse_key
+from titlebout.core.partitions import Calendar
 from titlebout.core.reading.derivations import with_derived
 from titlebout.core.reading.partition_query import PartitionQuery
 from titlebout.core.reading.query_rows import batch_of_rows
@@ -76,10 +76,11 @@ class SqlSourceReader:
         if not isinstance(dataset.source, SqlSource):
             message = f"dataset.source: kind {dataset.source.kind!r} is not read by a query"
             raise SpecError(message)
+        query.check_cadence(dataset.cadence)
         self._engine = _engine(url, dataset.source.conn_id)
         self._dataset = dataset
         self._query = query
-        self._timezone = timezone
+        self._calendar = Calendar(dataset.cadence, timezone)
         # Without its options: one of them may be a secret.
         shown = self._engine.url.set(query={}).render_as_string(hide_password=True)
         self._uri = f"{shown}#{query.name}"
@@ -98,21 +99,22 @@ class SqlSourceReader:
         batches = self._batches(values, uri)
         first = next(batches, None)
         if first is None:
-            message = f"{uri}: the query finds no row of {partition}; deliver that day, then clear the task"
+            noun = self._calendar.grid.noun
+            message = f"{uri}: the query finds no row of {partition}; deliver that {noun}, then clear the task"
             raise PartitionMissingError(message)
         rows = with_derived(_resumed(first, batches), self._dataset)
         return RawPartition(rows, uri, f"query-sha256:{self._query.sha256}")
 
     def _values(self, partition: str) -> dict[str, object]:
         """Return what the parameters are bound to, in the form in which this database compares moments."""
-        day = parse_key(partition)
-        start, end = local_day(partition, self._timezone)
+        day, next_day = self._calendar.days(partition)
+        start, end = self._calendar.bounds(partition)
         moments: dict[str, Any] = {"start": start, "end": end}
         if self._dialect == "sqlite":  # has texts, and this is the form of its own functions and of CURRENT_TIMESTAMP
             moments = {name: moment.strftime("%Y-%m-%d %H:%M:%S") for name, moment in moments.items()}
         elif self._dialect != "postgresql":  # most drivers drop an offset without applying it
             moments = {name: moment.astimezone(UTC).replace(tzinfo=None) for name, moment in moments.items()}
-        return {"partition": partition, "day": day, "next_day": day + timedelta(days=1), **moments}
+        return {"partition": partition, "day": day, "next_day": next_day, **moments}
 
     def _batches(self, values: Mapping[str, object], where: str) -> Generator[pa.RecordBatch, None, None]:
         with closing(self._rows(values, where)) as delivered:

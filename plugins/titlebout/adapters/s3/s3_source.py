@@ -11,7 +11,7 @@ from titlebout.adapters.s3.s3_bucket import ListedObject, S3Bucket
 from titlebout.adapters.s3.s3_copies import local_disk, write_object
 from titlebout.adapters.s3.s3_faults import ObjectChangedError
 from titlebout.core.errors import ObjectMissingError, PartitionMissingError, SpecError, UnavailableError
-from titlebout.core.partitions import parse_key
+from titlebout.core.partitions import Calendar
 from titlebout.core.reading.decoding import SourceFile, decode_files
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.specs.dataset_spec import DatasetSection, S3Source
@@ -37,10 +37,11 @@ class S3SourceReader:
         self._source = dataset.source
         self._dataset = dataset
         self._bucket = bucket
+        self._calendar = Calendar(dataset.cadence)
 
     def read(self, partition: str) -> RawPartition:
         """Return one partition's rows; see the port."""
-        parse_key(partition)
+        self._calendar.check(partition)
         prefix = self._source.prefix.replace("{partition}", partition)
         listed = [found for found in self._bucket.list_objects(prefix) if _holds_rows(found, prefix)]
         if not listed:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from titlebout.core.arrow_columns import SnapshotColumn
 from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError
 from titlebout.core.field_values import zone_of
-from titlebout.core.partitions import parse_key, shift_key
+from titlebout.core.partitions import calendar_of, days_apart
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import NOT_NEGATIVE, ClassWeights, Objective, TrainingSection
@@ -63,15 +63,15 @@ def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) 
 
 
 def row_weights(half_life_days: float | None, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float32] | None:
-    """Return what each row counts: half as much for every half-life that its day is older than the newest.
+    """Return what each row counts: half as much for every half-life that its partition is older than the newest.
 
     Returns:
         float32, shape (n_rows,), in (0, 1]; None when all rows count the same.
     """
     if half_life_days is None:
         return None
-    newest = parse_key(max(tables))
-    ages_days = [(newest - parse_key(key)).days for key in tables]
+    newest = max(tables)
+    ages_days = [days_apart(key, newest) for key in tables]
     weights = np.exp2(-np.array(ages_days) / half_life_days)
     return np.repeat(weights, [table.num_rows for table in tables.values()]).astype(np.float32)
 
@@ -89,22 +89,40 @@ def class_weights(training: TrainingSection, labels: NDArray[np.float64]) -> NDA
     return weights
 
 
+def learning_weights(
+    training: TrainingSection, tables: Mapping[PartitionKey, "pa.Table"], labels: NDArray[np.float64]
+) -> NDArray[np.float32] | None:
+    """Return what each row counts by its age and its class together; None where all count the same.
+
+    Returns:
+        float32, shape (n_rows,).
+    """
+    reasons = row_weights(training.half_life_days, tables), class_weights(training, labels)
+    found = [each for each in reasons if each is not None]
+    return np.prod(found, axis=0, dtype=np.float32) if found else None
+
+
 def validation_rows(training: TrainingSection, tables: Mapping[PartitionKey, "pa.Table"]) -> int:
-    """Return how many rows at the end of the training window only tell when to stop; 0 without early stopping.
+    """Return how many rows at the end of the training window only tell when to stop, or what a score means.
+
+    Returns:
+        0 with neither early stopping nor calibration.
 
     Raises:
-        NotEnoughPartitionsError: No row is left to learn from, or none to tell when to stop.
+        NotEnoughPartitionsError: No row is left to learn from, or none to be held back.
     """
-    stopping = training.early_stopping
-    if stopping is None:
+    if not training.validation_days:
         return 0
-    first = shift_key(max(tables), 1 - stopping.validation_days)
+    newest = max(tables)
+    calendar = calendar_of(newest)
+    first = calendar.key(calendar.grid.first_within(calendar.number(newest), training.validation_days))
     held = sum(int(table.num_rows) for key, table in tables.items() if key >= first)
     learned = sum(int(table.num_rows) for key, table in tables.items() if key < first)
     if not held or not learned:
         message = (
-            f"early_stopping.validation_days {stopping.validation_days} leaves {learned} rows to learn from and {held} "
-            "to tell when to stop; widen training.window_days or lower it"
+            f"{'early_stopping' if training.early_stopping else 'calibration'}.validation_days "
+            f"{training.validation_days} leaves {learned} rows to learn from and {held} that are held back; "
+            "widen training.window_days or lower it"
         )
         raise NotEnoughPartitionsError(message)
     return held

@@ -3,17 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from operator import not_
 from typing import Self
 
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from titlebout import __version__
+from titlebout.core.cadences import Cadence
 from titlebout.core.errors import SpecError
 from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef
 from titlebout.core.specs.spec import ModelSpec
 
-_NO_MATTER = {"threads", "in_memory_megabytes"}
+_NO_MATTER = {"threads", "in_memory_megabytes", "ladder"}
 
 
 class Recipe(Result):
@@ -25,6 +27,8 @@ class Recipe(Result):
     model: str
     partition: PartitionKey
     snapshots: tuple[tuple[PartitionKey, Sha256], ...]
+    # Left out where there are none: recipes without history features keep their bytes, and versions their names.
+    history: tuple[tuple[PartitionKey, Sha256], ...] = Field(default=(), exclude_if=not_)
     training: dict[str, JsonValue]
     dataset: dict[str, JsonValue]
     timezone: str
@@ -34,22 +38,32 @@ class Recipe(Result):
     xgboost: str
 
     @classmethod
-    def of(cls, spec: ModelSpec, partition: PartitionKey, training: Sequence[SnapshotRef]) -> Self:
+    def of(
+        cls,
+        spec: ModelSpec,
+        partition: PartitionKey,
+        training: Sequence[SnapshotRef],
+        history: Sequence[SnapshotRef] = (),
+    ) -> Self:
         """Write down how a version is made with this spec and the installed packages.
 
         Args:
             spec: The model spec.
             partition: The night that trains.
             training: The snapshots that it learns from, in order.
+            history: Others that its history features are made of, in order.
         """
         let_threads_sleep()
         import xgboost
 
         used = {"columns", "derived", "target", "time_column"}
+        if spec.dataset.cadence is not Cadence.DAILY:  # recipes from before there was another one say nothing
+            used.add("cadence")
         return cls(
             model=spec.name,
             partition=partition,
             snapshots=tuple((ref.partition, ref.data_sha256) for ref in training),
+            history=tuple((ref.partition, ref.data_sha256) for ref in history),
             training=spec.training.model_dump(mode="json", exclude=_NO_MATTER),
             dataset=spec.dataset.model_dump(mode="json", include=used),
             timezone=spec.schedule.timezone,
@@ -79,7 +93,7 @@ class Recipe(Result):
         """
         document = today.model_dump(mode="json")
         document["training"] = {**self.training, **today.training.model_dump(mode="json", include=_NO_MATTER)}
-        document["dataset"] |= self.dataset
+        document["dataset"] |= {"cadence": Cadence.DAILY.value} | self.dataset
         document["schedule"]["timezone"] = self.timezone
         document["deployment"]["golden_rows"] = self.golden_rows
         document["drift"]["columns"] = self.drift_columns

@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from titlebout.core.drift_profile import watchable_columns
 from titlebout.core.errors import CorruptObjectError
+from titlebout.core.history.served_history import ServedHistory
+from titlebout.core.partitions import shift_key
+from titlebout.core.past_partitions import PastPartitions
 from titlebout.core.ports import Lake
 from titlebout.core.reading.casting import ARROW_TYPES, arrow_schema, cast_table
 from titlebout.core.results import PartitionKey, SnapshotRef
@@ -45,7 +48,15 @@ class TrainingRows:
     so small that it does not matter.
     """
 
-    def __init__(self, spec: ModelSpec, lake: Lake, refs: Sequence[SnapshotRef], *, threads: int) -> None:
+    def __init__(
+        self,
+        spec: ModelSpec,
+        lake: Lake,
+        refs: Sequence[SnapshotRef],
+        *,
+        threads: int,
+        history: Sequence[SnapshotRef] = (),
+    ) -> None:
         """Take the snapshots, oldest first; none is read yet.
 
         Args:
@@ -53,11 +64,12 @@ class TrainingRows:
             lake: Holds the snapshots.
             refs: The snapshots.
             threads: Pieces that are worked on at once.
+            history: Other snapshots that history features are made of.
         """
         self._spec, self._lake, self._refs, self._threads = spec, lake, refs, threads
         features = spec.training.features
-        used = (*features.numeric, *features.categorical, *features.date_parts, *watchable_columns(spec))
-        self._names = tuple(dict.fromkeys(used))
+        self._names = tuple(dict.fromkeys((*features.columns, *watchable_columns(spec), *features.history)))
+        self._past = PastPartitions(spec, lake, (*history, *refs))
         self.is_held = sum(ref.rows for ref in refs) * len(self._names) * _BYTES_PER_VALUE <= HELD_BYTES
 
     @cached_property
@@ -105,6 +117,10 @@ class TrainingRows:
             return in_order(lambda start: work(rows.slice(start, ROWS_PER_GROUP)), starts, self._threads)
         return in_order(lambda piece: work(piece.read(names)), self.pieces, self._threads)
 
+    def served_after(self, partition: PartitionKey) -> dict[str, ServedHistory]:
+        """Return what a model server answers from for history features: tables for the partition after this one."""
+        return self._past.served(shift_key(partition, 1), self._spec.training.features.history)
+
     def forget(self) -> None:
         """Give the memory back; what is asked for afterwards is read again."""
         self.__dict__.pop("_held", None)
@@ -112,7 +128,22 @@ class TrainingRows:
 
     @cached_property
     def _held(self) -> "dict[PartitionKey, pa.Table]":
-        return {ref.partition: read_rows(self._spec, self._lake, ref).select(self._names) for ref in self._refs}
+        return {
+            ref.partition: self._joined(read_rows(self._spec, self._lake, ref), ref.partition, self._names)
+            for ref in self._refs
+        }
+
+    def _joined(self, table: "pa.Table", key: PartitionKey, names: Sequence[str]) -> "pa.Table":
+        """Return the columns named; history features among them are made of earlier partitions."""
+        history = self._spec.training.features.history
+        wanted = {name: history[name] for name in names if name in history}
+        return self._past.joined(table, key, wanted).select(names)
+
+    def _to_read(self, names: Sequence[str]) -> list[str]:
+        """Return the columns of a snapshot that the columns named are made of."""
+        history = self._spec.training.features.history
+        made_of = {name: history[name].by if name in history else (name,) for name in names}
+        return [*dict.fromkeys(column for columns in made_of.values() for column in columns)]
 
     def _stored(self, ref: SnapshotRef) -> Iterator[Piece]:
         import pyarrow as pa
@@ -124,7 +155,8 @@ class TrainingRows:
         except pa.ArrowException as error:
             raise _unreadable(path) from error
         if not metadata.num_row_groups:
-            yield Piece(ref.partition, arrow_schema(self._spec.dataset.snapshot_columns).empty_table().select)
+            empty = arrow_schema(self._spec.dataset.snapshot_columns).empty_table()
+            yield Piece(ref.partition, partial(self._joined, empty, ref.partition))
         for group in range(metadata.num_row_groups):
             yield Piece(ref.partition, partial(self._read, path, metadata, group, ref.partition))
 
@@ -134,18 +166,19 @@ class TrainingRows:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        declared = {name: self._spec.dataset.snapshot_columns[name] for name in names}
+        stored = self._to_read(names)
+        declared = {name: self._spec.dataset.snapshot_columns[name] for name in stored}
         try:
             with pq.ParquetFile(path, metadata=metadata) as file:
-                table = file.read_row_group(group, columns=list(names), use_threads=False)
+                table = file.read_row_group(group, columns=stored, use_threads=False)
         except (pa.ArrowException, OSError) as error:
             raise _unreadable(path) from error
         # A snapshot was cast when it was written: to do it again for each use would cost more than decoding it.
-        if table.column_names == [*names] and all(
-            table.schema.field(name).type == ARROW_TYPES[kind] for name, kind in declared.items()
+        if table.column_names != stored or any(
+            table.schema.field(name).type != ARROW_TYPES[kind] for name, kind in declared.items()
         ):
-            return table
-        return cast_table(table, declared, f"snapshot of {key}")
+            table = cast_table(table, declared, f"snapshot of {key}")
+        return self._joined(table, key, names)
 
 
 def in_order(work: Callable[[ItemT], ResultT], items: Iterable[ItemT], threads: int) -> Iterator[ResultT]:

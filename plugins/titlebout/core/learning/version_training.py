@@ -13,14 +13,9 @@ from titlebout.core.bouts.block_errors import block_errors, whole_error
 from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.features import FeaturePlan, categories_of
 from titlebout.core.golden import GoldenRows, golden_positions
+from titlebout.core.learning.calibration_fit import fit_calibration
 from titlebout.core.learning.encoded_rows import EncodedRows
-from titlebout.core.learning.labels import (
-    class_weights,
-    constant_prediction,
-    labels_to_learn,
-    row_weights,
-    validation_rows,
-)
+from titlebout.core.learning.labels import constant_prediction, labels_to_learn, learning_weights, validation_rows
 from titlebout.core.learning.quantile_matrix import LabelledRows, training_folder
 from titlebout.core.learning.recipes import Recipe
 from titlebout.core.learning.training import learn
@@ -31,6 +26,7 @@ from titlebout.core.predictor import Predictor
 from titlebout.core.results import SnapshotRef
 from titlebout.core.specs.comparison_spec import ComparisonSection
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.training_spec import CalibrationSection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -53,7 +49,13 @@ class TrainedFiles:
     metrics: dict[str, float]
 
 
-def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[SnapshotRef]) -> TrainedFiles:
+def train_files(
+    spec: ModelSpec,
+    lake: Lake,
+    recipe: Recipe,
+    training: Sequence[SnapshotRef],
+    history: Sequence[SnapshotRef] = (),
+) -> TrainedFiles:
     """Train on snapshots and return the version's files; nothing is published.
 
     Args:
@@ -61,22 +63,23 @@ def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[
         lake: Holds the snapshots.
         recipe: The recipe of the version.
         training: The snapshots to learn from; oldest first, as the recipe names them.
+        history: Others that history features are made of, as the recipe names them.
 
     Raises:
-        NotEnoughPartitionsError: There is no usable label.
+        NotEnoughPartitionsError: There is no usable label, or too few rows to calibrate by.
         PartitionUnreadableError: A label is missing or wrong, or a snapshot does not fit the spec.
         SpecError: XGBoost refuses a parameter.
     """
     threads = spec.training.threads or granted_cores()
-    rows = TrainingRows(spec, lake, training, threads=threads)
+    rows = TrainingRows(spec, lake, training, threads=threads, history=history)
     targets = rows.whole_column(spec.dataset.target)
     labels = labels_to_learn(spec, targets)
-    weights = _product(row_weights(spec.training.half_life_days, targets), class_weights(spec.training, labels))
+    weights = learning_weights(spec.training, targets, labels)
     held = validation_rows(spec.training, targets)
     del targets
     categorical = spec.training.features.categorical
     found = rows.map(partial(categories_of, spec), categorical) if categorical else ()
-    plan = FeaturePlan.with_categories(spec, found)
+    plan = FeaturePlan.with_categories(spec, found, rows.served_after(recipe.partition))
     profile = DriftProfile.of_columns(spec, rows.column, threads=threads if rows.is_held else 1)
     with training_folder(spec.training, len(labels), len(plan.feature_names)) as folder:
         encoded, picked = _encoded(rows, plan, len(labels), spec.deployment.golden_rows, folder)
@@ -84,6 +87,7 @@ def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[
         learned = learn(
             spec.training, plan, LabelledRows(encoded, labels, weights), validation_rows=held, folder=folder
         )
+    plan = _with_calibration(plan, spec.training.calibration, labels[-held:], learned.scores[-held:])
     plan_json = plan.model_dump_json().encode()
     predictor = Predictor.load(learned.ubj, plan_json, threads=threads)
     baseline = constant_prediction(spec.training, labels)
@@ -97,8 +101,24 @@ def train_files(spec: ModelSpec, lake: Lake, recipe: Recipe, training: Sequence[
         },
         rows=len(labels),
         baseline=baseline,
-        metrics=_metrics(spec.comparison, labels, learned.scores, baseline),
+        metrics=_metrics(spec.comparison, labels, predictor.calibrated(learned.scores), baseline),
     )
+
+
+def _with_calibration(
+    plan: FeaturePlan, section: CalibrationSection | None, labels: NDArray[np.float64], scores: NDArray[np.float64]
+) -> FeaturePlan:
+    """Return the plan with the meaning of its booster's scores, where the spec asks for it.
+
+    Args:
+        plan: How rows were encoded.
+        section: The section `training.calibration`.
+        labels: float64, shape (n_rows,): of the rows that were held back from the trees.
+        scores: float64, shape (n_rows,): what the booster says of them.
+    """
+    if section is None:
+        return plan
+    return plan.model_copy(update={"calibration": fit_calibration(section, labels, scores)})
 
 
 def _encoded(
@@ -121,7 +141,7 @@ def _encoded(
     positions = golden_positions(count, golden)
     encoded, picked = EncodedRows(len(plan.feature_names), folder), list[pa.Table]()
     encoded.reserve(count)
-    for table, matrix in rows.map(encode, [*plan.fields]):
+    for table, matrix in rows.map(encode, [*plan.fields, *plan.history]):
         here = positions[(positions >= encoded.rows) & (positions < encoded.rows + len(matrix))]
         picked.append(table.take(here - encoded.rows))
         encoded.append(matrix)
@@ -143,9 +163,3 @@ def _metrics(
         f"training_{comparison.metric}": error(scores),
         f"baseline_{comparison.metric}": error(np.full(len(labels), baseline)),
     }
-
-
-def _product(*weights: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
-    """Return what each row counts by all reasons together; None where there is no reason."""
-    found = [each for each in weights if each is not None]
-    return np.prod(found, axis=0, dtype=np.float32) if found else None

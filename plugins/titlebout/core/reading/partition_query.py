@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from titlebout.core.cadences import Cadence
 from titlebout.core.errors import SpecError, did_you_mean
 
 PARAMETERS = ("partition", "day", "next_day", "start", "end")
@@ -49,6 +50,20 @@ class PartitionQuery:
     def sha256(self) -> str:
         """Name the text by its hash: rows of another query are another delivery."""
         return hashlib.sha256(self.text.encode()).hexdigest()
+
+    def check_cadence(self, cadence: Cadence) -> None:
+        """Refuse a query that bounds days where a partition is longer or shorter than one.
+
+        Raises:
+            SpecError: `:day` alone would read the first day of a week or month, and all hours of a day for each hour.
+        """
+        bounding = [{"partition"}, {"start", "end"}]
+        if cadence is not Cadence.HOURLY:
+            bounding.append({"day"} if cadence is Cadence.DAILY else {"day", "next_day"})
+        if not any(names <= self.parameters for names in bounding):
+            known = ", or ".join(" and ".join(f":{name}" for name in sorted(names)) for names in bounding)
+            message = f"query {self.name}: nothing bounds a partition of cadence {cadence}; compare with {known}"
+            raise SpecError(message)
 
 
 def parse_query(name: str, text: str, where: str) -> PartitionQuery:

@@ -1,9 +1,8 @@
-"""Rows of many days, read once and handed out day by day: in memory where they fit, else in a temporary file."""
+"""Rows of many partitions, read once and handed out one by one: from memory where they fit, else from a file."""
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
-from datetime import date
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import BinaryIO
 
 import numpy as np
@@ -13,26 +12,35 @@ from numpy.typing import NDArray
 
 from titlebout.core.arrow_numpy import fixed_width_values
 from titlebout.core.arrow_values import arrow_numbers
+from titlebout.core.cadences import Cadence
+from titlebout.core.partitions import Calendar
 from titlebout.core.reading.casting import arrow_schema
 from titlebout.core.reading.row_order import disk_errors_translated
+from titlebout.core.results import PartitionKey
 from titlebout.core.specs.dataset_spec import DatasetSection
 
 MEMORY_BYTES = 64 << 20
-_EPOCH = date(1970, 1, 1)
+_HOUR_MICROSECONDS = 3_600_000_000
+# Numbers of partitions from those of days since 1970, as the grids of `cadences` count them.
+_FROM_DAYS: Mapping[Cadence, Callable[[NDArray[np.int32]], NDArray[np.int32]]] = {
+    Cadence.DAILY: lambda days: days,
+    Cadence.WEEKLY: lambda days: (days + 3) // 7,
+    Cadence.MONTHLY: lambda days: days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int32),
+}
 
 
 class RowCalendar:
-    """All rows of a source by the day on which they happened; those of a day keep their order.
+    """All rows of a source by the partition in which they happened; those of a partition keep their order.
 
     Attributes:
-        undated_rows: Rows without a time: they belong to no day.
+        undated_rows: Rows without a time: they belong to no partition.
     """
 
     def __init__(
         self,
         batches: Iterable[pa.RecordBatch],
         dataset: DatasetSection,
-        timezone: str,
+        calendar: Calendar,
         *,
         memory_bytes: int = MEMORY_BYTES,
     ) -> None:
@@ -41,16 +49,16 @@ class RowCalendar:
         Args:
             batches: Rows in the columns of a snapshot.
             dataset: The spec's section with the time column.
-            timezone: In which a day begins and ends.
+            calendar: Of the model.
             memory_bytes: How much is held in memory; more than that moves to a temporary file without a name.
 
         Raises:
             UnavailableError: The disk is full or refuses to write.
         """
         self._schema = arrow_schema(dataset.snapshot_columns)
-        self._time_column, self._timezone = dataset.time_column, timezone
-        self._days = _DaysInMemory(pa.Table.from_batches([], schema=self._schema), np.array([], np.int32))
-        self._spilled: _DaysOnDisk | None = None
+        self._time_column, self._calendar = dataset.time_column, calendar
+        self._held = _RowsInMemory(pa.Table.from_batches([], schema=self._schema), np.array([], np.int32))
+        self._spilled: _RowsOnDisk | None = None
         self.undated_rows = 0
         held: list[pa.RecordBatch] = []
         held_bytes = 0
@@ -58,40 +66,47 @@ class RowCalendar:
             held.append(batch)
             held_bytes += batch.nbytes
             if held_bytes > memory_bytes:
-                self._spilled = self._spilled or _DaysOnDisk(self._schema)
-                self._spilled.add(self._by_day(held))
+                self._spilled = self._spilled or _RowsOnDisk(self._schema)
+                self._spilled.add(self._sorted(held))
                 held, held_bytes = [], 0
-        self._days = self._by_day(held)
+        self._held = self._sorted(held)
         if self._spilled:
-            self._spilled.add(self._days)
+            self._spilled.add(self._held)
             self._spilled.finish()
 
-    def rows_of(self, day: date) -> Iterator[pa.RecordBatch]:
-        """Yield a day's rows in the order of the source; none where there are none."""
-        number = (day - _EPOCH).days
-        return self._spilled.rows_of(number) if self._spilled else self._days.rows_of(number)
+    def rows_of(self, key: PartitionKey) -> Iterator[pa.RecordBatch]:
+        """Yield a partition's rows in the order of the source; none where there are none."""
+        number = self._calendar.number(key)
+        return self._spilled.rows_of(number) if self._spilled else self._held.rows_of(number)
 
-    def has(self, day: date) -> bool:
-        """Whether a day has any rows."""
-        number = (day - _EPOCH).days
-        return self._spilled.has(number) if self._spilled else self._days.has(number)
+    def has(self, key: PartitionKey) -> bool:
+        """Whether a partition has any rows."""
+        number = self._calendar.number(key)
+        return self._spilled.has(number) if self._spilled else self._held.has(number)
 
-    def _by_day(self, held: list[pa.RecordBatch]) -> "_DaysInMemory":
+    def _sorted(self, held: list[pa.RecordBatch]) -> "_RowsInMemory":
         table = pa.Table.from_batches(held, schema=self._schema)
-        days = table.column(self._time_column)
-        if pa.types.is_timestamp(days.type):
-            local = pc.local_timestamp(days.cast(pa.timestamp("us", tz=self._timezone)))
-            days = pc.cast(local, options=pc.CastOptions(pa.date32(), allow_time_truncate=True))
-        if days.null_count:
-            self.undated_rows += days.null_count
-            table, days = table.filter(pc.is_valid(days)), days.drop_null()
-        numbers = fixed_width_values(days, np.int32)
+        times = table.column(self._time_column)
+        if times.null_count:
+            self.undated_rows += times.null_count
+            table, times = table.filter(pc.is_valid(times)), times.drop_null()
+        numbers = self._numbers(times)
         order = np.argsort(numbers, kind="stable")
-        return _DaysInMemory(table.take(arrow_numbers(order, pa.int64())).combine_chunks(), numbers[order])
+        return _RowsInMemory(table.take(arrow_numbers(order, pa.int64())).combine_chunks(), numbers[order])
+
+    def _numbers(self, times: pa.ChunkedArray) -> NDArray[np.int32]:
+        """Return the number of the partition that each time lies in."""
+        if self._calendar.cadence is Cadence.HOURLY:
+            moments = fixed_width_values(times.cast(pa.timestamp("us", tz="UTC")), np.int64)
+            return (moments // _HOUR_MICROSECONDS).astype(np.int32)
+        if pa.types.is_timestamp(times.type):
+            local = pc.local_timestamp(times.cast(pa.timestamp("us", tz=self._calendar.clock)))
+            times = pc.cast(local, options=pc.CastOptions(pa.date32(), allow_time_truncate=True))
+        return _FROM_DAYS[self._calendar.cadence](fixed_width_values(times, np.int32))
 
 
-class _DaysInMemory:
-    """Rows sorted by day, so that a day is a slice."""
+class _RowsInMemory:
+    """Rows sorted by the number of their partition, so that a partition is a slice."""
 
     def __init__(self, rows: pa.Table, numbers: NDArray[np.int32]) -> None:
         self._rows, self.numbers = rows, numbers
@@ -105,21 +120,21 @@ class _DaysInMemory:
         yield from self._rows.slice(first, end - first).to_batches()
 
 
-class _DaysOnDisk:
-    """One temporary file with the rows of each day in some batches of their own."""
+class _RowsOnDisk:
+    """One temporary file with the rows of each partition in some batches of their own."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._file: BinaryIO = tempfile.TemporaryFile(prefix="titlebout-days-")  # noqa: SIM115
+        self._file: BinaryIO = tempfile.TemporaryFile(prefix="titlebout-rows-")  # noqa: SIM115
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         self._writer = pa.ipc.new_file(pa.PythonFile(self._file, mode="w"), schema, options=options)
         self._reader: pa.RecordBatchFileReader = None  # there is one when all is written
         self._batches: dict[int, list[int]] = defaultdict(list)
         self._written = 0
 
-    def add(self, days: _DaysInMemory) -> None:
+    def add(self, rows: _RowsInMemory) -> None:
         with disk_errors_translated(tempfile.gettempdir()):
-            for number in np.unique(days.numbers).tolist():
-                for batch in days.rows_of(number):
+            for number in np.unique(rows.numbers).tolist():
+                for batch in rows.rows_of(number):
                     self._writer.write_batch(batch)
                     self._batches[number].append(self._written)
                     self._written += 1

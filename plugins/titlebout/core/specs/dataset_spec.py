@@ -7,6 +7,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from titlebout.core.cadences import Cadence
+
 # Names become paths, DAG ids and container names; ASCII, no dots, no separators but the underscore.
 Name = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
@@ -30,6 +32,7 @@ class ColumnType(StrEnum):
 
 
 NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.FLAG})
+MEASURES = NUMBERS - {ColumnType.FLAG}
 TIMES = frozenset({ColumnType.DATE, ColumnType.TIMESTAMP})
 SLICES = frozenset({ColumnType.TEXT, ColumnType.INTEGER, ColumnType.FLAG})
 
@@ -80,7 +83,8 @@ class SqlSource(SpecSection):
     kind: Literal["sql"]
     query: Name = Field(
         description="The query lies in `include/sql/<query>.sql`. It names the partition by bound parameters only: "
-        "`:partition` (text), `:day` and `:next_day` (dates), `:start` and `:end` (UTC moments, end excluded)."
+        "`:partition` (text), `:day` and `:next_day` (dates: the first day, and the day after the last), "
+        "`:start` and `:end` (UTC moments, end excluded)."
     )
     conn_id: str = "titlebout_sql"
 
@@ -162,7 +166,7 @@ class ArrivalSection(SpecSection):
     """How long a run waits for a partition that is not there yet."""
 
     deadline_hours: float = Field(
-        default=0, ge=0, le=168, description="After the end of the day; until then a live run waits, 0: it does not."
+        default=0, ge=0, le=168, description="After the partition ended; until then a live run waits, 0: it does not."
     )
     poll_minutes: float = Field(default=10, ge=0.05, le=1440, description="Pause between two looks.")
     when_empty: WhenEmpty = WhenEmpty.FAIL
@@ -172,6 +176,11 @@ class DatasetSection(SpecSection):
     """Where rows come from and what they look like."""
 
     source: FilesSource | S3Source | SqlSource | DemoSource = Field(discriminator="kind")
+    cadence: Cadence = Field(
+        default=Cadence.DAILY,
+        description="How long the interval of a partition is. Keys are 2024-05-02T03 (an hour of UTC), 2024-05-02, "
+        "2024-W18 (ISO week) or 2024-05. A model that changes it needs a new name.",
+    )
     columns: dict[ColumnName, ColumnType] = Field(min_length=2, description="Only these columns are read.")
     parsing: ParsingSection = ParsingSection()
     derived: dict[ColumnName, Derivation] = Field(
@@ -186,8 +195,10 @@ class DatasetSection(SpecSection):
         min_length=1, description="Together they name a row; they also fix the order of rows in a snapshot."
     )
     target: ColumnName
-    first_partition: date = Field(description="Nothing older is ever ingested.")
-    label_delay_days: int = Field(default=0, ge=0, le=365, description="Labels of a day are known this much later.")
+    first_partition: date = Field(description="Nothing that begins before this day is ever ingested.")
+    label_delay_days: int = Field(
+        default=0, ge=0, le=365, description="Labels of a partition are known this much after it ended."
+    )
     arrival: ArrivalSection = ArrivalSection()
 
     @property

@@ -7,8 +7,18 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, field_validator, model_validator
 
-from titlebout.core.specs.comparison_spec import BINARY_METRICS, REGRESSION_METRICS, ComparisonSection, Metric
+from titlebout.core.cadences import Cadence
+from titlebout.core.partitions import Calendar
+from titlebout.core.specs.comparison_spec import (
+    BINARY_METRICS,
+    GUARDS_ONLY,
+    RATES,
+    REGRESSION_METRICS,
+    ComparisonSection,
+    Metric,
+)
 from titlebout.core.specs.dataset_spec import (
+    MEASURES,
     NUMBERS,
     SLICES,
     TIMES,
@@ -18,6 +28,7 @@ from titlebout.core.specs.dataset_spec import (
     Name,
     SpecSection,
 )
+from titlebout.core.specs.history_rules import refuse_impossible_history
 from titlebout.core.specs.training_spec import Objective, TrainingSection
 from titlebout.core.specs.validation_spec import ValidationSection
 
@@ -105,9 +116,47 @@ class ModelSpec(SpecSection):
         return nightly_dag_of(self.name)
 
     @property
+    def calendar(self) -> Calendar:
+        """The partitions of this model."""
+        return Calendar(self.dataset.cadence, self.schedule.timezone)
+
+    @property
     def drift_dag_id(self) -> str:
         """DAG that watches for drift."""
         return f"{self.name}_drift"
+
+    @property
+    def rollback_dag_id(self) -> str:
+        """DAG that a person starts to have an earlier version serve again."""
+        return f"{self.name}_rollback"
+
+    @model_validator(mode="after")
+    def _cadence_fits_source_and_times(self) -> Self:
+        dataset = self.dataset
+        if dataset.cadence is not Cadence.DAILY and dataset.source.kind == "demo":
+            message = f"cadence {dataset.cadence}: the generated rows come by days; use daily"
+            raise ValueError(message)
+        if dataset.cadence is Cadence.HOURLY and dataset.snapshot_columns.get(dataset.time_column) is ColumnType.DATE:
+            message = f"cadence hourly: time_column {dataset.time_column} is a date and tells no hour; name a timestamp"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _windows_hold_a_partition(self) -> Self:
+        grid, training = self.calendar.grid, self.training
+        lengths = {"window_days": training.window_days, "holdout_days": training.holdout_days}
+        if training.early_stopping:
+            lengths["early_stopping.validation_days"] = training.early_stopping.validation_days
+        if training.calibration:
+            lengths["calibration.validation_days"] = training.calibration.validation_days
+        for name, days in lengths.items():
+            if days < grid.longest_days:
+                message = (
+                    f"training.{name} {days} may hold no whole {grid.noun} of cadence {self.dataset.cadence}; "
+                    f"give at least {grid.longest_days}"
+                )
+                raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _columns_exist(self) -> Self:
@@ -120,10 +169,11 @@ class ModelSpec(SpecSection):
             "training.features.numeric": features.numeric,
             "training.features.categorical": features.categorical,
             "training.features.date_parts": tuple(features.date_parts),
+            "training.features.cyclical": tuple(features.cyclical),
+            "training.features ratios and differences": features.measured,
             "drift.columns": self.drift.columns,
-            "training.monotone": tuple(self.training.monotone),
-            "training.interactions": tuple(name for group in self.training.interactions for name in group),
             "comparison.slices.columns": self.comparison.slices.columns if self.comparison.slices else (),
+            "comparison.fairness.by": self.comparison.fairness.by if self.comparison.fairness else (),
         }
         for role, names in roles.items():
             unknown = [name for name in names if name not in columns]
@@ -136,20 +186,26 @@ class ModelSpec(SpecSection):
     def _types_fit_the_roles(self) -> Self:
         columns, features = self.dataset.snapshot_columns, self.training.features
         roles = (
-            ("is read as a time", (self.dataset.time_column, *features.date_parts), TIMES),
+            ("is read as a time", (self.dataset.time_column, *features.times), TIMES),
             ("is a numeric feature", features.numeric, NUMBERS),
+            ("is calculated with", features.measured, MEASURES),
             ("is the target", (self.dataset.target,), NUMBERS),
             ("is watched for drift", self.drift.columns, set(ColumnType) - TIMES),
-            ("makes slices", self.comparison.slices.columns if self.comparison.slices else (), SLICES),
+            ("makes groups", self.comparison.grouped_by, SLICES),
         )
         for role, names, fitting in roles:
             for name in names:
                 if columns[name] not in fitting:
                     message = f"{name} {role} but dataset.columns declares it as {columns[name]}"
                     raise ValueError(message)
-        if self.dataset.target in {*features.numeric, *features.categorical, *features.date_parts}:
+        if self.dataset.target in features.columns:
             message = f"{self.dataset.target} is the target and cannot be a feature"
             raise ValueError(message)
+        taken = sorted({*features.combinations, *features.history} & set(columns))
+        if taken:
+            message = f"{', '.join(taken)} is a column already; give the feature another name"
+            raise ValueError(message)
+        refuse_impossible_history(features, self.dataset, self.calendar.grid)
         return self
 
     @model_validator(mode="after")
@@ -166,6 +222,15 @@ class ModelSpec(SpecSection):
             if metric not in fitting:
                 message = f"comparison.{key} {metric} does not fit objective {self.training.objective}"
                 raise ValueError(message)
+        if comparison.metric in GUARDS_ONLY:
+            message = (
+                f"comparison.metric {comparison.metric} is next to nothing for a constant prediction and proves no "
+                "model; name it under comparison.guards, or set max_calibration_error"
+            )
+            raise ValueError(message)
+        if comparison.fairness and comparison.fairness.metric in RATES and not is_binary:
+            message = f"comparison.fairness.metric {comparison.fairness.metric} needs the objective binary"
+            raise ValueError(message)
         if comparison.max_calibration_error is not None and not is_binary:
             message = "comparison.max_calibration_error needs probabilities, so the objective binary"
             raise ValueError(message)

@@ -1,47 +1,14 @@
 """The section `training` of a model spec: what a model looks at and how it learns."""
 
 from enum import StrEnum
+from operator import not_
 from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
 from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
-
-
-class DatePart(StrEnum):
-    """Features that are computed from a date or timestamp column."""
-
-    HOUR = "hour"
-    WEEKDAY = "weekday"
-    MONTH = "month"
-    DAY_OF_YEAR = "day_of_year"
-
-
-class FeaturesSection(SpecSection):
-    """What the model may look at. What it must not look at is written down with the reason."""
-
-    numeric: tuple[ColumnName, ...] = ()
-    categorical: tuple[ColumnName, ...] = ()
-    date_parts: dict[ColumnName, tuple[DatePart, ...]] = Field(default_factory=dict)
-    excluded: dict[ColumnName, str] = Field(
-        default_factory=dict, description="Columns that leak or are unknown when scoring, each with its reason."
-    )
-
-    @model_validator(mode="after")
-    def _each_column_has_one_role(self) -> Self:
-        used = [*self.numeric, *self.categorical]
-        if not used and not self.date_parts:
-            message = "name at least one feature under numeric, categorical or date_parts"
-            raise ValueError(message)
-        twice = sorted({name for name in used if used.count(name) > 1})
-        if twice:
-            message = f"{', '.join(twice)} named more than once"
-            raise ValueError(message)
-        leaking = sorted(set(self.excluded) & (set(used) | set(self.date_parts)))
-        if leaking:
-            message = f"{', '.join(leaking)} is excluded and used as a feature"
-            raise ValueError(message)
-        return self
+from titlebout.core.specs.features_spec import FeaturesSection
+from titlebout.core.specs.search_spec import ROUNDS, SearchSection
 
 
 class Objective(StrEnum):
@@ -72,6 +39,13 @@ class ClassWeights(StrEnum):
     BALANCED = "balanced"
 
 
+class CalibrationMethod(StrEnum):
+    """How scores become probabilities: a sigmoid of two numbers, or any curve that never falls."""
+
+    PLATT = "platt"
+    ISOTONIC = "isotonic"
+
+
 class Device(StrEnum):
     """What computes the trees."""
 
@@ -86,6 +60,19 @@ class EarlyStoppingSection(SpecSection):
     patience_rounds: int = Field(default=20, ge=1, le=1000, description="Rounds without a better error.")
 
 
+class CalibrationSection(SpecSection):
+    """Turn scores into probabilities that mean what they say, by rows that no tree has learned."""
+
+    method: CalibrationMethod = Field(
+        description="`platt`: a sigmoid, for few rows, and keeps the order of rows; `isotonic`: any rising curve."
+    )
+    validation_days: int = Field(
+        ge=1,
+        le=366,
+        description="Newest days of the training window; no tree learns them. With early_stopping the same days.",
+    )
+
+
 _OUR_PARAMS = frozenset(
     {
         *("objective", "seed", "random_state", "nthread", "n_jobs", "device", "num_class", "verbosity"),
@@ -93,6 +80,7 @@ _OUR_PARAMS = frozenset(
         *("eval_metric", "early_stopping_rounds", "disable_default_eval_metric"),
     }
 )
+_SAME = {"eta": "learning_rate", "gamma": "min_split_loss", "lambda": "reg_lambda", "alpha": "reg_alpha"}
 _FIXED_PARAMS = frozenset({"tree_method", "booster", "updater", "process_type"})
 
 
@@ -104,7 +92,8 @@ class TrainingSection(SpecSection):
     tweedie_power: float = Field(default=1.5, gt=1, lt=2, description="Of the objective tweedie.")
     class_weights: ClassWeights = Field(
         default=ClassWeights.EQUAL,
-        description="Objective binary; `balanced` lets both classes count the same, and moves the probabilities.",
+        description="Objective binary; `balanced` lets both classes count the same, and moves the probabilities: "
+        "`calibration` brings them back.",
     )
     features: FeaturesSection
     window_days: int = Field(default=365, ge=1, le=3650, description="Days the challenger learns from.")
@@ -119,12 +108,24 @@ class TrainingSection(SpecSection):
         default_factory=lambda: dict[str, float | int | str](max_depth=6, eta=0.1)
     )
     monotone: dict[ColumnName, Direction] = Field(
-        default_factory=dict, description="Numeric features whose effect goes one way only."
+        default_factory=dict,
+        description="Numeric features, ratios, differences or history features whose effect goes one way only.",
     )
     interactions: tuple[tuple[ColumnName, ...], ...] = Field(
-        default=(), description="Groups of features that may meet in one tree; empty: any may."
+        default=(),
+        description="Groups of features that may meet in one tree; a column stands for its parts. Empty: any may.",
     )
     early_stopping: EarlyStoppingSection | None = None
+    # Left out where it is not asked for: the recipes of older specs keep their bytes, and versions their names.
+    calibration: CalibrationSection | None = Field(
+        default=None, exclude_if=not_, description="Objective binary: probabilities instead of mere scores."
+    )
+    search: SearchSection | None = Field(
+        default=None, exclude_if=not_, description="Try other parameters before a challenger is trained."
+    )
+    ladder: bool = Field(
+        default=False, exclude_if=not_, description="Train simpler models too, and warn where one is as good."
+    )
     seed: int = Field(default=0, ge=0)
     threads: int = Field(default=0, ge=0, description="0: as many as the machine or its cgroup grants.")
     in_memory_megabytes: int | None = Field(
@@ -152,13 +153,29 @@ class TrainingSection(SpecSection):
         return params
 
     @model_validator(mode="after")
+    def _search_has_rows_and_names_of_its_own(self) -> Self:
+        if self.search is None:
+            return self
+        if self.search.validation_days >= self.window_days:
+            message = "search.validation_days must be fewer than window_days"
+            raise ValueError(message)
+        self._params_leave_our_own_alone({name: 0 for name in self.search.space if name != ROUNDS})
+        for name, other in _SAME.items():
+            twice = sorted({name, other} & set(self.search.space) | {name, other} & set(self.params))
+            if len(twice) > 1:
+                message = f"{' and '.join(twice)} are one parameter; use one name in params and search.space"
+                raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
     def _constraints_are_on_features(self) -> Self:
         features = self.features
-        foreign = sorted(set(self.monotone) - set(features.numeric))
+        foreign = sorted(set(self.monotone) - {*features.numeric, *features.combinations, *features.history})
         if foreign:
-            message = f"monotone: {', '.join(foreign)} is no numeric feature"
+            message = f"monotone: {', '.join(foreign)} is no numeric feature, ratio, difference or history feature"
             raise ValueError(message)
         known = {*features.numeric, *features.categorical, *features.date_parts}
+        known |= {*features.cyclical, *features.combinations, *features.history}
         foreign = sorted({name for group in self.interactions for name in group} - known)
         if foreign:
             message = f"interactions: {', '.join(foreign)} is no feature"
@@ -174,3 +191,28 @@ class TrainingSection(SpecSection):
             message = "early_stopping.validation_days must be fewer than window_days"
             raise ValueError(message)
         return self
+
+    @model_validator(mode="after")
+    def _calibration_has_rows_of_its_own(self) -> Self:
+        if self.calibration is None:
+            return self
+        if self.objective is not Objective.BINARY:
+            message = f"calibration needs the objective binary, found {self.objective}"
+            raise ValueError(message)
+        if self.calibration.validation_days >= self.window_days:
+            message = "calibration.validation_days must be fewer than window_days"
+            raise ValueError(message)
+        # One tail for both: stopping takes a single number from it, a second tail would cost the newest days.
+        if self.early_stopping and self.early_stopping.validation_days != self.calibration.validation_days:
+            message = (
+                f"calibration.validation_days {self.calibration.validation_days} and early_stopping.validation_days "
+                f"{self.early_stopping.validation_days} are the same newest days; give both the same number"
+            )
+            raise ValueError(message)
+        return self
+
+    @property
+    def validation_days(self) -> int:
+        """Newest days of the training window that no tree learns; 0: trees learn them all."""
+        section = self.early_stopping or self.calibration
+        return section.validation_days if section else 0
