@@ -18,10 +18,11 @@ from titlebout.adapters.demo_source import DemoSourceReader
 from titlebout.adapters.files_source import FilesSourceReader
 from titlebout.adapters.s3.s3_source import S3SourceReader
 from titlebout.cli.main import main
+from titlebout.core.cadences import Cadence
 from titlebout.core.errors import LakePathError, PartitionKeyError
 from titlebout.core.lake_paths import checked_path
 from titlebout.core.layout import partition_folder
-from titlebout.core.partitions import keys_between, local_day, parse_key, resolve_key, shift_key
+from titlebout.core.partitions import Calendar, keys_between, parse_key, resolve_key, shift_key
 from titlebout.core.reading.partition_query import parse_query
 from titlebout.core.results import DriftFinding, RunContext, RunKind
 from titlebout.core.windows import Windows, nights_that_read
@@ -105,12 +106,12 @@ class TestTheResolver:
     def test_a_key_in_the_conf_of_form_drift_or_api_is_refused(self, key):
         for run_key in (None, GOOD):
             with pytest.raises(PartitionKeyError):
-                resolve_key({"partition": key}, run_key, now=NOW, timezone="UTC")
+                resolve_key({"partition": key}, run_key, now=NOW, calendar=Calendar())
 
     @pytest.mark.parametrize("key", [*TEXTS, *OTHERS, *EMPTY])
     def test_a_key_of_the_run_is_refused(self, key):
         with pytest.raises(PartitionKeyError):
-            resolve_key({}, key, now=NOW, timezone="UTC")
+            resolve_key({}, key, now=NOW, calendar=Calendar())
 
     @given(HOSTILE)
     def test_whatever_is_no_day_is_refused_and_every_day_is_taken(self, key):
@@ -124,7 +125,7 @@ class TestTheResolver:
     @given(HOSTILE)
     def test_the_resolver_returns_a_day_that_is_over_or_refuses(self, key):
         try:
-            found = resolve_key({"partition": key}, GOOD, now=NOW, timezone="UTC")
+            found = resolve_key({"partition": key}, GOOD, now=NOW, calendar=Calendar())
         except PartitionKeyError:
             return
         assert found == (key or GOOD)
@@ -137,7 +138,7 @@ class TestTheResolver:
             lambda: shift_key(key, 1),
             lambda: list(keys_between(key, GOOD)),
             lambda: list(keys_between(GOOD, key)),
-            lambda: local_day(key, "UTC"),
+            lambda: Calendar().bounds(key),
             lambda: Windows(SPEC, key),
         ):
             with pytest.raises(PartitionKeyError):
@@ -147,7 +148,7 @@ class TestTheResolver:
     def test_the_ends_of_the_calendar_are_an_error_and_no_crash(self, key):
         early = demand_spec(dataset__label_delay_days=1, dataset__first_partition="0001-01-01")
         zone, days = ("Asia/Tokyo", -1) if key == "0001-01-01" else ("Pacific/Pago_Pago", 1)
-        for compute in (lambda: shift_key(key, days), lambda: local_day(key, zone)):
+        for compute in (lambda: shift_key(key, days), lambda: Calendar(Cadence.DAILY, zone).bounds(key)):
             with pytest.raises(PartitionKeyError, match=r"beyond the years 1 to 9999|no partition key"):
                 compute()
         for make in (
@@ -157,6 +158,29 @@ class TestTheResolver:
         ):
             with suppress(PartitionKeyError):
                 make()
+
+
+class TestKeysOfOtherCadences:
+    """They are sound keys, of some other model: no door of a daily one takes them."""
+
+    @pytest.mark.parametrize("key", ["2024-01-01T03", "2024-W01", "2024-01"])
+    def test_no_door_takes_them(self, key):
+        run, nobody = run_of(GOOD).model_copy(update={"partition": key}), Untouchable()
+        for door in (
+            lambda: resolve_key({"partition": key}, GOOD, now=NOW, calendar=Calendar()),
+            lambda: resolve_key({}, key, now=NOW, calendar=Calendar()),
+            lambda: parse_key(key),
+            lambda: list(keys_between(GOOD, key)),
+            lambda: Windows(SPEC, key),
+            lambda: nights_that_read(SPEC, key),
+            lambda: ingest_partition(SPEC, run, source=nobody, lake=nobody, ledger=nobody),
+            lambda: FilesSourceReader(Path("/nowhere"), SPEC.dataset).read(key),
+            lambda: S3SourceReader(
+                demand_spec(dataset__source={"kind": "s3", "bucket": "rides", "prefix": "{partition}"}).dataset, nobody
+            ).read(key),
+        ):
+            with pytest.raises(PartitionKeyError):
+                door()
 
 
 @pytest.mark.airflow

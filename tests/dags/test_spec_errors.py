@@ -9,7 +9,11 @@ pytestmark = pytest.mark.airflow
 
 
 def test_a_broken_spec_leaves_the_other_models_dags_alone(bag):
-    assert set(bag.dags) == {"demand_nightly", "demand_drift", "finished_nightly", "finished_drift"}
+    assert set(bag.dags) == {"demand_nightly", "demand_drift", "demand_rollback"} | {
+        "finished_nightly",
+        "finished_drift",
+        "finished_rollback",
+    }
 
 
 def test_a_broken_spec_is_an_import_error_that_names_file_key_and_remedy(bag):
@@ -25,7 +29,7 @@ def test_a_suite_that_is_not_there_is_shown_before_the_first_night(project, read
     bag = read_dags()
     ((_, text),) = bag.import_errors.items()
     assert text.count("did you mean 'demands'?") == 2
-    assert len(bag.dags) == 4
+    assert len(bag.dags) == 6
 
 
 def test_a_query_that_is_not_there_is_shown_too(project, read_dags):
@@ -35,7 +39,7 @@ def test_a_query_that_is_not_there_is_shown_too(project, read_dags):
     bag = read_dags()
     ((_, text),) = bag.import_errors.items()
     assert "include/sql/rides.sql: no such query; there is none yet" in text
-    assert len(bag.dags) == 6
+    assert len(bag.dags) == 9
 
 
 def test_a_project_without_mistakes_shows_none(project, read_dags):

@@ -26,6 +26,21 @@ def test_it_compares_the_challenger_from_the_xcom_and_returns_the_verdict(step, 
     assert called["kinds"]["registry"] == "MlflowRegistry"
 
 
+def test_it_leaves_the_address_of_the_verdicts_page(step, context):
+    from fakes.tracked import a_challenger, a_verdict
+    from titlebout.core.ledgers.ledger import EntryKind
+    from titlebout.task_links import VerdictLink
+    from titlebout.wiring import build_ledger, environment_connection
+
+    ledger = build_ledger(environment_connection("titlebout_ledger"))
+    for gain in (0.5, 0.12, 0.3):
+        verdict = a_verdict("demand", VERSION, gain=gain)
+        ledger.append("demand", EntryKind.VERDICT_REACHED, {"verdict": verdict.as_json()}, actor="run:1")
+    step("compare_with_champion", a_verdict("demand", VERSION, gain=0.12))
+    run_operator(context, a_challenger("demand", VERSION).model_dump(mode="json"))
+    assert context["ti"].pushed == {VerdictLink.address_key: "titlebout/demand/bouts/2024-05-01?entry=2"}
+
+
 def test_a_worse_challenger_is_no_failure(step, context):
     from fakes.tracked import a_challenger, a_verdict
     from titlebout.core.results import Outcome

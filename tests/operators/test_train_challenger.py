@@ -30,7 +30,12 @@ def test_it_trains_and_leaves_the_address_of_the_mlflow_run(step, context, proje
     record(project, VERSION, "http://mlflow/run/1")
     record(project, "2024-05-01-bbbbbbbbbbbb", "http://mlflow/run/2")
     assert run_operator(context)["version"] == VERSION
-    assert called["kinds"] == {"lake": "LocalLake", "ledger": "SqlLedger", "registry": "MlflowRegistry"}
+    assert called["kinds"] == {
+        "lake": "LocalLake",
+        "ledger": "SqlLedger",
+        "registry": "MlflowRegistry",
+        "search": "OptunaSearch",
+    }
     assert context["ti"].pushed == {MlflowRunLink.address_key: "http://mlflow/run/1"}
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.specs import demand_spec
+from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, UnavailableError
 from titlebout.core.layout import version_manifest
 from titlebout.core.ledgers.ledger import EntryKind
@@ -137,6 +138,22 @@ def test_a_verdict_is_recorded_once_in_ledger_and_registry(served):
     assert compare(served, challenger) == first
     assert served.ledger.entries("demand")[-1] == entry
     assert served.registry.runs["demand", challenger.version].verdicts == [first]
+
+
+def test_the_account_of_a_bout_is_stored_once_and_named_by_the_ledger(served):
+    challenger = train(served, "2024-01-14")
+    verdict = compare(served, challenger)
+    entry = served.ledger.entries("demand")[-1]
+    content = served.lake.read(entry.payload["account_path"], sha256=entry.payload["account_sha256"])
+    assert BoutAccount.model_validate_json(content).verdict == verdict
+    paths = list(served.lake.list_paths("demand/bouts"))
+    compare(served, challenger)
+    assert list(served.lake.list_paths("demand/bouts")) == paths == [entry.payload["account_path"]]
+
+
+def test_a_bout_that_was_refused_has_no_account(served):
+    compare(served, train(served, "2024-01-13", demand_spec(**WEAK)))
+    assert "account_path" not in served.ledger.entries("demand")[-1].payload
 
 
 def test_a_holdout_that_was_corrected_deserves_a_new_verdict(served):

@@ -1,12 +1,17 @@
-import itertools
-from collections.abc import Callable
-from dataclasses import dataclass, field
-
 import pytest
 
-from fakes.demand_days import DemandWorld, run_of
-from fakes.server_client import MemoryServerClient
-from fakes.server_host import MemoryServerHost
+from fakes.demand_days import run_of
+from fakes.serving_world import (
+    MODEL,
+    NEW,
+    OLD,
+    CrashError,
+    ServingWorld,
+    interrupter,
+    pausing_before,
+    verdict_on,
+    wired,
+)
 from fakes.specs import demand_spec
 from titlebout.core.errors import (
     CorruptObjectError,
@@ -15,66 +20,9 @@ from titlebout.core.errors import (
     StaleTokenError,
     UnavailableError,
 )
-from titlebout.core.ledgers.ledger import EntryKind, LedgerState
-from titlebout.core.ledgers.ledger_chain import verify_chain
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import ServedRelease
-from titlebout.core.results import Outcome, Release, ReleaseStatus, RunContext, RunKind, TrainedChallenger, Verdict
-from titlebout.steps.deploy_model import deploy_model
-from titlebout.steps.train_challenger import train_challenger
-
-OLD, NEW = "2024-01-13", "2024-01-14"
-MODEL = "demand"
-
-
-@dataclass
-class ServingWorld(DemandWorld):
-    """A world with a server, an old version and a new one."""
-
-    host: MemoryServerHost = field(default_factory=MemoryServerHost)
-
-    def __post_init__(self) -> None:
-        self.client = MemoryServerClient(self.host)
-        self.deliver_days("2024-01-01", "2024-01-14")
-        self.old = self._train(OLD)
-        self.new = self._train(NEW)
-
-    def _train(self, partition: str) -> TrainedChallenger:
-        return train_challenger(
-            self.spec, run_of(partition), lake=self.lake, ledger=self.ledger, registry=self.registry
-        )
-
-    def deploy(self, verdict: Verdict, run: RunContext | None = None, **ports) -> Release:
-        used = {name: getattr(self, name) for name in ("lake", "ledger", "registry", "host", "client")} | ports
-        return deploy_model(self.spec, run or run_of(verdict.partition), verdict=verdict, **used)
-
-    @property
-    def state(self) -> LedgerState:
-        return LedgerState.of(self.ledger.entries(MODEL))
-
-    @property
-    def served(self) -> ServedRelease | None:
-        return self.host.servers[MODEL].served
-
-    def assert_serves(self, version: TrainedChallenger) -> None:
-        """Ledger, server and alias say the same."""
-        champion = self.state.champion
-        assert champion is not None
-        assert champion.version == version.version
-        assert self.host.servers[MODEL].is_running
-        assert self.served == ServedRelease(MODEL, version.version, champion.token)
-        assert self.registry.aliases[MODEL]["champion"] == version.version
-        verify_chain(self.ledger.entries(MODEL))
-
-
-def verdict_on(challenger: TrainedChallenger, champion: TrainedChallenger | None, **changes) -> Verdict:
-    return Verdict(
-        model=MODEL,
-        partition=challenger.partition,
-        challenger=challenger.version,
-        champion=champion.version if champion else None,
-        metric="rmse",
-        **{"outcome": Outcome.PROMOTE, "reasons": ("gain 12 %, at least 9 %",), **changes},
-    )
+from titlebout.core.results import Outcome, ReleaseStatus, RunKind
 
 
 @pytest.fixture
@@ -311,50 +259,6 @@ def test_a_server_that_remembers_another_ledger_says_so(served):
 # --- crashes --------------------------------------------------------------------------------------
 
 
-class CrashError(BaseException):
-    """Ends a step where no handler sees it, as SIGKILL does."""
-
-
-SIDE_EFFECTS = {
-    "ledger": ("append",),
-    "host": ("ensure_running",),
-    "client": ("push", "served", "predict"),
-    "registry": ("set_champion",),
-}
-
-
-class Wire:
-    """Wraps a port and ends the step before or after its k-th call of all wrapped ports."""
-
-    def __init__(self, port: object, methods: tuple[str, ...], around: Callable) -> None:
-        self._port, self._methods, self._around = port, methods, around
-
-    def __getattr__(self, name: str) -> object:
-        attribute = getattr(self._port, name)
-        if name not in self._methods:
-            return attribute
-        return lambda *args, **kwargs: self._around(lambda: attribute(*args, **kwargs))
-
-
-def wired(world: ServingWorld, around: Callable) -> dict[str, Wire]:
-    return {name: Wire(getattr(world, name), methods, around) for name, methods in SIDE_EFFECTS.items()}
-
-
-def interrupter(at: int, *, after: bool, error: type[BaseException]) -> Callable:
-    calls = itertools.count()
-
-    def around(call: Callable) -> object:
-        is_the_one = next(calls) == at
-        if is_the_one and not after:
-            raise error("interrupted")
-        result = call()
-        if is_the_one:
-            raise error("interrupted")
-        return result
-
-    return around
-
-
 def count_side_effects(world: ServingWorld) -> int:
     calls = []
     world.deploy(verdict_on(world.new, world.old), **wired(world, lambda call: (calls.append(1), call())[1]))
@@ -396,18 +300,6 @@ def test_a_crash_never_makes_the_ledger_claim_what_does_not_serve(served, at, af
 
 
 # --- zombies and races ----------------------------------------------------------------------------
-
-
-def pausing_before(at: int, meanwhile: Callable) -> Callable:
-    """Let something happen right before the k-th side effect of a step."""
-    calls = itertools.count()
-
-    def around(call: Callable) -> object:
-        if next(calls) == at:
-            meanwhile()
-        return call()
-
-    return around
 
 
 @pytest.mark.parametrize("at", range(1, 6), ids=["host", "push", "served", "predict", "settle"])
@@ -453,7 +345,7 @@ def test_a_ledger_that_moved_on_is_read_again(served):
 
 
 def test_a_champion_that_changed_at_the_last_moment_is_not_overwritten(served):
-    third = served._train("2024-01-12")
+    third = served.train("2024-01-12")
 
     def somebody_is_faster() -> None:
         served.deploy(verdict_on(served.new, served.old))

@@ -472,10 +472,9 @@ if {file_format!r} == "parquet":
         table = table.set_column(table.column_names.index(name), name, table.column(name).cast(pa.string()))
     pyarrow.parquet.write_table(table, sink)
     sink.seek(0)
-calendar = RowCalendar(decode_files([SourceFile(sink, "x")], spec.dataset), spec.dataset, "UTC", memory_bytes=1)
+calendar = RowCalendar(decode_files([SourceFile(sink, "x")], spec.dataset), spec.dataset, spec.calendar, memory_bytes=1)
 with TemporaryDirectory() as folder:
-    import datetime
-    rows = KeptRows(calendar.rows_of(datetime.date(2024, 1, 5)), spec.dataset.keep)
+    rows = KeptRows(calendar.rows_of("2024-01-05"), spec.dataset.keep)
     pieces = RowOrder(spec.dataset, run_bytes=1).sort_stream(rows, Path(folder))
     assert write_snapshot(pieces, spec.dataset, Path(folder) / "data.parquet").rows == 100
 sys.exit("pandas" in sys.modules)

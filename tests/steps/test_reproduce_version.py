@@ -76,7 +76,7 @@ def test_other_packages_than_then_are_named(world, version, monkeypatch):
 
 
 def test_a_training_that_comes_out_otherwise_is_said(world, version, monkeypatch):
-    from titlebout.core import version_training
+    from titlebout.core.learning import version_training
 
     honest = version_training.learn
     monkeypatch.setattr(

@@ -15,6 +15,7 @@ from titlebout.core.errors import (
     UnavailableError,
 )
 from titlebout.core.golden import GoldenRows
+from titlebout.core.insights.insight import Insight
 from titlebout.core.layout import version_manifest
 from titlebout.core.learning import version_training
 from titlebout.core.ledgers.ledger import EntryKind
@@ -58,10 +59,17 @@ def test_a_challenger_is_complete_in_the_lake_and_known_to_registry_and_ledger(w
         RUN.actor,
         f"trained:{challenger.version}",
     )
-    assert entry.payload == {
+    told = Insight.model_validate_json(
+        world.lake.read(entry.payload["insight_path"], sha256=entry.payload["insight_sha256"])
+    )
+    assert (told.version, told.model_sha256) == (challenger.version, challenger.model_sha256)
+    assert {name: value for name, value in entry.payload.items() if not name.startswith("insight_")} == {
         "version": challenger.version,
         "partition": "2024-01-13",
         "model_sha256": challenger.model_sha256,
+        "manifest_sha256": hashlib.sha256(
+            world.lake.objects[version_manifest("demand", challenger.version)]
+        ).hexdigest(),
         "run_url": run.registered.run_url,
     }
 
@@ -233,3 +241,21 @@ def test_a_holdout_that_is_empty_does_not_stop_training():
 def test_drift_names_the_reason(world):
     challenger = train(world, RUN.model_copy(update={"reason": "drift"}))
     assert world.registry.runs["demand", challenger.version].params["reason"] == "drift"
+
+
+def test_the_registry_gets_curves_an_example_and_shap_values(world):
+    challenger = train(world)
+    details = world.registry.runs["demand", challenger.version].details
+    assert set(details.curves) == {"curve.training_rmse", "curve.holdout_rmse"}
+    assert details.example.feature_names == ("hour", "temperature", "weather")
+    assert "insight/shap_values.parquet" in details.files
+
+
+def test_a_holdout_that_cannot_be_read_costs_the_explanation_and_not_the_version(world, caplog):
+    lost = world.ledger.state("demand").partitions["2024-01-12"].snapshot.data_path
+    del world.lake.objects[lost]
+    challenger = train(world)
+    assert "is not explained" in caplog.text
+    run = world.registry.runs["demand", challenger.version]
+    assert set(run.details.files) == {"card.md"}
+    assert "insight_path" not in world.ledger.entries("demand")[-1].payload

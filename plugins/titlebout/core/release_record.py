@@ -20,11 +20,19 @@ class ReleaseRecord:
 
     The token of an attempt is the sequence of its `release_started`: it rises by construction. The newest one
     alone may settle, so an attempt that was overtaken can finish nothing.
+
+    Attributes:
+        ledger: Where the attempts are recorded.
+        version: What shall serve.
+        actor: Run id or person.
+        withdraws: The version that a rollback goes away from. It is withdrawn by the very entry that settles the
+            release, so that neither can stand without the other.
     """
 
     ledger: Ledger
     version: TrainedChallenger
     actor: str
+    withdraws: str | None = None
 
     def start(self, state: LedgerState) -> int:
         """Start an attempt on a state and return its token.
@@ -87,7 +95,8 @@ class ReleaseRecord:
         return self.ledger.state(self.version.model)
 
     def _payload(self, **more: JsonValue) -> Mapping[str, JsonValue]:
-        return {"version": self.version.version, "partition": self.version.partition, **more}
+        named = {"version": self.version.version, "partition": self.version.partition, **more}
+        return named if self.withdraws is None else {**named, "withdraws": self.withdraws}
 
 
 def settled_release(model: str, version: str, token: int, *, url: str | None, reason: str) -> Release:

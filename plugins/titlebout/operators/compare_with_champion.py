@@ -7,9 +7,12 @@ from airflow.sdk import Context, XComArg
 from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
+from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.ports import Ledger
 from titlebout.core.results import RunContext, TrainedChallenger, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
+from titlebout.task_links import VerdictLink, verdict_address
 from titlebout.wiring import build_lake, build_ledger, build_registry
 
 
@@ -23,6 +26,7 @@ class CompareWithChampionOperator(StepOperator):
     """
 
     template_fields: Sequence[str] = (*StepOperator.template_fields, "challenger", "mlflow_conn_id")
+    operator_extra_links = (VerdictLink(),)
 
     def __init__(
         self,
@@ -36,16 +40,25 @@ class CompareWithChampionOperator(StepOperator):
         self.mlflow_conn_id = mlflow_conn_id
 
     def run_step(self, spec: ModelSpec, run: RunContext, context: Context) -> Verdict:
-        """Reach the verdict of this partition's bout."""
+        """Reach the verdict of this partition's bout, and leave the address of its page for the link."""
         from titlebout.steps.compare_with_champion import compare_with_champion
 
+        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
         verdict = compare_with_champion(
             spec,
             run,
             challenger=read_input(TrainedChallenger, self.challenger, "challenger"),
             lake=build_lake(airflow_connection(self.lake_conn_id)),
-            ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
+            ledger=ledger,
             registry=build_registry(airflow_connection(self.mlflow_conn_id)),
         )
+        context["ti"].xcom_push(key=VerdictLink.address_key, value=_address(ledger, verdict))
         self.log.info("%s: %s", verdict.outcome, "; ".join(verdict.reasons))
         return verdict
+
+
+def _address(ledger: Ledger, verdict: Verdict) -> str:
+    document = verdict.as_json()
+    entries = ledger.entries(verdict.model, kinds={EntryKind.VERDICT_REACHED})
+    found = [entry.sequence for entry in entries if entry.payload.get("verdict") == document]
+    return verdict_address(verdict.model, verdict.partition, found[-1] if found else None)

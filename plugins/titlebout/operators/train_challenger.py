@@ -12,7 +12,7 @@ from titlebout.core.results import RunContext, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator
 from titlebout.task_links import MlflowRunLink
-from titlebout.wiring import build_lake, build_ledger, build_registry
+from titlebout.wiring import build_lake, build_ledger, build_registry, build_search
 
 
 class TrainChallengerOperator(StepOperator):
@@ -41,6 +41,7 @@ class TrainChallengerOperator(StepOperator):
             lake=build_lake(airflow_connection(self.lake_conn_id)),
             ledger=ledger,
             registry=build_registry(airflow_connection(self.mlflow_conn_id)),
+            search=build_search(),
         )
         context["ti"].xcom_push(key=MlflowRunLink.address_key, value=_run_url(ledger, challenger))
         return challenger

@@ -1,28 +1,17 @@
 """Step `deploy_model`: let a challenger serve that won its bout, and see to it that the champion does serve.
 
-The order of the side effects makes a crash between any two of them harmless:
-
-    1  ledger    release_started; its sequence is the fencing token of this attempt
-    2  host      the server runs
-    3  server    the release is pushed; the server proves it and swaps, and refuses every older token from now on
-    4  ledger    release_settled, unless a newer attempt has started meanwhile: from here on it is the champion
-    5  registry  the alias follows
-
-Run again after a crash, the step starts a new attempt with a newer token as long as 4 is missing, and only
-makes up for 5 once it stands.
+How a release comes about, and what a crash leaves, is told in `release_desk`.
 """
 
 import logging
-from dataclasses import dataclass
 
-from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, TitleboutError, bounded
-from titlebout.core.golden import GoldenRows
-from titlebout.core.ledgers.ledger import LedgerState, ServedVersion
-from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, ServerAddress, ServerClient, ServerHost
-from titlebout.core.release_record import LEDGER_ATTEMPTS, ReleaseRecord, ledger_is_busy, settled_release
-from titlebout.core.results import Outcome, Release, ReleaseStatus, RunContext, TrainedChallenger, Verdict
-from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
-from titlebout.core.versions import read_file, read_version
+from titlebout.core.errors import DeploymentError, bounded
+from titlebout.core.ledgers.ledger import LedgerState
+from titlebout.core.ledgers.withdrawals import why_withdrawn
+from titlebout.core.ports import Lake, Ledger, ModelRegistry, ServerClient, ServerHost
+from titlebout.core.results import Outcome, Release, ReleaseStatus, RunContext, Verdict
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.steps.release_desk import PATIENCE_SECONDS, ReleaseDesk
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +29,7 @@ def deploy_model(
 ) -> Release:
     """Release the challenger of a verdict, or say why there is nothing to release.
 
+    While another run or a person is changing what serves, it waits: only then it is clear who the champion is.
     Where there is nothing to release, the champion's server is looked after: one that is down or has lost its
     release, after a reboot for example, serves it again.
 
@@ -65,31 +55,22 @@ def deploy_model(
         raise DeploymentError(message)
     if not run.is_live:
         return _skipped(verdict, f"a {run.kind} run never changes what serves")
-    desk = _ReleaseDesk(spec, run, lake, ledger, host, client)
-    for _ in range(LEDGER_ATTEMPTS):
-        state = ledger.state(spec.name)
-        try:
-            release = _released_or_kept(desk, verdict, state)
-        except LedgerConflictError:
-            continue  # somebody else wrote first: look again, decide again
-        if release.status is ReleaseStatus.SETTLED:
-            registry.set_champion(spec.name, release.version)
-        return release
-    raise ledger_is_busy(spec.name)
+    desk = ReleaseDesk(spec, run.actor, lake, ledger, registry, host, client)
+    return desk.decide(lambda state: _released_or_kept(desk, verdict, state), patience_seconds=PATIENCE_SECONDS)
 
 
-def _released_or_kept(desk: "_ReleaseDesk", verdict: Verdict, state: LedgerState) -> Release:
+def _released_or_kept(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -> Release:
     champion = state.champion
     if champion and champion.version == verdict.challenger:  # a run of this step got as far as the ledger
         return desk.keep_serving(state, champion)
-    if reason := _reason_to_keep(desk, verdict, champion):
+    if reason := _reason_to_keep(desk, verdict, state):
         if champion:
             desk.keep_serving(state, champion)
         return _skipped(verdict, reason)
     return desk.serve(state, desk.version(verdict.challenger), "; ".join(verdict.reasons))
 
 
-def _reason_to_keep(desk: "_ReleaseDesk", verdict: Verdict, champion: ServedVersion | None) -> str | None:
+def _reason_to_keep(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -> str | None:
     """Say why the champion stays.
 
     Raises:
@@ -97,6 +78,10 @@ def _reason_to_keep(desk: "_ReleaseDesk", verdict: Verdict, champion: ServedVers
     """
     if verdict.outcome is not Outcome.PROMOTE:
         return f"the verdict is {verdict.outcome}: {'; '.join(verdict.reasons)}"
+    # The verdict that promoted it still stands in its night, where somebody may clear this task.
+    if withdrawn := why_withdrawn(verdict.challenger, state.releases):
+        return withdrawn
+    champion = state.champion
     if champion and champion.partition > desk.version(verdict.challenger).partition:
         return f"{champion.version} serves, which was trained for the newer partition {champion.partition}"
     if verdict.champion != (champion.version if champion else None):
@@ -112,119 +97,3 @@ def _skipped(verdict: Verdict, reason: str) -> Release:
     logger.info("%s is not released: %s", verdict.challenger, reason)
     skipped = ReleaseStatus.SKIPPED
     return Release(model=verdict.model, version=verdict.challenger, status=skipped, reason=bounded(reason))
-
-
-@dataclass(frozen=True)
-class _ReleaseDesk:
-    """Lets versions of one model serve."""
-
-    spec: ModelSpec
-    run: RunContext
-    lake: Lake
-    ledger: Ledger
-    host: ServerHost
-    client: ServerClient
-
-    def version(self, version: str) -> TrainedChallenger:
-        return read_version(self.lake, self.spec.name, version)
-
-    def keep_serving(self, state: LedgerState, champion: ServedVersion) -> Release:
-        """Return the champion's release, after serving it again where its server has lost it."""
-        url = None
-        if self._has_server:
-            address = self.host.ensure_running(self.spec.name)
-            served = self.client.served(address)
-            if served is None or served.version != champion.version:
-                logger.warning("%s is the champion but does not serve, serving it again", champion.version)
-                return self.serve(state, self.version(champion.version), "served again: its server had lost it")
-            url = address.url
-        return settled_release(self.spec.name, champion.version, champion.token, url=url, reason=champion.reason)
-
-    def serve(self, state: LedgerState, version: TrainedChallenger, reason: str) -> Release:
-        """Make one attempt to let a version serve.
-
-        Raises:
-            LedgerConflictError: The ledger moved on since the state was read; nothing has happened yet.
-        """
-        bundle = self._bundle(version)  # read and checked before anything is written
-        record = ReleaseRecord(self.ledger, version, self.run.actor)
-        token = record.start(state)
-        try:
-            url = self._push(bundle, token, state.champion, record) if self._has_server else None
-        except StaleTokenError:
-            raise  # the ledger belongs to the successor now
-        except DeploymentError as error:
-            record.fail(token, error)
-            raise
-        try:
-            release = record.settle(token, url=url, reason=reason)
-        except StaleTokenError:
-            # The successor may not have come as far as the server, and may never come: the server refuses
-            # this if it has.
-            self._put_back(token, state.champion)
-            raise
-        logger.info("%s serves %s, token %d", self.spec.name, version.version, token)
-        return release
-
-    @property
-    def _has_server(self) -> bool:
-        return self.spec.deployment.target is not DeploymentTarget.NONE
-
-    def _bundle(self, version: TrainedChallenger) -> ReleaseBundle:
-        return ReleaseBundle(
-            model=version.model,
-            version=version.version,
-            booster=read_file(self.lake, version, "model"),
-            plan=read_file(self.lake, version, "plan"),
-            golden=read_file(self.lake, version, "golden"),
-        )
-
-    def _push(self, bundle: ReleaseBundle, token: int, champion: ServedVersion | None, record: ReleaseRecord) -> str:
-        """Hand a release to the server and return the server's URL; undo it if it fails out there."""
-        address = self.host.ensure_running(self.spec.name)
-        try:
-            self.client.push(address, bundle, token=token)
-        except StaleTokenError as error:
-            if not record.is_newest(token):
-                raise
-            message = (
-                f"the server of {self.spec.name!r} has seen newer tokens than the ledger has given out: the ledger "
-                "was restored or begun anew; stop the server, remove its state and clear this task"
-            )
-            raise DeploymentError(message) from error
-        try:
-            self._prove(address, bundle, token)
-        except StaleTokenError:
-            raise
-        except DeploymentError:
-            if champion is None:
-                self.host.stop(self.spec.name)  # nothing served before, so nothing serves on
-            self._put_back(token, champion)
-            raise
-        return address.url
-
-    def _prove(self, address: ServerAddress, bundle: ReleaseBundle, token: int) -> None:
-        """Ask the server, by the way its callers take, whether it serves what was pushed and scores it alike."""
-        served = self.client.served(address)
-        if served and served.token > token:
-            message = f"{address.url} took token {served.token} after {token}: a newer attempt has taken over"
-            raise StaleTokenError(message)
-        if served is None or (served.version, served.token) != (bundle.version, token):
-            message = f"{address.url} serves {served}, not {bundle.version}; find out what listens there"
-            raise DeploymentError(message)
-        golden = GoldenRows.model_validate_json(bundle.golden)
-        if difference := golden.difference(self.client.predict(address, golden.rows)):
-            message = f"{address.url} does not answer as {bundle.version} did offline: {difference}"
-            raise DeploymentError(message)
-
-    def _put_back(self, token: int, champion: ServedVersion | None) -> None:
-        """Have the champion serve again, by the right of the same token. The error that led here matters more."""
-        if champion is None:
-            return
-        try:
-            address = self.host.ensure_running(self.spec.name)
-            self.client.push(address, self._bundle(self.version(champion.version)), token=token)
-        except StaleTokenError:
-            logger.info("a newer attempt serves, %s is not put back", champion.version)
-        except TitleboutError:
-            logger.exception("%s could not be put back: it is in doubt what serves", champion.version)

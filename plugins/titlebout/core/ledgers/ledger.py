@@ -158,6 +158,7 @@ class ServedVersion(BaseModel):
     actor: str
     reason: str
     url: str | None = None
+    withdraws: str | None = Field(default=None, description="The version whose place it took in a rollback.")
 
     @classmethod
     def of(cls, settled: LedgerEntry) -> "ServedVersion":

@@ -1,0 +1,226 @@
+"""What every step does that changes what serves: one attempt with a fencing token, from the ledger to the alias.
+
+The order of the side effects makes a crash between any two of them harmless:
+
+    1  ledger    release_started; its sequence is the fencing token of this attempt
+    2  host      the server runs
+    3  server    the release is pushed; the server proves it and swaps, and refuses every older token from now on
+    4  ledger    release_settled, unless a newer attempt has started meanwhile: from here on it is the champion
+    5  registry  the alias follows
+
+Run again after a crash, a step starts a new attempt with a newer token as long as 4 is missing, and only
+makes up for 5 once it stands.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, TitleboutError
+from titlebout.core.golden import GoldenRows
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, ServedVersion
+from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, ServerAddress, ServerClient, ServerHost
+from titlebout.core.release_record import LEDGER_ATTEMPTS, ReleaseRecord, ledger_is_busy, settled_release
+from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
+from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
+from titlebout.core.versions import read_file, read_version
+
+logger = logging.getLogger(__name__)
+
+LOOK_AGAIN_SECONDS = 0.2
+# Several runs may end at once, and each release takes a few seconds.
+PATIENCE_SECONDS = 120
+# An attempt takes a few seconds. One that was killed is waited for no longer than this.
+YOUNG_SECONDS = 30
+_ATTEMPT_KINDS = frozenset({EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.RELEASE_FAILED})
+_LOOKED_AT = 20
+
+
+@dataclass(frozen=True)
+class ReleaseDesk:
+    """Lets versions of one model serve.
+
+    Attributes:
+        spec: The model spec. With `deployment.target: none` ledger and alias change and no server is asked.
+        actor: Who answers for it in the ledger: run id or person.
+        lake: Holds the versions.
+        ledger: Decides what serves.
+        registry: Its alias follows the ledger.
+        host: Where the model's server lives.
+        client: The conversation with it.
+    """
+
+    spec: ModelSpec
+    actor: str
+    lake: Lake
+    ledger: Ledger
+    registry: ModelRegistry
+    host: ServerHost
+    client: ServerClient
+
+    def decide(self, decision: Callable[[LedgerState], Release], *, patience_seconds: float = 0) -> Release:
+        """Decide on the newest state, once more whenever somebody else wrote first, and let the alias follow.
+
+        Args:
+            decision: Looks at a state and serves or keeps.
+            patience_seconds: How long to wait for attempts of others that have just begun. Whoever does not wait
+                overtakes them.
+
+        Raises:
+            UnavailableError: Others kept writing first.
+        """
+        deadline = time.monotonic() + patience_seconds
+        for _ in range(LEDGER_ATTEMPTS):
+            while time.monotonic() < deadline and self._is_somebody_at_work():
+                time.sleep(LOOK_AGAIN_SECONDS)
+            try:
+                release = decision(self.ledger.state(self.spec.name))
+            except LedgerConflictError:
+                continue  # somebody else wrote first: look again, decide again
+            if release.status is ReleaseStatus.SETTLED:
+                self._point_alias_at(release.version)
+            return release
+        raise ledger_is_busy(self.spec.name)
+
+    def version(self, version: str) -> TrainedChallenger:
+        """Read a version's manifest."""
+        return read_version(self.lake, self.spec.name, version)
+
+    def keep_serving(self, state: LedgerState, champion: ServedVersion) -> Release:
+        """Return the champion's release, after serving it again where its server has lost it."""
+        url = None
+        if self._has_server:
+            address = self.host.ensure_running(self.spec.name)
+            served = self.client.served(address)
+            if served is None or served.version != champion.version:
+                logger.warning("%s is the champion but does not serve, serving it again", champion.version)
+                return self.serve(state, self.version(champion.version), "served again: its server had lost it")
+            url = address.url
+        return settled_release(self.spec.name, champion.version, champion.token, url=url, reason=champion.reason)
+
+    def serve(
+        self, state: LedgerState, version: TrainedChallenger, reason: str, *, withdraws: str | None = None
+    ) -> Release:
+        """Make one attempt to let a version serve.
+
+        Args:
+            state: What the decision rests on.
+            version: What shall serve.
+            reason: Why; it goes into the ledger.
+            withdraws: The version that a rollback goes away from.
+
+        Raises:
+            LedgerConflictError: The ledger moved on since the state was read; nothing has happened yet.
+        """
+        bundle = self._bundle(version)  # read and checked before anything is written
+        record = ReleaseRecord(self.ledger, version, self.actor, withdraws)
+        token = record.start(state)
+        try:
+            url = self._push(bundle, token, state.champion, record) if self._has_server else None
+        except StaleTokenError:
+            raise  # the ledger belongs to the successor now
+        except DeploymentError as error:
+            record.fail(token, error)
+            raise
+        try:
+            release = record.settle(token, url=url, reason=reason)
+        except StaleTokenError:
+            # The successor may not have come as far as the server, and may never come: the server refuses
+            # this if it has.
+            self._put_back(token, state.champion)
+            raise
+        logger.info("%s serves %s, token %d", self.spec.name, version.version, token)
+        return release
+
+    @property
+    def _has_server(self) -> bool:
+        return self.spec.deployment.target is not DeploymentTarget.NONE
+
+    def _bundle(self, version: TrainedChallenger) -> ReleaseBundle:
+        return ReleaseBundle(
+            model=version.model,
+            version=version.version,
+            booster=read_file(self.lake, version, "model"),
+            plan=read_file(self.lake, version, "plan"),
+            golden=read_file(self.lake, version, "golden"),
+        )
+
+    def _push(self, bundle: ReleaseBundle, token: int, champion: ServedVersion | None, record: ReleaseRecord) -> str:
+        """Hand a release to the server and return the server's URL; undo it if it fails out there."""
+        address = self.host.ensure_running(self.spec.name)
+        try:
+            self.client.push(address, bundle, token=token)
+        except StaleTokenError as error:
+            if not record.is_newest(token):
+                raise
+            message = (
+                f"the server of {self.spec.name!r} has seen newer tokens than the ledger has given out: the ledger "
+                "was restored or begun anew; stop the server, remove its state and clear this task"
+            )
+            raise DeploymentError(message) from error
+        try:
+            self._prove(address, bundle, token)
+        except StaleTokenError:
+            raise
+        except DeploymentError:
+            if champion is None and record.is_newest(token):
+                self.host.stop(self.spec.name)  # nothing served before, so nothing serves on
+            self._put_back(token, champion)
+            raise
+        return address.url
+
+    def _prove(self, address: ServerAddress, bundle: ReleaseBundle, token: int) -> None:
+        """Ask the server, by the way its callers take, whether it serves what was pushed and scores it alike."""
+        self._ask_what_serves(address, bundle, token)
+        golden = GoldenRows.model_validate_json(bundle.golden)
+        if difference := golden.difference(self.client.predict(address, golden.rows)):
+            self._ask_what_serves(address, bundle, token)  # a newer one may have come in between the two questions
+            message = f"{address.url} does not answer as {bundle.version} did offline: {difference}"
+            raise DeploymentError(message)
+
+    def _ask_what_serves(self, address: ServerAddress, bundle: ReleaseBundle, token: int) -> None:
+        served = self.client.served(address)
+        if served and served.token > token:
+            message = f"{address.url} took token {served.token} after {token}: a newer attempt has taken over"
+            raise StaleTokenError(message)
+        if served is None or (served.version, served.token) != (bundle.version, token):
+            message = f"{address.url} serves {served}, not {bundle.version}; find out what listens there"
+            raise DeploymentError(message)
+
+    def _is_somebody_at_work(self) -> bool:
+        """Whether the newest attempt is another actor's, has not ended, and is too young to be given up.
+
+        What serves meanwhile may be neither the old nor the new champion for good: it is no time to decide.
+        """
+        attempts = self.ledger.entries(self.spec.name, kinds=_ATTEMPT_KINDS, newest=_LOOKED_AT)
+        newest = next((each for each in reversed(attempts) if each.kind is EntryKind.RELEASE_STARTED), None)
+        if newest is None or newest.actor == self.actor:  # its own, killed: nobody else finishes that
+            return False
+        has_ended = any(each.payload.get("token") == newest.sequence for each in attempts)
+        return not has_ended and datetime.now(tz=UTC) - newest.recorded_at < timedelta(seconds=YOUNG_SECONDS)
+
+    def _point_alias_at(self, version: str) -> None:
+        """Let the alias follow the ledger, also where another release settles at the same time.
+
+        Whoever writes the alias looks into the ledger afterwards, so the last one to write it leaves the champion.
+        """
+        for _ in range(LEDGER_ATTEMPTS):
+            self.registry.set_champion(self.spec.name, version)
+            champion = self.ledger.state(self.spec.name).champion
+            if champion is None or champion.version == version:
+                return
+            version = champion.version
+
+    def _put_back(self, token: int, champion: ServedVersion | None) -> None:
+        """Have the champion serve again, by the right of the same token. The error that led here matters more."""
+        if champion is None:
+            return
+        try:
+            address = self.host.ensure_running(self.spec.name)
+            self.client.push(address, self._bundle(self.version(champion.version)), token=token)
+        except StaleTokenError:
+            logger.info("a newer attempt serves, %s is not put back", champion.version)
+        except TitleboutError:
+            logger.exception("%s could not be put back: it is in doubt what serves", champion.version)
