@@ -5,6 +5,7 @@ from datetime import datetime, time, timedelta
 import pendulum
 from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
 
+from titlebout.core.cadences import GRIDS, Cadence
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.operators.compare_with_champion import CompareWithChampionOperator
 from titlebout.operators.deploy_model import DeployModelOperator
@@ -13,33 +14,53 @@ from titlebout.operators.train_challenger import TrainChallengerOperator
 from titlebout.operators.validate_partition import ValidatePartitionOperator
 from titlebout.project import readable_specs
 
-PARAMS = {
-    "partition": Param(
-        None,
-        type=["null", "string"],
-        format="date",
-        title="Partition",
-        description="The day to run for, such as 2012-06-01. Empty: the run's own partition key.",
-    ),
-    "reason": Param(
-        "", type="string", maxLength=200, title="Reason", description="Why this run; it goes into the ledger."
-    ),
+# Cron and key format of each cadence. Runs start at the very moment at which a partition ends, and keys name no
+# more than the partition: only so do schedule, backfill and trigger form name it alike. Airflow reads the key of a
+# week back only if it names a day, so there it ends with that of the Monday: 2012-W22-1.
+TIMETABLES = {
+    Cadence.HOURLY: ("0 * * * *", "%Y-%m-%dT%H"),
+    Cadence.DAILY: ("0 0 * * *", "%Y-%m-%d"),
+    Cadence.WEEKLY: ("0 0 * * 1", "%G-W%V-%u"),
+    Cadence.MONTHLY: ("0 0 1 * *", "%Y-%m"),
 }
+FORMS = {
+    Cadence.HOURLY: {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$"},
+    Cadence.DAILY: {"format": "date"},
+    Cadence.WEEKLY: {"pattern": "^[0-9]{4}-W[0-9]{2}(-1)?$"},
+    Cadence.MONTHLY: {"pattern": "^[0-9]{4}-[0-9]{2}$"},
+}
+
+
+def params(cadence: Cadence) -> dict[str, Param]:
+    """Return the fields of the trigger form."""
+    grid = GRIDS[cadence]
+    return {
+        "partition": Param(
+            None,
+            type=["null", "string"],
+            **FORMS[cadence],
+            title="Partition",
+            description=f"The {grid.noun} to run for, such as {grid.example}. Empty: the run's own partition key.",
+        ),
+        "reason": Param(
+            "", type="string", maxLength=200, title="Reason", description="Why this run; it goes into the ledger."
+        ),
+    }
 
 
 def nightly(spec: ModelSpec) -> DAG:
     """Compose the chain of one model. One run handles one partition, whoever started it."""
     timezone = pendulum.timezone(spec.schedule.timezone)
+    cron, key_format = TIMETABLES[spec.dataset.cadence]
     with DAG(
         spec.nightly_dag_id,
         description=spec.description,
-        doc_md=DOC.format(spec=spec),
-        # A midnight cron and day keys: only so do schedule, backfill and trigger form name a day alike.
-        schedule=CronPartitionTimetable("0 0 * * *", timezone=timezone, run_offset=-1, key_format="%Y-%m-%d"),
+        doc_md=DOC.format(spec=spec, partition=f"{spec.calendar.grid.article} {spec.calendar.grid.noun}"),
+        schedule=CronPartitionTimetable(cron, timezone=spec.calendar.clock, run_offset=-1, key_format=key_format),
         start_date=datetime.combine(spec.schedule.start_date, time(), timezone),
         catchup=False,
         max_active_runs=1,
-        params=PARAMS,
+        params=params(spec.dataset.cadence),
         tags=["titlebout", spec.name],
         default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(hours=1)},
     ) as dag:
@@ -69,7 +90,7 @@ def asset(spec: ModelSpec, what: str) -> Asset:
 
 DOC = """{spec.description}
 
-Made from `include/models/{spec.name}.yaml`. One run handles one partition: a day in {spec.schedule.timezone}.
+Made from `include/models/{spec.name}.yaml`. One run handles one partition: {partition} in {spec.calendar.clock}.
 To run one by hand, give it under *Partition* in the trigger form. A backfill trains and judges, and never changes
 what serves."""
 

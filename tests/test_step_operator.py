@@ -187,6 +187,27 @@ def test_every_asset_event_carries_the_partition_key(project: Path):
     assert context["outlet_events"][asset].partition_keys == {"2024-05-01"}
 
 
+@pytest.mark.parametrize("given", [{"key": "2024-W18-1"}, {"conf": {"partition": "2024-W18"}}])
+def test_a_week_has_its_monday_in_airflow_and_nowhere_else(project: Path, given, monkeypatch):
+    from airflow.sdk import Asset
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    from titlebout import step_operator
+
+    class Fine(step_operator.StepOperator):
+        def run_step(self, spec, run, context):
+            return result(reason=run.partition)
+
+    windows = {"training__window_days": 28, "training__holdout_days": 21}
+    monkeypatch.setattr(
+        step_operator, "load_model_spec", lambda name: demand_spec(dataset__cadence="weekly", **windows)
+    )
+    asset = Asset(name="demand_partition")
+    context = airflow_context(**given) | {"outlet_events": OutletEventAccessors()}
+    assert Fine(task_id="fine", model="demand", outlets=[asset]).execute(context)["reason"] == "2024-W18"
+    assert context["outlet_events"][asset].partition_keys == {"2024-W18-1"}
+
+
 def test_an_input_that_is_not_what_it_should_be_names_argument_and_field():
     from titlebout.core.errors import TitleboutError
     from titlebout.core.results import Release

@@ -65,14 +65,45 @@ def test_the_address_of_a_report_is_one_that_its_link_opens(pushed):
         assert DataReportLink().get_link(None, ti_key=None) == pushed["data_report_url"]
 
 
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        ("titlebout/demand/bouts/2024-05-01?entry=12", True),
+        ("titlebout/demand/bouts/2024-05-01?entry=12&next=//elsewhere.example", False),
+        ("//elsewhere.example/titlebout/demand/bouts/2024-05-01", False),
+        ("titlebout/demand/partitions/2024-05-01", False),
+    ],
+)
+def test_the_verdict_link_leads_to_our_own_pages_only(pushed, address, is_shown):
+    from titlebout.task_links import VerdictLink
+
+    pushed["verdict_url"] = address
+    assert VerdictLink().get_link(None, ti_key=None) == (address if is_shown else "")
+
+
+def test_the_address_of_a_verdict_is_one_that_its_link_opens(pushed):
+    from titlebout.task_links import VerdictLink, verdict_address
+
+    for entry in (None, 3):
+        pushed["verdict_url"] = verdict_address("demand", "2024-05-01", entry)
+        assert VerdictLink().get_link(None, ti_key=None) == pushed["verdict_url"]
+
+
 def test_the_plugin_registers_the_links_of_the_operators():
     from titlebout.airflow_plugin import TitleboutPlugin
+    from titlebout.operators.compare_with_champion import CompareWithChampionOperator
     from titlebout.operators.deploy_model import DeployModelOperator
     from titlebout.operators.ingest_partition import IngestPartitionOperator
     from titlebout.operators.train_challenger import TrainChallengerOperator
     from titlebout.operators.validate_partition import ValidatePartitionOperator
 
-    operators = (IngestPartitionOperator, ValidatePartitionOperator, TrainChallengerOperator, DeployModelOperator)
+    operators = (
+        IngestPartitionOperator,
+        ValidatePartitionOperator,
+        TrainChallengerOperator,
+        CompareWithChampionOperator,
+        DeployModelOperator,
+    )
     used = {type(link) for operator in operators for link in operator.operator_extra_links}
     assert {type(link) for link in TitleboutPlugin().operator_extra_links} == used
     assert len({link.name for link in TitleboutPlugin().operator_extra_links}) == len(used)

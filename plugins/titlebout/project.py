@@ -10,7 +10,7 @@ import yaml
 from pydantic import JsonValue, ValidationError
 from pydantic_core import ErrorDetails
 
-from titlebout.core.errors import SpecError, SuiteNotFoundError, did_you_mean
+from titlebout.core.errors import SpecError, SuiteNotFoundError, TitleboutError, did_you_mean
 from titlebout.core.reading.partition_query import PartitionQuery, parse_query
 from titlebout.core.specs.dataset_spec import DemoSource, FilesSource, S3Source, SpecSection, SqlSource
 from titlebout.core.specs.spec import ModelSpec
@@ -58,6 +58,14 @@ def load_model_spec(name: str) -> ModelSpec:
         message = f"{path}: name: found {spec.name!r}, but the file is called {name}.yaml; make them equal"
         raise SpecError(message)
     return spec
+
+
+def find_model_spec(name: str) -> ModelSpec | None:
+    """Return a model's spec; None where it is gone or wrong: versions outlive their specs."""
+    try:
+        return load_model_spec(name)
+    except TitleboutError:
+        return None
 
 
 def readable_specs() -> Iterator[ModelSpec]:
@@ -122,7 +130,9 @@ def source_query(spec: ModelSpec) -> PartitionQuery | None:
     except UnicodeDecodeError as error:
         message = f"{path}: not readable as UTF-8: {_one_line(error)}"
         raise SpecError(message) from None
-    return parse_query(source.query, text, str(path))
+    query = parse_query(source.query, text, str(path))
+    query.check_cadence(spec.dataset.cadence)
+    return query
 
 
 def _one_line(error: Exception) -> str:

@@ -12,7 +12,7 @@ from pydantic import JsonValue, ValidationError
 
 from titlebout.core.errors import TitleboutError, UnavailableError
 from titlebout.core.machine.openmp import let_threads_sleep
-from titlebout.core.partitions import resolve_key
+from titlebout.core.partitions import resolve_key, to_timetable
 from titlebout.core.results import Result, RunContext, RunKind
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
@@ -91,7 +91,7 @@ def run_context(context: Context, spec: ModelSpec, partition: str | None = None)
 
     Args:
         context: Airflow's context of the task.
-        spec: The model's spec; its time zone decides when a day is over.
+        spec: The model's spec; its calendar decides when a partition is over.
         partition: A key that overrides both the run's configuration and its own partition key.
 
     Raises:
@@ -105,7 +105,7 @@ def run_context(context: Context, spec: ModelSpec, partition: str | None = None)
         {"partition": partition or conf.get("partition")},
         dag_run.partition_key,
         now=datetime.now(UTC),
-        timezone=spec.schedule.timezone,
+        calendar=spec.calendar,
     )
     return RunContext(
         partition=key,
@@ -175,7 +175,7 @@ class StepOperator(BaseOperator):
             result = self.run_step(spec, run, context)
         for asset in self.outlets:
             # A run triggered by drift carries its key in `conf`, so the event must be told.
-            context["outlet_events"][asset].add_partitions(run.partition)
+            context["outlet_events"][asset].add_partitions(to_timetable(run.partition))
         return result.as_json()
 
     @abstractmethod

@@ -11,7 +11,14 @@ if TYPE_CHECKING:
 
 
 # Without a slash at its start: the UI resolves it against its own base, which may be a path behind a proxy.
-_REPORT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/partitions/[0-9-]+(\?revision=[0-9]+)?", re.ASCII)
+_REPORT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/partitions/[0-9TW-]+(\?revision=[0-9]+)?", re.ASCII)
+
+_VERDICT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/bouts/[0-9TW-]+(\?entry=[0-9]+)?", re.ASCII)
+
+
+def verdict_address(model: str, partition: str, entry: int | None = None) -> str:
+    """Return where the API server shows a bout; without a ledger entry, the newest one of the partition."""
+    return f"titlebout/{model}/bouts/{partition}" + (f"?entry={entry}" if entry else "")
 
 
 def report_address(model: str, partition: str, revision: int | None = None) -> str:
@@ -47,6 +54,17 @@ class DataReportLink(WebLink):
         return _REPORT_ADDRESS.fullmatch(address) is not None
 
 
+class VerdictLink(WebLink):
+    """How the bout ended, and every number that led to it."""
+
+    name = "Verdict"
+    address_key = "verdict_url"
+
+    def opens(self, address: str) -> bool:
+        """Whether it is the address of one of our own pages."""
+        return _VERDICT_ADDRESS.fullmatch(address) is not None
+
+
 class MlflowRunLink(WebLink):
     """Where the challenger is tracked; empty where MLflow has no server."""
 
@@ -61,4 +79,4 @@ class ModelServerLink(WebLink):
     address_key = "model_server_url"
 
 
-LINKS = (DataReportLink, MlflowRunLink, ModelServerLink)
+LINKS = (DataReportLink, VerdictLink, MlflowRunLink, ModelServerLink)

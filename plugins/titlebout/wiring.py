@@ -30,6 +30,7 @@ from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 if TYPE_CHECKING:
     from titlebout.adapters.databases.sql_preview import SqlPreview
     from titlebout.adapters.s3.s3_bucket import S3Bucket
+    from titlebout.core.learning.search_port import ParameterSearch
 
 DOCKER_URL = "unix:///var/run/docker.sock"
 DOCKER_TIMEOUT_SECONDS = 15
@@ -160,6 +161,13 @@ def build_registry(connection: ConnectionFields) -> ModelRegistry:
     extra = named_extra(connection, optional=("tracking_uri", "artifact_root"))
     uri = extra.get("tracking_uri") or http_address(connection)
     return MlflowRegistry(uri, extra.get("artifact_root"))
+
+
+def build_search() -> "ParameterSearch":
+    """Return what proposes parameters where a spec asks for a search; the library is loaded when a study is opened."""
+    from titlebout.adapters.optuna_search import OptunaSearch
+
+    return OptunaSearch()
 
 
 def build_host(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None) -> ServerHost:

@@ -15,9 +15,9 @@ import pytest
 
 from fakes.mlflow_server import free_port
 from fakes.tracked import a_challenger, a_verdict
-from titlebout.adapters import mlflow_registry
-from titlebout.adapters.mlflow_registry import SETTINGS, MlflowRegistry
+from titlebout.adapters.mlflow_registry import SETTINGS, MlflowRegistry, tracked_models
 from titlebout.core.errors import AccessRefusedError, ConnectionSettingsError, UnavailableError
+from titlebout.core.tracking import ModelExample, TrackedDetails, TrackedTrial
 
 VERSION = "2012-06-01-aaaaaaaaaaaa"
 
@@ -49,11 +49,20 @@ def record(registry: MlflowRegistry, model: str, **changes: dict):
     return registry.record_challenger(a_challenger(model, VERSION), **arguments)
 
 
-def runs(client, model: str) -> list:
+def all_runs(client, model: str) -> dict[str, list]:
+    """Return the runs of a model by name; those that were deleted are left out."""
     from mlflow.entities import ViewType
 
     experiment = client.get_experiment_by_name(model)
-    return client.search_runs([experiment.experiment_id], run_view_type=ViewType.ACTIVE_ONLY)
+    found = {}
+    for run in client.search_runs([experiment.experiment_id], run_view_type=ViewType.ACTIVE_ONLY):
+        found.setdefault(run.info.run_name, []).append(run)
+    return found
+
+
+def runs(client, model: str) -> list:
+    """Return the runs of versions."""
+    return [run for found in all_runs(client, model).values() for run in found if "titlebout.version" in run.data.tags]
 
 
 def test_what_a_killed_try_left_running_is_replaced(registry, client, model):
@@ -81,9 +90,8 @@ def test_a_run_that_was_finished_but_not_registered_is_registered_as_it_is(regis
 
 def test_of_two_tries_that_register_at_the_same_moment_the_first_one_stays(registry, client, model, monkeypatch):
     first = record(registry, model)
-    answers = iter([None])  # the second try looked before the first one had registered
-    find = mlflow_registry._find
-    monkeypatch.setattr(mlflow_registry, "_find", lambda *question: next(answers, find(*question)))
+    # The second try looked before the first one had registered.
+    monkeypatch.setattr(tracked_models, "find_version", lambda *question: None)
 
     second = record(registry, model)
 
@@ -263,3 +271,138 @@ def test_what_the_user_set_for_mlflow_stands(uri, model, monkeypatch):
 
     assert os.environ["MLFLOW_HTTP_REQUEST_TIMEOUT"] == "99"
     assert os.environ["MLFLOW_HTTP_REQUEST_MAX_RETRIES"] == SETTINGS["MLFLOW_HTTP_REQUEST_MAX_RETRIES"]
+
+
+TRIAL = TrackedTrial(0, {"max_depth": 3}, {"loss": 0.5}, {"state": "complete"})
+
+
+def a_night(registry: MlflowRegistry, model: str) -> None:
+    """Track a training with its search, and a bout."""
+    curves = {"curve.holdout_rmse": [(1, 9.0), (2, 7.0), (5, math.nan), (9, 6.0)]}
+    details = TrackedDetails(curves=curves, files={"insight/importance.csv": b"feature\n"}, trials=(TRIAL,))
+    record(registry, model, files={"model.ubj": b"{}"}, details=details)
+    registry.record_verdict(a_verdict(model, VERSION, gain=0.12), files={"bout.json": b"{}"})
+
+
+NIGHT_RUNS = [VERSION[:10], f"compare {VERSION}", f"train {VERSION}", "trial 0"]
+
+
+def test_a_night_is_one_run_with_its_tasks_and_trials_below_it_however_often_it_is_told(registry, client, model):
+    for _ in range(2):
+        a_night(registry, model)
+
+    found = all_runs(client, model)
+    assert {name: len(each) for name, each in found.items()} == dict.fromkeys(NIGHT_RUNS, 1)
+    (night,) = found.pop(VERSION[:10])
+    parents = {run.data.tags["mlflow.parentRunId"] for (run,) in found.values()}
+    assert parents == {night.info.run_id}
+    assert night.data.tags["titlebout.outcome"] == "promote"
+    assert {run.info.status for (run,) in [[night], *found.values()]} == {"FINISHED"}
+
+
+def test_a_second_version_of_a_night_joins_the_same_night(registry, client, model):
+    record(registry, model)
+    registry.record_challenger(a_challenger(model, f"{VERSION[:10]}-bbbbbbbbbbbb"), params={}, metrics={}, files={})
+
+    found = all_runs(client, model)
+    assert len(found.pop(VERSION[:10])) == 1
+    assert len(found) == 2
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+def dies_after(patch: pytest.MonkeyPatch, writes: int) -> None:
+    """Let the process end right after so many writes to MLflow."""
+    from mlflow import MlflowClient
+
+    left = [writes]
+
+    def dying(write):
+        def call(*arguments, **named):
+            result = write(*arguments, **named)
+            left[0] -= 1
+            if not left[0]:
+                raise KilledError
+            return result
+
+        return call
+
+    for name in ("create_run", "log_batch", "log_artifacts", "set_terminated", "create_model_version"):
+        patch.setattr(MlflowClient, name, dying(getattr(MlflowClient, name)))
+
+
+def test_killed_after_any_write_a_night_is_made_up_for_without_twins(uri, client, monkeypatch):
+    for writes in range(1, 30):
+        model = f"demand_{uuid.uuid4().hex[:12]}"
+        with monkeypatch.context() as patch:
+            dies_after(patch, writes)
+            try:
+                a_night(MlflowRegistry(uri), model)
+            except KilledError:
+                pass
+            else:
+                break
+        a_night(MlflowRegistry(uri), model)
+        found = all_runs(client, model)
+        assert {name: len(each) for name, each in found.items()} == dict.fromkeys(NIGHT_RUNS, 1), writes
+        assert {run.info.status for each in found.values() for run in each} == {"FINISHED"}, writes
+        assert len(client.search_model_versions(f"name = '{model}'")) == 1
+        (train,) = found[f"train {VERSION}"]
+        assert (train.data.metrics["rmse"], train.data.metrics["bout.gain"]) == (41.5, 0.12)
+        (night,) = found[VERSION[:10]]
+        assert night.data.tags["titlebout.outcome"] == "promote", writes
+    assert writes > 12
+
+
+def test_a_curve_is_a_metric_with_a_history(registry, client, model):
+    a_night(registry, model)
+
+    (run,) = runs(client, model)
+    history = client.get_metric_history(run.info.run_id, "curve.holdout_rmse")
+    assert [(each.step, each.value) for each in history] == [(1, 9.0), (2, 7.0), (9, 6.0)]
+
+
+def test_a_bout_has_a_run_of_its_own_and_another_bout_another_one(registry, client, model):
+    a_night(registry, model)
+    registry.record_verdict(a_verdict(model, VERSION, gain=0.2), files={"bout.json": b"[]"})
+
+    bouts = all_runs(client, model)[f"compare {VERSION}"]
+    assert sorted(run.data.metrics["bout.gain"] for run in bouts) == [0.12, 0.2]
+    assert [artifact.path for artifact in client.list_artifacts(bouts[0].info.run_id)] == ["bout.json"]
+
+
+def test_a_version_that_an_older_release_tracked_gets_its_verdict(registry, client, model):
+    experiment = client.create_experiment(model)
+    old = client.create_run(experiment, tags={"titlebout.version": VERSION})
+    client.set_terminated(old.info.run_id)
+    record(registry, model)
+
+    registry.record_verdict(a_verdict(model, VERSION, gain=0.12))
+
+    assert client.get_run(old.info.run_id).data.metrics["bout.gain"] == 0.12
+    assert len(all_runs(client, model)[f"compare {VERSION}"]) == 1
+
+
+def test_the_model_has_a_signature_and_an_example_that_mlflow_scores(registry, uri, client, model, monkeypatch):
+    import mlflow
+    import pandas as pd
+    import xgboost as xgb
+
+    rows = np.linspace(0, 1, 40, dtype=np.float32).reshape(20, 2)
+    rows[0, 1] = np.nan
+    booster = xgb.train({"max_depth": 2}, xgb.DMatrix(rows, rows[:, 0], feature_names=["a", "b"]), 3)
+    outputs = booster.predict(xgb.DMatrix(rows[:3], feature_names=["a", "b"])).astype(float)
+    details = TrackedDetails(example=ModelExample(("a", "b"), rows[:3], outputs))
+    registered = record(registry, model, files={"model.ubj": bytes(booster.save_raw("ubj"))}, details=details)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)
+    name = f"models:/{model}/{registered.registry_version}"
+
+    found = mlflow.models.get_model_info(name)
+    assert found.signature.inputs.input_names() == ["a", "b"]
+    assert found.signature.outputs is not None
+    loaded = mlflow.pyfunc.load_model(name)
+    assert list(loaded.input_example.columns) == ["a", "b"]
+    np.testing.assert_allclose(loaded.predict(loaded.input_example.astype(np.float32)), outputs, rtol=1e-6)
+    np.testing.assert_allclose(loaded.predict(pd.DataFrame(rows[:3], columns=["a", "b"])), outputs, rtol=1e-6)

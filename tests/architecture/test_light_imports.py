@@ -14,7 +14,18 @@ pytestmark = pytest.mark.airflow
 
 PROJECT = Path(__file__).resolve().parents[2]
 DAG_FILES = sorted((PROJECT / "dags").glob("*.py"))
-HEAVY = ("boto3", "docker", "great_expectations", "mlflow", "numpy", "pandas", "pyarrow", "sklearn", "xgboost")
+HEAVY = (
+    "boto3",
+    "docker",
+    "great_expectations",
+    "mlflow",
+    "numpy",
+    "optuna",
+    "pandas",
+    "pyarrow",
+    "sklearn",
+    "xgboost",
+)
 ROUNDS = 3
 
 

@@ -33,16 +33,17 @@ _DATABASES = ("ledger.sqlite", "mlflow.sqlite")
 _FILE_EVENTS = {"open", "os.mkdir", "os.link", "os.rename", "os.remove", "os.rmdir", "os.truncate"}
 
 
-def kill_everywhere(folder: Path, jobs: int, sabotage: str = "") -> dict[str, Any]:
+def kill_everywhere(folder: Path, jobs: int, sabotage: str = "", *, story: str = "night") -> dict[str, Any]:
     """Run this file as a program and return its answer.
 
     Args:
         folder: An empty folder; each world has about two megabytes, and goes when it was looked at.
         jobs: Worlds at a time.
         sabotage: One of `SABOTAGES`: break something, and die only at the points where that matters.
+        story: One of `STORIES`: what is done, and from where it sets out.
     """
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).resolve().parents[1])}
-    command = [sys.executable, "-m", "fakes.kill_points", str(folder), str(jobs), sabotage]
+    command = [sys.executable, "-m", "fakes.kill_points", str(folder), str(jobs), sabotage, story]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return json.loads(done.stdout.splitlines()[-1])
@@ -210,6 +211,61 @@ def eve(folder: Path) -> None:
     MlflowRegistry(f"sqlite:///{folder / 'mlflow.sqlite'}", str(folder / "artifacts")).set_champion(MODEL, "none")
 
 
+def eve_of_rollback(folder: Path) -> None:
+    """Make the world of the evening on which a version serves that took the place of an older one."""
+    from fakes.demand_days import DemandWorld, run_of
+    from fakes.serving_world import verdict_on
+    from fakes.specs import demand_spec
+    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.local_lake import LocalLake
+    from titlebout.adapters.mlflow_registry import MlflowRegistry
+    from titlebout.adapters.no_server import NoServer
+    from titlebout.adapters.sql_ledger import SqlLedger
+    from titlebout.steps.deploy_model import deploy_model
+    from titlebout.steps.train_challenger import train_challenger
+
+    for name in _FOLDERS:
+        (folder / name).mkdir(parents=True)
+    spec, champion = demand_spec(deployment__target="none", training__threads=1), None
+    ledger = SqlLedger(f"sqlite:///{folder / 'ledger.sqlite'}")
+    registry = MlflowRegistry(f"sqlite:///{folder / 'mlflow.sqlite'}", str(folder / "artifacts"))
+    world = DemandWorld(spec=spec, lake=LocalLake(folder / "lake"), ledger=ledger, registry=registry)
+    world.deliver_days("2024-01-01", DAY)
+    stores = {"lake": world.lake, "ledger": ledger, "registry": registry}
+    for day in ("2024-01-12", DAY):
+        made = train_challenger(spec, run_of(day), **stores)
+        servers = {"host": NoServer(), "client": HttpServerClient()}
+        deploy_model(spec, run_of(day), verdict=verdict_on(made, champion), **stores, **servers)
+        champion = made
+
+
+def rollback(folder: Path) -> None:
+    """Roll back, also where that has ended before; the plan that was handed over stays, as it does in Airflow."""
+    from fakes.specs import demand_spec
+    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.local_lake import LocalLake
+    from titlebout.adapters.mlflow_registry import MlflowRegistry
+    from titlebout.adapters.no_server import NoServer
+    from titlebout.adapters.sql_ledger import SqlLedger
+    from titlebout.core.rollback_plan import RollbackPlan, RollbackRequest
+    from titlebout.steps.rehearse_rollback import rehearse_rollback
+    from titlebout.steps.roll_back_model import roll_back_model
+
+    spec = demand_spec(deployment__target="none", training__threads=1)
+    stores = {"lake": LocalLake(folder / "lake"), "ledger": SqlLedger(f"sqlite:///{folder / 'ledger.sqlite'}")}
+    registry = MlflowRegistry(f"sqlite:///{folder / 'mlflow.sqlite'}", str(folder / "artifacts"))
+    handed_over = folder / "plan.json"
+    if handed_over.exists():
+        plan = RollbackPlan.model_validate_json(handed_over.read_bytes())
+    else:
+        plan = rehearse_rollback(spec, RollbackRequest.of(by="ann", reason="nonsense"), **stores)
+        handed_over.write_text(plan.model_dump_json())
+    roll_back_model(spec, plan, **stores, registry=registry, host=NoServer(), client=HttpServerClient())
+
+
+STORIES = {"night": (eve, night), "rollback": (eve_of_rollback, rollback)}
+
+
 def raw_files(folder: Path) -> Path:
     """Return the folder of the source: the same for all worlds, since manifests name it."""
     return folder.parent / "raw"
@@ -320,32 +376,34 @@ def ended(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def _live(folder: Path, answer: Path, sabotage: str, deadly: int | None = None) -> None:
-    """Count the points of a night (`deadly` is None), or die at one."""
+def _live(folder: Path, answer: Path, plot: tuple[str, str], deadly: int | None = None) -> None:
+    """Count the points of a story (`deadly` is None), or die at one."""
+    story, sabotage = plot
     tempfile.tempdir = str(folder / "tmp")
     points = Points(folder, deadly)
     points.watch()
     if sabotage:
         SABOTAGES[sabotage](points)
-    night(folder)
+    STORIES[story][1](folder)
     answer.write_text(json.dumps({"names": points.names, "modules": sorted(sys.modules)}))
 
 
-def _finish(folder: Path, answer: Path, sabotage: str) -> None:
-    """Run the night undisturbed and write down what the world has come to."""
+def _finish(folder: Path, answer: Path, plot: tuple[str, str]) -> None:
+    """Run the story undisturbed and write down what the world has come to."""
+    story, sabotage = plot
     tempfile.tempdir = str(folder / "tmp")
     left = leftovers(folder)
     if sabotage:
         SABOTAGES[sabotage](Points(folder))
-    night(folder)
+    STORIES[story][1](folder)
     answer.write_text(json.dumps({"world": describe(folder), "leftovers": left}))
 
 
-def _die_and_rise(before: Path, place: Path, sabotage: str, point: int) -> None:
+def _die_and_rise(before: Path, place: Path, plot: tuple[str, str], point: int) -> None:
     """Die at a point, run again, look, and keep the findings only."""
     world = copied(before, place)
-    died = ended(forked(lambda: _live(world, place / "lived.json", sabotage, point)))
-    rose = ended(forked(lambda: _finish(world, place.with_suffix(".json"), sabotage)))
+    died = ended(forked(lambda: _live(world, place / "lived.json", plot, point)))
+    rose = ended(forked(lambda: _finish(world, place.with_suffix(".json"), plot)))
     place.with_suffix(".ends").write_text(json.dumps([died, rose]))
     shutil.rmtree(place)
 
@@ -360,19 +418,19 @@ def import_all(names: list[str]) -> None:
     gc.freeze()
 
 
-def _all_points(root: Path, jobs: int, sabotage: str) -> dict[str, Any]:
-    started = time.monotonic()
+def _all_points(root: Path, jobs: int, sabotage: str, story: str) -> dict[str, Any]:
+    started, plot = time.monotonic(), (story, sabotage)
     before = root / "eve"
-    assert ended(forked(lambda: eve(before))) == 0
+    assert ended(forked(lambda: STORIES[story][0](before))) == 0
     calm = copied(before, root / "calm")
-    assert ended(forked(lambda: _live(calm, root / "points.json", sabotage))) == 0
-    assert ended(forked(lambda: _finish(calm, root / "calm.json", sabotage))) == 0
+    assert ended(forked(lambda: _live(calm, root / "points.json", plot))) == 0
+    assert ended(forked(lambda: _finish(calm, root / "calm.json", plot))) == 0
     lived = json.loads((root / "points.json").read_text())
     import_all(lived["modules"])
     names = lived["names"]
     points = [point for point, name in enumerate(names) if not sabotage or name == sabotage]
     places = {point: root / f"point-{point}" for point in points}
-    _each_in_a_fork(jobs, [functools.partial(_die_and_rise, before, places[n], sabotage, n) for n in points])
+    _each_in_a_fork(jobs, [functools.partial(_die_and_rise, before, places[n], plot, n) for n in points])
     return {
         "names": names,
         "calm": json.loads((root / "calm.json").read_text())["world"],
@@ -404,4 +462,4 @@ if __name__ == "__main__":
     import mlflow  # noqa: F401
     import xgboost  # noqa: F401
 
-    print(json.dumps(_all_points(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))
+    print(json.dumps(_all_points(Path(sys.argv[1]), int(sys.argv[2]), *sys.argv[3:])))

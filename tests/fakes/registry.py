@@ -8,6 +8,7 @@ from pydantic import JsonValue
 from titlebout.core.errors import UnavailableError
 from titlebout.core.ports import RegisteredVersion
 from titlebout.core.results import TrainedChallenger, Verdict
+from titlebout.core.tracking import NO_DETAILS, TrackedDetails
 
 
 @dataclass
@@ -19,7 +20,9 @@ class TrackedRun:
     params: dict[str, JsonValue]
     metrics: dict[str, float]
     files: dict[str, bytes]
+    details: TrackedDetails = NO_DETAILS
     verdicts: list[Verdict] = field(default_factory=list)
+    bout_files: list[dict[str, bytes]] = field(default_factory=list)
 
 
 class MemoryRegistry:
@@ -43,6 +46,7 @@ class MemoryRegistry:
         params: Mapping[str, JsonValue],
         metrics: Mapping[str, float],
         files: Mapping[str, bytes],
+        details: TrackedDetails = NO_DETAILS,
     ) -> RegisteredVersion:
         """Track a challenger once."""
         self._answer()
@@ -51,15 +55,16 @@ class MemoryRegistry:
             number = 1 + sum(model == challenger.model for model, _ in self.runs)
             run_id = f"run-{len(self.runs) + 1}"
             registered = RegisteredVersion(run_id, f"memory://registry/{run_id}", str(number))
-            self.runs[key] = TrackedRun(challenger, registered, dict(params), dict(metrics), dict(files))
+            self.runs[key] = TrackedRun(challenger, registered, dict(params), dict(metrics), dict(files), details)
         return self.runs[key].registered
 
-    def record_verdict(self, verdict: Verdict) -> None:
+    def record_verdict(self, verdict: Verdict, *, files: Mapping[str, bytes] | None = None) -> None:
         """Attach a verdict to the challenger's run; without such a run there is nothing to write to."""
         self._answer()
         run = self.runs.get((verdict.model, verdict.challenger))
         if run and verdict not in run.verdicts:
             run.verdicts.append(verdict)
+            run.bout_files.append(dict(files or {}))
 
     def set_champion(self, model: str, version: str) -> None:
         """Move the aliases, unless the version already is the champion or is not tracked."""

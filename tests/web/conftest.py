@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fakes.delivered import Delivered, failure
+from fakes.recorded_bouts import a_bout, copy_version, record, scores, trained_version
 from titlebout.connection_fields import ConnectionFields
 
 EVIL = "<script>alert(1)</script>"
@@ -52,6 +53,8 @@ def delivered(home: Path) -> Delivered:
     stores.judge("2024-05-02", [failure(observed=EVIL)])
     stores.ingest("2024-05-02", rows=24)
     stores.ingest("2024-05-03", model="other")
+    record(stores.ledger, stores.lake, a_bout().account(scores()))
+    copy_version(trained_version(), stores.ledger, stores.lake)
     return stores
 
 

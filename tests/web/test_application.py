@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 
 from fakes.read_page import ReadPage
+from fakes.recorded_bouts import CHALLENGER, NIGHT
+from titlebout.core.ledgers.ledger import EntryKind
 
 pytestmark = pytest.mark.airflow
 
@@ -15,7 +17,14 @@ PAGES = (
     "/titlebout/demand/partitions/2024-05-02?revision=1",
     "/titlebout/demand/partitions/2024-05-02.json?revision=1",
 )
-FILLED = {"{model}": "demand", "{partition}": "2024-05-01"}
+BOUT = f"/titlebout/demand/bouts/{NIGHT}"
+
+
+@pytest.fixture
+def version(delivered) -> str:
+    """Return the version whose files the lake holds."""
+    (trained,) = delivered.ledger.entries("demand", kinds={EntryKind.CHALLENGER_TRAINED})
+    return trained.payload["version"]
 
 
 def routes():
@@ -24,20 +33,19 @@ def routes():
     return build_application().routes
 
 
-def test_every_route_refuses_who_is_not_logged_in_and_only_reads(visitors):
+def test_every_route_refuses_who_is_not_logged_in_and_only_reads(visitors, version):
     from fastapi.routing import APIRoute
 
     found = routes()
-    assert len(found) == 4
+    assert len(found) == 8
     for route in found:
         # A mounted app, a page with the API's description or a web socket would need a guard of its own kind.
         assert isinstance(route, APIRoute), route
         assert route.methods == {"GET"}
         # An async function would stop the whole API server while it reads from the lake.
         assert not inspect.iscoroutinefunction(route.endpoint)
-        path = route.path
-        for name, value in FILLED.items():
-            path = path.replace(name, value)
+        day = NIGHT if "/bouts/" in route.path else "2024-05-01"
+        path = route.path.replace("{model}", "demand").replace("{partition}", day).replace("{version}", version)
         assert "{" not in path
         assert visitors.stranger.get(f"/titlebout{path}").status_code == 401, path
         assert visitors.reader.get(f"/titlebout{path}").status_code == 200, path
@@ -116,9 +124,19 @@ def test_who_is_not_logged_in_is_led_to_the_log_in_and_back(visitors):
         "/titlebout/demand/partitions/2024-05-02?revision=<script>",
         "/titlebout/demand/partitions/2024-05-02.json",  # its newest revision was not judged yet
         "/titlebout/demand/partitions/2024-05-02.json.json",
+        "/titlebout/demand/bouts/2024-05-01",  # nobody met on this night
+        "/titlebout/demand/bouts/2024-02-30",
+        "/titlebout/demand/bouts/..%2fpartitions",
+        "/titlebout/demand/bouts/2024-05-01.json",
+        f"{BOUT}?entry=1",
+        f"{BOUT}?entry=<script>",
+        f"{BOUT}.json?entry=1",
         "/titlebout/demand?page=0",
         "/titlebout/demand/",
         "/titlebout/demand/versions/1",
+        "/titlebout/demand/versions/..%2f..%2fpartitions",
+        "/titlebout/demand/versions/1.md",
+        f"/titlebout/demand/versions/{CHALLENGER}",  # the ledger knows its bout, but not that it was trained
         "/titlebout/openapi.json",
         "/titlebout/docs",
         "/titlebout/redoc",
@@ -133,13 +151,13 @@ def test_what_is_no_page_is_not_found_and_not_repeated(visitors, path):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", [*PAGES, "/titlebout/"])
+@pytest.mark.parametrize("path", [*PAGES, BOUT, "/titlebout/"])
 def test_nothing_can_be_changed(visitors, method, path):
     assert visitors.reader.request(method, path).status_code == 405
 
 
 def test_every_answer_forbids_scripts_and_foreign_frames(visitors):
-    for path in (*PAGES, "/titlebout/", "/titlebout/nope", "/titlebout/a/b"):
+    for path in (*PAGES, BOUT, "/titlebout/", "/titlebout/nope", "/titlebout/a/b"):
         for client in (visitors.stranger, visitors.reader):
             headers = client.get(path).headers
             policy = headers["Content-Security-Policy"]
@@ -148,6 +166,49 @@ def test_every_answer_forbids_scripts_and_foreign_frames(visitors):
             assert "frame-ancestors 'self'" in policy
             assert headers["X-Content-Type-Options"] == "nosniff"
             assert headers["Cache-Control"] == "private, no-store"
+
+
+def test_a_bout_is_for_those_who_may_read_the_dag(visitors):
+    for path in (BOUT, f"{BOUT}.json"):
+        assert [client.get(path).status_code for client in (visitors.stranger, visitors.nobody)] == [401, 403]
+    page = ReadPage(visitors.reader.get(BOUT).text)
+    page.check_harmless()
+    assert CHALLENGER in page.text
+    for link in page.links:
+        if "bouts" in link or ".json" in link:
+            assert visitors.reader.get(f"/titlebout/demand/bouts/{link}").status_code == 200
+    assert visitors.reader.get(f"{BOUT}.json").json()["verdict"]["challenger"] == CHALLENGER
+
+
+def test_the_card_of_a_version_is_for_those_who_may_read_the_dag(visitors, version):
+    for path in (f"/titlebout/demand/versions/{version}", f"/titlebout/demand/versions/{version}.md"):
+        assert [client.get(path).status_code for client in (visitors.stranger, visitors.nobody)] == [401, 403]
+        assert f"titlebout reproduce demand {version}" in visitors.reader.get(path).text
+    page = ReadPage(visitors.reader.get(f"/titlebout/demand/versions/{version}").text)
+    page.check_harmless()
+    assert "Mean absolute SHAP value" in page.text
+    markdown = visitors.reader.get(f"/titlebout/demand/versions/{version}.md")
+    assert markdown.headers["Content-Type"].startswith("text/markdown")
+
+
+def test_the_page_of_a_model_leads_to_its_bouts(visitors):
+    links = ReadPage(visitors.reader.get("/titlebout/demand").text).links
+    (bout,) = [link for link in links if "/bouts/" in link]
+    assert visitors.reader.get(f"/titlebout/{bout}").status_code == 200
+
+
+def test_an_account_that_was_changed_in_the_lake_is_not_shown(visitors, home: Path):
+    (account,) = (home / "lake" / "demand" / "bouts").rglob("bout.json")
+    content = account.read_bytes()
+    account.chmod(0o644)
+    account.write_bytes(content.replace(b'"promote"', b'"keep"'))
+    try:
+        page = visitors.reader.get(BOUT)
+        assert "Not everything can be shown" in page.text
+        assert "Promote" in page.text  # the verdict is the ledger's
+        assert visitors.reader.get(f"{BOUT}.json").status_code == 500
+    finally:
+        account.write_bytes(content)
 
 
 def test_hostile_data_is_text_on_the_page(visitors):

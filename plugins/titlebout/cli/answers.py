@@ -8,6 +8,7 @@ from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import PartitionKeyError, SpecError, did_you_mean
 from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.ledgers.ledger_port import LedgerUpkeep
+from titlebout.core.ledgers.withdrawals import why_withdrawn, withdrawn
 from titlebout.core.ports import Ledger
 from titlebout.wiring import build_ledger, environment_connection
 
@@ -59,6 +60,8 @@ def status(options: argparse.Namespace) -> bool:
             keys = state.keys(partition_status)
             if keys:
                 print(f"  {partition_status:<12}{len(keys):>5} partitions  {_span(keys, partition_status)}")
+        for version in withdrawn(state.releases):
+            print(f"  {why_withdrawn(version, state.releases)}")
     if not names:
         print("the ledger is empty")
     return bool(names)
@@ -74,7 +77,8 @@ def _span(keys: Sequence[str], partition_status: PartitionStatus) -> str:
 def served_at(options: argparse.Namespace) -> bool:
     """Print what served at a moment and where it came from."""
     moment = parse_moment(options.moment)
-    served = open_ledger().state(options.model).served_at(moment)
+    ledger = open_ledger()
+    served = ledger.state(known_model(ledger, options.model)).served_at(moment)
     if served is None:
         print(f"{options.model}: nothing served at {when(moment)}")
         return False
@@ -85,8 +89,10 @@ def served_at(options: argparse.Namespace) -> bool:
         ("made by", served.actor),
         ("reason", served.reason),
         ("release", str(served.token)),
+        ("replaced", served.withdraws),
     ):
-        print(f"  {label:<10}{value}")
+        if value is not None:
+            print(f"  {label:<10}{value}")
     return True
 
 

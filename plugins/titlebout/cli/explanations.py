@@ -11,12 +11,11 @@ from titlebout.cli.trials import FetchedDay, Trial, trial_of
 from titlebout.core.contract.contract import Contract
 from titlebout.core.drafts.draft_trial import TriedDay
 from titlebout.core.errors import TitleboutError
-from titlebout.core.partitions import format_key, keys_between, shift_key
 from titlebout.core.results import PartitionKey, Severity
 from titlebout.core.spec_doubts import doubts
 from titlebout.core.spec_words import explain
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.windows import HISTORY_DAYS
+from titlebout.core.windows import HISTORIES, days_before
 from titlebout.project import source_query
 from titlebout.wiring import Connect, build_source, build_validator, environment_connection
 
@@ -40,9 +39,11 @@ def try_newest_day(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: P
     if key is None:
         _print("data", "the source holds no day; correct dataset.source or its connection, or say --partition")
         return False
-    first = max(format_key(spec.dataset.first_partition), shift_key(key, -HISTORY_DAYS))
+    calendar = spec.calendar
+    first = calendar.first_from(spec.dataset.first_partition)
+    before = [each for each in days_before(key) if calendar.number(each) >= first]
     with trial_of(spec, source, build_validator(), _silent) as trial:
-        trial.fetch([each for each in keys_between(first, key) if each <= key])
+        trial.fetch([*before, key])
         day = trial.days[-1]
         tried = trial.judge(spec, suite)[-1]
         _print("data", _fetched(day))
@@ -71,13 +72,15 @@ def _print_verdict(spec: ModelSpec, suite: Mapping[str, JsonValue], trial: Trial
         return False
     listed = suite.get("expectations")
     count = len(listed) if isinstance(listed, list) else 0
-    others = len(trial.readable) - 1
+    others, words = len(trial.readable) - 1, HISTORIES[spec.dataset.cadence].words
     for line in tried.lines:
         _print("refused", line)
     warnings = len(tried.failed) + len(tried.contract) - len(tried.lines)
     enough = Contract.of(spec).checks.min_history_days
-    history = f"compared with {others} days before it"
-    if others < enough:
+    history = f"compared with {others} {words} before it"
+    if not HISTORIES[spec.dataset.cadence].length:
+        history = f"compared with no earlier {words}"
+    elif others < enough:
         history += f", too few for checks of what is usual ({enough} needed)"
     noted = f"; {warnings} warnings" if warnings else ""
     outcome = "go into quarantine" if tried.lines else "be accepted"

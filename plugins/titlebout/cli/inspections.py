@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import TitleboutError
-from titlebout.core.partitions import parse_key
+from titlebout.core.partitions import checked_key
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import Windows
 from titlebout.project import load_model_spec, load_suite, model_names, project_home, source_query
@@ -31,7 +31,7 @@ def check(options: argparse.Namespace) -> bool:
     """Check specs and suites; print one line each, explain one of them, and go on after a mistake."""
     names = options.models or model_names()
     if options.partition:
-        parse_key(options.partition)
+        checked_key(options.partition)
     if not names:
         print(f"no model specs in {project_home() / 'include' / 'models'}")
     mistakes = 0
@@ -44,8 +44,7 @@ def check(options: argparse.Namespace) -> bool:
             mistakes += 1
             print(f"{name}: {error}")
         else:
-            features = spec.training.features
-            count = len(features.numeric) + len(features.categorical) + sum(map(len, features.date_parts.values()))
+            count = len(spec.training.features.names)
             print(f"{name}: ok ({count} features, {len(suite['expectations'])} expectations)")  # type: ignore[arg-type]  # load_suite checked that it is a list
             mistakes += not _explained(spec, suite, options, is_single=len(options.models) == 1)
     return mistakes == 0 and bool(names)
@@ -59,6 +58,8 @@ def _explained(
         return True
     from titlebout.cli.explanations import print_explanation, try_newest_day
 
+    if options.partition:
+        spec.calendar.check(options.partition)
     if is_single or options.explain:
         print_explanation(spec, suite, options.partition)
     return not options.data or try_newest_day(spec, suite, options.partition)
@@ -73,11 +74,14 @@ def schema(options: argparse.Namespace) -> bool:
 
 def plan(options: argparse.Namespace) -> bool:
     """Print the windows of one partition key."""
+    checked_key(options.partition)
     spec = load_model_spec(options.model)
-    parse_key(options.partition)
     windows = Windows(spec, options.partition)
-    for label, keys in (("training window", windows.training), ("holdout", windows.holdout)):
+    parts = {"training window": windows.training, "holdout": windows.holdout}
+    if windows.remembered:
+        parts["remembered"] = windows.remembered
+    for label, keys in parts.items():
         span = f"{keys[0]} to {keys[-1]}" if keys else "none"
-        print(f"{label:<16}{len(keys):>5} days  {span}")
+        print(f"{label:<16}{len(keys):>5} {spec.calendar.grid.noun}s  {span}")
     print(f"{'at least':<16}{spec.training.min_partitions:>5} accepted partitions in the training window")
     return True

@@ -9,7 +9,7 @@ from titlebout.cli.answers import known_model, open_ledger, when
 from titlebout.cli.commands import Commands, add_command
 from titlebout.core.errors import SpecError
 from titlebout.core.pages.report_words import visible
-from titlebout.core.partitions import parse_key
+from titlebout.core.partitions import checked_key
 from titlebout.core.ports import Lake
 from titlebout.wiring import build_lake, environment_connection
 
@@ -43,7 +43,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 def lineage(options: argparse.Namespace) -> bool:
     """Print what was asked for; False where the lake lost a manifest, so that the answer may lack a version."""
     if options.partition is not None:
-        parse_key(options.partition)
+        checked_key(options.partition)
     elif options.revision is not None:
         message = "--revision is that of a partition; give --partition too"
         raise SpecError(message)
@@ -114,7 +114,10 @@ def _version_lines(made: "VersionLineage") -> Iterator[str]:
     yield counted(len(made.bouts), "bout")
     for bout in made.bouts:
         yield _bout_line(bout)
-    for title, snapshots in (("training window", made.training), ("holdout", made.holdout)):
+    parts = {"training window": made.training, "holdout": made.holdout}
+    if made.history:
+        parts["history features besides"] = made.history
+    for title, snapshots in parts.items():
         rows = sum(each.rows for each in snapshots)
         yield f"{title}: {counted(len(snapshots), 'partition')}, {counted(rows, 'row')}"
         for each in snapshots:

@@ -5,10 +5,22 @@ import sys
 from collections.abc import Sequence
 
 import titlebout
-from titlebout.cli import answers, drafts, inspections, ledger_commands, lineage, nights, quarantine, replays
+from titlebout.cli import (
+    answers,
+    cards,
+    drafts,
+    inspections,
+    ledger_commands,
+    lineage,
+    nights,
+    quarantine,
+    replays,
+    rollbacks,
+)
 from titlebout.core.errors import TitleboutError
 
 EXIT_OK, EXIT_NO, EXIT_MISTAKE = 0, 1, 2
+_MODULES = (drafts, inspections, answers, ledger_commands, lineage, cards, quarantine, nights, replays, rollbacks)
 _EPILOG = """\
 Connections come from the same variables that Airflow reads (AIRFLOW_CONN_TITLEBOUT_LEDGER and so on, JSON form);
 the project folder from TITLEBOUT_HOME, then AIRFLOW_HOME, then the working directory.
@@ -27,7 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"titlebout {titlebout.__version__}")
     commands = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND")
 
-    for module in (drafts, inspections, answers, ledger_commands, lineage, quarantine, nights, replays):
+    for module in _MODULES:
         module.register(commands)
     return parser
 

@@ -1,65 +1,58 @@
 """The newest day that a source holds, as far as it can be found out cheaply."""
 
-from collections.abc import Iterator
+import re
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from titlebout.connection_fields import named_extra
-from titlebout.core.drafts.draft_paths import ANY_DAY, PLACE, find_pattern
+from titlebout.core.drafts.draft_paths import PLACE
 from titlebout.core.errors import PartitionMissingError
-from titlebout.core.partitions import format_key
 from titlebout.core.ports import PartitionSource
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.dataset_spec import FilesSource, S3Source
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.wiring import Connect, open_bucket
 
-_ASKED_DAYS = 40
-"""Days back that a database is asked for; files and objects are listed instead."""
+_ASKED_PARTITIONS = 40
+"""Partitions back that a database is asked for; files and objects are listed instead."""
 
 
 def yesterday(spec: ModelSpec) -> PartitionKey:
-    """Return the newest day that is over, where the model lives."""
-    now = datetime.now(UTC).astimezone(ZoneInfo(spec.schedule.timezone))
-    return format_key(now.date() - timedelta(days=1))
+    """Return the newest partition that is over, where the model lives."""
+    calendar = spec.calendar
+    return calendar.key(calendar.number(calendar.holding(datetime.now(UTC))) - 1)
 
 
 def newest_day(spec: ModelSpec, source: PartitionSource, connect: Connect) -> PartitionKey | None:
-    """Return the newest day with rows that is over; None where there is none, or a database has none in weeks."""
-    last, first = yesterday(spec), format_key(spec.dataset.first_partition)
+    """Return the newest partition with rows that is over; None where there is none, or a database has no recent one."""
+    calendar = spec.calendar
+    last, first = yesterday(spec), calendar.key(calendar.first_from(spec.dataset.first_partition))
     listed = _listed_days(spec, connect)
     if listed is not None:
         return max((key for key in listed if first <= key <= last), default=None)
-    days = _days_back(last, first, None if spec.dataset.is_one_delivery_for_all_days else _ASKED_DAYS)
-    for key in days:
+    newest = calendar.number(last)
+    count = newest - calendar.number(first) + 1
+    asked = count if spec.dataset.is_one_delivery_for_all_days else min(count, _ASKED_PARTITIONS)
+    for key in (calendar.key(newest - back) for back in range(asked)):
         with suppress(PartitionMissingError), source.read(key):
             return key
     return None
 
 
 def _listed_days(spec: ModelSpec, connect: Connect) -> list[PartitionKey] | None:
-    """Return the days that paths name; None where they name none."""
-    source = spec.dataset.source
+    """Return the partitions that paths name; None where they name none."""
+    source, grid = spec.dataset.source, spec.calendar.grid
     if isinstance(source, FilesSource) and PLACE in source.path:
         root = Path(named_extra(connect(source.conn_id), required=("root",))["root"])
-        paths = [path.relative_to(root).as_posix() for path in root.glob(source.path.replace(PLACE, ANY_DAY))]
+        any_key = re.sub("[0-9]", "[0-9]", grid.example)
+        paths = [path.relative_to(root).as_posix() for path in root.glob(source.path.replace(PLACE, any_key))]
     elif isinstance(source, S3Source):
         before, _, after = source.prefix.partition(PLACE)
         listed = open_bucket(source.bucket, connect(source.conn_id)).list_objects(before)
-        width = len(before) + len("2024-01-01")
+        width = len(before) + len(grid.example)
         paths = [each.key[:width] for each in listed if each.key[width:].startswith(after)]
     else:
         return None
-    found = [find_pattern([path]) for path in paths]
-    return [pattern.keys[0] for pattern in found if pattern]
-
-
-def _days_back(last: PartitionKey, first: PartitionKey, limit: int | None) -> Iterator[PartitionKey]:
-    day = datetime.fromisoformat(last).date()
-    asked = 0
-    while format_key(day) >= first and (limit is None or asked < limit):
-        yield format_key(day)
-        day -= timedelta(days=1)
-        asked += 1
+    named = [grid.named_in(path) for path in paths]
+    return [keys.pop() for keys in named if len(keys) == 1]

@@ -25,11 +25,11 @@ from titlebout.core.errors import (
     TitleboutError,
 )
 from titlebout.core.machine.granted_cores import granted_cores
-from titlebout.core.partitions import keys_between
+from titlebout.core.partitions import checked_key
 from titlebout.core.results import RunContext, RunKind, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec, load_suite, source_query
-from titlebout.wiring import build_lake, build_ledger, build_registry, build_source, build_validator
+from titlebout.wiring import build_lake, build_ledger, build_registry, build_search, build_source, build_validator
 from titlebout.wiring import environment_connection as connect_by_environment
 
 # What real data does now and then; a run over many nights goes on.
@@ -75,11 +75,13 @@ class Night:
 
 def run(options: argparse.Namespace) -> bool:
     """Run the nights and print one line for each."""
-    keys = [*keys_between(options.first, options.last)]
+    checked_key(options.first), checked_key(options.last)
+    spec = load_model_spec(options.model)
+    keys = [*spec.calendar.between(options.first, options.last)]
     if not keys:
         message = f"--from {options.first} lies after --to {options.last}; swap them"
         raise SpecError(message)
-    load_suite(load_model_spec(options.model).validation.suite)
+    load_suite(spec.validation.suite)
     jobs = max(1, min(options.jobs, len(keys)))
     scratch = options.scratch.resolve() if options.scratch else None
     # Read by OpenMP when XGBoost is loaded: a thread that waits must not burn the core of one that works.
@@ -141,7 +143,7 @@ def one_night(model: str, scratch: Path | None, threads: int, partition: str) ->
     """
     started = time.monotonic()
     try:
-        with _quiet():
+        with _quiet(), _told(partition):
             verdict = _verdict(model, scratch, threads, partition)
     except (ConnectionSettingsError, SpecError):
         raise  # the same for every night
@@ -166,6 +168,23 @@ def _quiet() -> Iterator[None]:
             logging.getLogger(name).setLevel(level)
 
 
+@contextmanager
+def _told(partition: str) -> Iterator[None]:
+    """Let a search tell trial by trial how far it is, and a ladder what it found: both take a while."""
+    teller = logging.StreamHandler(sys.stderr)
+    teller.setFormatter(logging.Formatter(f"{partition}  %(message)s"))
+    loggers = [logging.getLogger(f"titlebout.steps.{step}") for step in ("search_parameters", "climb_ladder")]
+    for logger in loggers:
+        logger.addHandler(teller)
+        logger.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeHandler(teller)
+            logger.setLevel(logging.NOTSET)
+
+
 def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> Verdict:
     from titlebout.steps.compare_with_champion import compare_with_champion
     from titlebout.steps.ingest_partition import ingest_partition
@@ -184,7 +203,7 @@ def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> 
     )
     suite = load_suite(spec.validation.suite)
     validate_partition(spec, night, suite=suite, lake=lake, ledger=ledger, validator=build_validator())
-    challenger = train_challenger(spec, night, lake=lake, ledger=ledger, registry=registry)
+    challenger = train_challenger(spec, night, lake=lake, ledger=ledger, registry=registry, search=build_search())
     return compare_with_champion(spec, night, challenger=challenger, lake=lake, ledger=ledger, registry=registry)
 
 

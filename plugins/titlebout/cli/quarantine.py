@@ -1,20 +1,19 @@
 """The command `quarantine`: what waits for a person, why, and the person's decision."""
 
 import argparse
-import getpass
-import os
 import sys
 from collections.abc import Sequence
 
 from titlebout.cli.answers import known_model, known_models, open_ledger, when
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.cli.lineage import counted, open_lake, version_line
+from titlebout.cli.persons import confirmed, current_user
 from titlebout.core.decisions import Choice, Decision, named, standing_since
 from titlebout.core.deliveries import DELIVERY_KINDS, deliveries
 from titlebout.core.errors import DecisionRefusedError, PartitionKeyError, SpecError
 from titlebout.core.ledgers.ledger import LedgerState, PartitionRecord, PartitionStatus
 from titlebout.core.pages.report_words import visible
-from titlebout.core.partitions import format_key, keys_between, parse_key
+from titlebout.core.partitions import checked_key, keys_between
 from titlebout.core.ports import Ledger
 from titlebout.core.results import PartitionKey
 from titlebout.steps.decide_on_partition import Decided, decide_on_partition, find_partition
@@ -77,7 +76,7 @@ def show_list(options: argparse.Namespace) -> bool:
 
 def show_one(options: argparse.Namespace) -> bool:
     """Print where a partition stands and why, and what it means for training and serving."""
-    parse_key(options.partition)
+    checked_key(options.partition)
     ledger = open_ledger()
     model = known_model(ledger, options.model)
     from titlebout.cli.quarantined_day import day_lines
@@ -99,9 +98,9 @@ def reject(options: argparse.Namespace) -> bool:
 
 def _decide(choice: Choice, options: argparse.Namespace) -> bool:
     """Check everything, ask, then record one decision after the other; False where the answer was no."""
-    decision = Decision.of(choice, options.by or _user(), options.reason)
+    decision = Decision.of(choice, options.by or current_user(), options.reason)
     span = _span(options)
-    keys = sorted({format_key(parse_key(key)) for key in options.partitions})
+    keys = sorted({checked_key(key) for key in options.partitions})
     ledger = open_ledger()
     state = ledger.state(known_model(ledger, options.model))
     records = _records(state, options.model, keys, span)
@@ -109,21 +108,12 @@ def _decide(choice: Choice, options: argparse.Namespace) -> bool:
         decision.check(record)
     for record in records:
         _announce(decision, record, ledger)
-    if not all(decision.is_made(record) for record in records) and not (options.yes or _confirmed()):
+    if not all(decision.is_made(record) for record in records) and not (options.yes or confirmed()):
         print("nothing was decided")
         return False
     for record in records:
         _tell(decision, record, decide_on_partition(decision, record, ledger=ledger))
     return True
-
-
-def _user() -> str:
-    """Return the name of whoever runs the command, also behind sudo."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):  # a container may run under a number that nobody gave a name
-        message = "--by: the system knows no name for this user; give your own"
-        raise DecisionRefusedError(message) from None
 
 
 def _span(options: argparse.Namespace) -> tuple[PartitionKey, ...]:
@@ -172,13 +162,6 @@ def _announce(decision: Decision, record: PartitionRecord, ledger: Ledger) -> No
         print(version_line(version))
     for name in found.unreadable:
         print(f"  {name}: the lake lost its manifest; it may have learned from it, too")
-
-
-def _confirmed() -> bool:
-    if not sys.stdin.isatty():
-        message = "nobody is there to be asked; give --yes to decide without a question"
-        raise DecisionRefusedError(message)
-    return input("go on? [y/N] ").strip().lower() in {"y", "yes"}
 
 
 def _tell(decision: Decision, record: PartitionRecord, decided: Decided) -> None:

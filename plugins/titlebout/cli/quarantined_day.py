@@ -91,8 +91,8 @@ def _window_lines(model: str, newest: Delivery, traced: PartitionLineage, ledger
         yield f"{model} has no spec any more, so no night asks for this day"
     else:
         verb = "skip" if is_out else "read"
-        yield f"training windows of the nights {nights.training[0]} to {nights.training[1]} {verb} it"
-        yield f"holdouts of the nights {nights.holdout[0]} to {nights.holdout[1]} {verb} it"
+        for windows, among in (("training windows", nights.training), ("holdouts", nights.holdout)):
+            yield f"{windows} of the nights {among[0]} to {among[1]} {verb} it" if among else f"no {windows} reach it"
     yield f"{counted(len(traced.trained), 'version')} learned from it"
     yield from _versions(traced.trained)
     span = _time_out(newest)

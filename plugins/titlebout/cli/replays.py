@@ -14,7 +14,7 @@ from titlebout.cli.commands import Commands, add_command
 from titlebout.core.bouts.timeline import Policy, Timeline
 from titlebout.core.errors import SpecError
 from titlebout.core.pages.line_chart import line_chart
-from titlebout.core.partitions import parse_key
+from titlebout.core.partitions import checked_key
 from titlebout.core.results import Outcome
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
@@ -45,8 +45,9 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def replay(options: argparse.Namespace) -> bool:
     """Print reigns and policies; write what was asked for."""
-    parse_key(options.first), parse_key(options.last)
+    checked_key(options.first), checked_key(options.last)
     spec = with_rules(load_model_spec(options.model), options.changes)
+    spec.calendar.check(options.first), spec.calendar.check(options.last)
     lake = build_lake(environment_connection("titlebout_lake"))
     # XGBoost and Arrow take a second to import; the other commands do without.
     from titlebout.steps.replay_bouts import replay_bouts

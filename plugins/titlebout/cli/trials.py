@@ -15,14 +15,13 @@ from titlebout.core.contract.snapshot_file import SnapshotFile
 from titlebout.core.contract.static_checks import StaticChecks
 from titlebout.core.drafts.draft_trial import TriedDay
 from titlebout.core.errors import PartitionEmptyError, PartitionMissingError, PartitionUnreadableError
-from titlebout.core.partitions import shift_key
 from titlebout.core.ports import PartitionSource, PartitionValidator
 from titlebout.core.reading.derivations import KeptRows
 from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import ExpectationFailure, PartitionKey, Severity
 from titlebout.core.snapshots import write_snapshot
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.windows import HISTORY_DAYS
+from titlebout.core.windows import days_before
 
 Tell = Callable[[str], None]
 
@@ -136,8 +135,8 @@ def trial_of(spec: ModelSpec, source: PartitionSource, validator: PartitionValid
 def _history(
     contract: Contract, partition: PartitionKey, good: Sequence[GoodDay], statistics: PartitionStatistics
 ) -> Sequence[CheckResult]:
-    first = shift_key(partition, -HISTORY_DAYS)
-    before = [day for day in good if first <= day.partition < partition]
+    usual = set(days_before(partition))
+    before = [day for day in good if day.partition in usual]
     return HistoryChecks(contract, partition, statistics, before).results()
 
 

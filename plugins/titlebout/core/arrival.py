@@ -2,14 +2,13 @@
 
 from datetime import datetime, timedelta
 
-from titlebout.core.partitions import local_day
 from titlebout.core.results import PartitionKey, RunContext
 from titlebout.core.specs.spec import ModelSpec
 
 
 def deadline_of(spec: ModelSpec, partition: PartitionKey) -> datetime:
-    """Return the moment (UTC) from which a partition is late: so many hours after its local day is over."""
-    _, end = local_day(partition, spec.schedule.timezone)
+    """Return the moment (UTC) from which a partition is late: so many hours after its interval is over."""
+    _, end = spec.calendar.bounds(partition)
     return end + timedelta(hours=spec.dataset.arrival.deadline_hours)
 
 

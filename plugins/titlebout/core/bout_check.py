@@ -27,3 +27,4 @@ class BoutCheck(BaseModel):
     champion_error: float | None = None
     gain: float | None = None
     gain_low: float | None = None
+    gain_high: float | None = None

@@ -58,14 +58,25 @@ def _reason(text: str) -> str:
     return _one_line(text, MAX_REASON_CHARACTERS)
 
 
+PersonName = Annotated[str, AfterValidator(_name)]
+"""Who decides, without the beginning that the ledger puts before a name."""
+PersonReason = Annotated[str, AfterValidator(_reason)]
+
+
+def not_said(error: ValidationError) -> DecisionRefusedError:
+    """Return the error for a name or a reason that is missing or cannot be shown."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    return DecisionRefusedError(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}")
+
+
 class Decision(BaseModel):
     """A person's decision: what, who and why."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     choice: Choice
-    by: Annotated[str, AfterValidator(_name)]
-    reason: Annotated[str, AfterValidator(_reason)]
+    by: PersonName
+    reason: PersonReason
 
     @classmethod
     def of(cls, choice: Choice, by: str, reason: str) -> Self:
@@ -77,9 +88,7 @@ class Decision(BaseModel):
         try:
             return cls(choice=choice, by=by, reason=reason)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            message = f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
-            raise DecisionRefusedError(message) from None
+            raise not_said(error) from None
 
     @property
     def actor(self) -> str:

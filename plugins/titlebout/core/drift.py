@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from titlebout.core.distance import relative_entropy, sampling_noise
 from titlebout.core.drift_profile import ColumnProfile
-from titlebout.core.partitions import parse_key, shift_key
+from titlebout.core.partitions import days_apart
 from titlebout.core.results import DriftFinding, DriftReport, PartitionKey
 from titlebout.core.specs.spec import DriftSection, ModelSpec
 
@@ -49,7 +49,9 @@ def watched_columns(spec: ModelSpec, profiled: Iterable[str], *, has_labels: boo
 
 def labels_are_due(spec: ModelSpec, partition: PartitionKey, newest: PartitionKey) -> bool:
     """Whether a partition's labels are known by the night of the newest one."""
-    return partition <= shift_key(newest, -spec.dataset.label_delay_days)
+    calendar = spec.calendar
+    known = calendar.grid.newest_ended(calendar.number(newest), spec.dataset.label_delay_days)
+    return calendar.number(partition) <= known
 
 
 def excess_distance(profile: ColumnProfile, counts: NDArray[np.int64], margin: float) -> float:
@@ -112,7 +114,7 @@ def judge_drift(
 
 
 def _is_cooling_down(drift: DriftSection, newest: PartitionKey, last: PartitionKey | None) -> bool:
-    return last is not None and (parse_key(newest) - parse_key(last)).days < drift.cooldown_days
+    return last is not None and days_apart(last, newest) < drift.cooldown_days
 
 
 def _finding(model: str, champion: str, drifting: Sequence[PartitionDistance]) -> DriftFinding:

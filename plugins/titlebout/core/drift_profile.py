@@ -193,7 +193,7 @@ def watchable_columns(spec: ModelSpec) -> tuple[str, ...]:
     Dates are left out: that time passes is no drift.
     """
     features = spec.training.features
-    return tuple(dict.fromkeys([*features.numeric, *features.categorical, spec.dataset.target, *spec.drift.columns]))
+    return tuple(dict.fromkeys([*features.numbers, *features.categorical, spec.dataset.target, *spec.drift.columns]))
 
 
 def _profile(

@@ -10,7 +10,7 @@
     ├── PartitionUnreadableError   the source's bytes cannot be read as what the spec declares
     │   └── PartitionEmptyError    it is there and has no rows
     ├── PartitionRejectedError     expectations failed: the snapshot waits in quarantine
-    ├── DecisionRefusedError       what a person decides does not fit where a partition stands
+    ├── DecisionRefusedError       what a person decides does not fit where a partition or a version stands
     ├── FieldError                 a field of a row is unknown, missing, or holds what its type does not allow
     ├── NotEnoughPartitionsError   too few accepted partitions to train or to judge
     ├── ObjectMissingError         the lake does not hold an object that something names
@@ -80,7 +80,7 @@ class PartitionRejectedError(TitleboutError):
 
 
 class DecisionRefusedError(TitleboutError):
-    """A person cannot decide this about this partition: it stands elsewhere, or name or reason is missing."""
+    """A person cannot decide this: the partition or version stands elsewhere, or name or reason is missing."""
 
 
 class FieldError(TitleboutError):

@@ -1,16 +1,16 @@
 """Where things lie in the lake."""
 
-from titlebout.core.partitions import format_key, parse_key
-from titlebout.core.results import PartitionKey, Snapshot
+from titlebout.core.partitions import checked_key
+from titlebout.core.results import PartitionKey, Snapshot, SnapshotRef
 
 
 def partition_folder(model: str, partition: PartitionKey, revision: int, data_sha256: str) -> str:
     """Return the folder of one snapshot: `data.parquet`, `manifest.json`, findings and validation reports.
 
     Raises:
-        PartitionKeyError: The key is no day. It becomes a part of a path here, so it is read once more.
+        PartitionKeyError: It is no partition key. It becomes a part of a path here, so it is read once more.
     """
-    return f"{model}/partitions/{format_key(parse_key(partition))}/{revision}-{data_sha256[:12]}"
+    return f"{model}/partitions/{checked_key(partition)}/{revision}-{data_sha256[:12]}"
 
 
 def report_path(snapshot: Snapshot, rules_sha256: str) -> str:
@@ -21,6 +21,11 @@ def report_path(snapshot: Snapshot, rules_sha256: str) -> str:
 def findings_path(snapshot: Snapshot, rules_sha256: str) -> str:
     """Return the path of what a snapshot's own bytes say: suite, checks of itself, statistics for later days."""
     return f"{_folder_of(snapshot)}/findings-{rules_sha256[:12]}.json"
+
+
+def sums_path(ref: SnapshotRef, question_sha256: str) -> str:
+    """Return the path of what a snapshot adds to statistics over several: a file beside its rows."""
+    return f"{ref.data_path.rpartition('/')[0]}/sums-{question_sha256[:12]}.json"
 
 
 def _folder_of(snapshot: Snapshot) -> str:
@@ -35,3 +40,30 @@ def version_folder(model: str, version: str) -> str:
 def version_manifest(model: str, version: str) -> str:
     """Return the path of a version's manifest, published last: where it stands, the version is complete."""
     return f"{version_folder(model, version)}/version.json"
+
+
+def bout_path(model: str, partition: PartitionKey, challenger: str, sha256: str) -> str:
+    """Return the path of the account of a bout; the start of its SHA-256 tells a bout from its repetitions.
+
+    Raises:
+        PartitionKeyError: It is no partition key.
+    """
+    return f"{model}/bouts/{checked_key(partition)}/{challenger}-{sha256[:12]}/bout.json"
+
+
+def insight_path(model: str, version: str, sha256: str) -> str:
+    """Return the path of what explains a version; the start of its SHA-256 tells it from that of another release."""
+    return f"{version_folder(model, version)}/insight-{sha256[:12]}.json"
+
+
+def search_path(model: str, asked: str, *, is_search: bool) -> str:
+    """Return the path of the parameters found for a recipe that still asks for a search.
+
+    A night that does not search has a path of its own: where drift asks for one later, it is not answered already.
+    """
+    return f"{model}/searches/{asked}/{'search' if is_search else 'kept'}.json"
+
+
+def version_report(model: str, version: str, name: str) -> str:
+    """Return the path of a report beside a version's files, such as `search` or `ladder`."""
+    return f"{version_folder(model, version)}/{name}.json"

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from titlebout.core.ledgers import ledger_port
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.results import ExpectationFailure, TrainedChallenger, Verdict
+from titlebout.core.tracking import NO_DETAILS, TrackedDetails
 
 Ledger = ledger_port.Ledger
 """The record of decisions: a port with a file of its own."""
@@ -114,16 +115,24 @@ class ModelRegistry(Protocol):
         params: Mapping[str, JsonValue],
         metrics: Mapping[str, float],
         files: Mapping[str, bytes],
+        details: TrackedDetails = NO_DETAILS,
     ) -> RegisteredVersion:
         """Track a run and register a version; a second call for the same version adds no twin.
+
+        Args:
+            challenger: The version.
+            params: How it was trained.
+            metrics: Numbers of the training.
+            files: The version's files by name.
+            details: Curves, an example, tables, pictures and trials.
 
         Raises:
             UnavailableError: The tracking server does not answer.
         """
         ...
 
-    def record_verdict(self, verdict: Verdict) -> None:
-        """Write a bout's numbers to the challenger's run."""
+    def record_verdict(self, verdict: Verdict, *, files: Mapping[str, bytes] | None = None) -> None:
+        """Write a bout's numbers to the challenger's run; its files, by path, to a run of the bout's own."""
         ...
 
     def set_champion(self, model: str, version: str) -> None:

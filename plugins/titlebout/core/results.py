@@ -3,6 +3,7 @@
 import json
 from datetime import datetime
 from enum import StrEnum
+from operator import not_
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
@@ -10,7 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from titlebout.core.bout_check import BoutCheck
 
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
-PartitionKey = Annotated[str, Field(pattern=r"\A[0-9]{4}-[0-9]{2}-[0-9]{2}\z")]
+# The forms of all cadences; whether the calendar has such an hour, day, week or month is asked where one is computed.
+PartitionKey = Annotated[str, Field(pattern=r"\A[0-9]{4}-([0-9]{2}|[0-9]{2}-[0-9]{2}(T[0-9]{2})?|W[0-9]{2})\z")]
 
 
 class Result(BaseModel):
@@ -133,6 +135,13 @@ class TrainingProof(Result):
 
     training: tuple[SnapshotRef, ...]
     holdout: tuple[SnapshotRef, ...]
+    history: tuple[SnapshotRef, ...] = Field(
+        default=(),
+        # A proof without history features is written as it was before there were any.
+        exclude_if=not_,
+        description="Snapshots outside the training window that history features are made of: older ones for the "
+        "training rows, newer ones for the table that serves.",
+    )
 
 
 class TrainedChallenger(Result):

@@ -30,7 +30,7 @@ def read_rows(spec: ModelSpec, lake: Lake, ref: SnapshotRef) -> "pa.Table":
 
 
 def slice_groups(spec: ModelSpec, rows: "pa.Table") -> dict[str, Grouping]:
-    """Return to which slice each row belongs, for every column of `comparison.slices`.
+    """Return to which group each row belongs, for every column of `comparison.slices` and `fairness`.
 
     Args:
         spec: The model spec.
@@ -39,7 +39,7 @@ def slice_groups(spec: ModelSpec, rows: "pa.Table") -> dict[str, Grouping]:
     import pyarrow as pa
 
     groups = {}
-    for name in spec.comparison.slices.columns if spec.comparison.slices else ():
+    for name in spec.comparison.grouped_by:
         texts = rows.column(name).cast(pa.string()).fill_null(MISSING_GROUP).combine_chunks().dictionary_encode()
         groups[name] = Grouping(texts.indices.to_numpy().astype(np.int64), tuple(texts.dictionary.to_pylist()))
     return groups

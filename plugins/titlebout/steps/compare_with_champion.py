@@ -4,19 +4,32 @@ import hashlib
 import json
 import logging
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
+from pydantic import JsonValue
+
+from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.bouts.comparison import Bout
+from titlebout.core.bouts.metrics import Floats
 from titlebout.core.errors import FieldError
+from titlebout.core.layout import bout_path
 from titlebout.core.learning.labels import target_values
 from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
+from titlebout.core.ledgers.withdrawals import why_withdrawn
 from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.past_partitions import PastPartitions
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
+from titlebout.core.predictor import Predictor
 from titlebout.core.results import Outcome, RunContext, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.snapshot_rows import read_rows, slice_groups
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import load_predictor, read_version
+from titlebout.core.version_proof import proven_version, same_version
+from titlebout.core.versions import load_predictor
 from titlebout.core.windows import Windows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 logger = logging.getLogger(__name__)
 
@@ -45,33 +58,55 @@ def compare_with_champion(
 
     Raises:
         ObjectMissingError: The lake lost a model or a snapshot; nothing is promoted on half the evidence.
-        CorruptObjectError: Their bytes are not those that were published.
+        CorruptObjectError: Their bytes are not those that were published, or a version is not what the ledger says
+            was trained.
         UnavailableError: Lake, ledger or registry does not answer.
     """
     state = ledger.state(spec.name)
-    holdout = Windows(spec, run.partition).accepted_holdout(state.keys(PartitionStatus.ACCEPTED))
+    challenger = same_version(lake, ledger, challenger)
+    accepted = state.keys(PartitionStatus.ACCEPTED)
+    holdout = Windows(spec, run.partition).accepted_holdout(accepted)
     bout = Bout(
         spec=spec,
         partition=run.partition,
         challenger=challenger,
-        champion=read_version(lake, spec.name, state.champion.version) if state.champion else None,
+        champion=proven_version(lake, ledger, spec.name, state.champion.version) if state.champion else None,
         holdout=tuple(state.partitions[key].ref() for key in holdout),
+        withdrawal=why_withdrawn(challenger.version, state.releases),
     )
-    verdict = bout.refusal() or _score_and_judge(bout, lake)
+    past = PastPartitions(spec, lake, (state.partitions[key].ref() for key in accepted))
+    verdict, account = _told(bout.refusal() or _score_and_judge(bout, lake, past))
+    # The same two may have met before the challenger was rolled back, and it won.
+    evidence = f"{_evidence(spec, bout.holdout, past)}{':withdrawn' if bout.withdrawal else ''}"
     entry = ledger.append(
         spec.name,
         EntryKind.VERDICT_REACHED,
-        {"verdict": verdict.as_json()},
+        {"verdict": verdict.as_json(), **(_published(lake, verdict, account) if account else {})},
         actor=run.actor,
-        once=f"verdict:{challenger.version}:{verdict.champion}:{run.partition}:{_evidence(spec, bout.holdout)}",
+        once=f"verdict:{challenger.version}:{verdict.champion}:{run.partition}:{evidence}",
     )
     recorded = Verdict.model_validate(entry.payload["verdict"])
-    registry.record_verdict(recorded)
+    is_new = entry.payload["verdict"] == verdict.as_json()  # the ledger may hold one of another try
+    registry.record_verdict(recorded, files={"bout.json": account} if account and is_new else None)
     logger.info("%s against %s: %s", recorded.challenger, recorded.champion or "the baseline", recorded.outcome)
     return recorded
 
 
-def _score_and_judge(bout: Bout, lake: Lake) -> Verdict:
+def _told(reached: BoutAccount | Verdict) -> tuple[Verdict, bytes | None]:
+    """Return the verdict, and the account of its bout as a document, if there is one."""
+    return (reached.verdict, reached.document()) if isinstance(reached, BoutAccount) else (reached, None)
+
+
+def _published(lake: Lake, verdict: Verdict, account: bytes) -> dict[str, JsonValue]:
+    """Publish the account before the ledger names it, and return what names it."""
+    sha256 = hashlib.sha256(account).hexdigest()
+    path = bout_path(verdict.model, verdict.partition, verdict.challenger, sha256)
+    lake.publish(path, account)
+    return {"account_path": path, "account_sha256": sha256}
+
+
+def _score_and_judge(bout: Bout, lake: Lake, past: PastPartitions) -> BoutAccount | Verdict:
+    """Return the account of the bout; a bare verdict where the holdout cannot be scored by both."""
     threads = bout.spec.training.threads or granted_cores()
     challenger = load_predictor(lake, bout.challenger, threads=threads)
     champion = load_predictor(lake, bout.champion, threads=threads) if bout.champion else None
@@ -90,17 +125,23 @@ def _score_and_judge(bout: Bout, lake: Lake) -> Verdict:
         try:
             scored[ref.partition] = ScoredPartition(
                 labels=target_values(bout.spec, rows),
-                challenger=challenger.predict_table(rows),
-                champion=champion.predict_table(rows) if champion else None,
+                challenger=_scores(challenger, past, ref, rows),
+                champion=_scores(champion, past, ref, rows) if champion else None,
                 groups=slice_groups(bout.spec, rows),
             )
         except FieldError as error:
             return bout.ended(Outcome.INCONCLUSIVE, f"holdout {ref.partition} cannot be scored by both: {error}")
-    return bout.judge(scored)
+    return bout.account(scored)
 
 
-def _evidence(spec: ModelSpec, holdout: Sequence[SnapshotRef]) -> str:
+def _scores(predictor: Predictor, past: PastPartitions, ref: SnapshotRef, rows: "pa.Table") -> Floats:
+    """Return what a version says of a partition's rows, by what was known of earlier ones when they came."""
+    return predictor.predict_table(past.joined(rows, ref.partition, predictor.plan.remembered))
+
+
+def _evidence(spec: ModelSpec, holdout: Sequence[SnapshotRef], past: PastPartitions) -> str:
     """Name what a verdict rests on besides the two versions: a corrected holdout deserves a new one."""
+    remembered = past.used((ref.partition for ref in holdout), spec.training.features.history)
     rules = spec.comparison.model_dump(mode="json")
-    canonical = json.dumps([rules, [ref.data_sha256 for ref in holdout]], sort_keys=True)
+    canonical = json.dumps([rules, [ref.data_sha256 for ref in (*holdout, *remembered)]], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

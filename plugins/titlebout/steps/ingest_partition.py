@@ -17,7 +17,6 @@ from titlebout.core.errors import (
 )
 from titlebout.core.layout import partition_folder
 from titlebout.core.ledgers.ledger import EntryKind
-from titlebout.core.partitions import parse_key
 from titlebout.core.ports import Lake, Ledger, PartitionSource
 from titlebout.core.reading.derivations import KeptRows
 from titlebout.core.reading.row_order import RowOrder
@@ -46,7 +45,8 @@ def ingest_partition(
         PartitionMissingError: The source holds nothing for the run's own day.
         PartitionUnreadableError: It holds something that is no such partition. For an older day both are only a gap.
     """
-    if parse_key(run.partition) < spec.dataset.first_partition:
+    calendar = spec.calendar
+    if calendar.number(run.partition) < calendar.first_from(spec.dataset.first_partition):
         message = (
             f"partition {run.partition} is older than dataset.first_partition ({spec.dataset.first_partition}) "
             f"of {spec.name}; run a later one or correct the spec"
@@ -57,7 +57,11 @@ def ingest_partition(
     intake = _Intake(spec, run, source, lake, ledger)
     own = intake.ingest(run.partition, known.get(run.partition))
     windows = Windows(spec, run.partition)
-    older = [key for key in (*windows.history, *windows.keys) if key not in known and key < run.partition]
+    older = [
+        key
+        for key in (*windows.history, *windows.remembered, *windows.keys)
+        if key not in known and key < run.partition
+    ]
     _fill_history(intake, older)
     return own
 

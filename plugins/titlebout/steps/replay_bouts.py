@@ -11,6 +11,7 @@ from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.learning.labels import target_values
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.past_partitions import PastPartitions
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
@@ -69,7 +70,8 @@ def replay_bouts(
         )
         raise NotEnoughPartitionsError(message)
     days = [state.partitions[key].ref() for key in accepted if first < key <= last]
-    desk = _ScoringDesk(spec, lake)
+    past = PastPartitions(spec, lake, (state.partitions[key].ref() for key in accepted))
+    desk = _ScoringDesk(spec, lake, past)
     return fold_nights(spec, nights, _counted(days, progress), desk.score)
 
 
@@ -89,9 +91,10 @@ def _counted(days: Sequence[SnapshotRef], progress: Callable[[int, int], None]) 
 class _ScoringDesk:
     """Scores partitions with versions; every pair once, and no file is read twice while it is still at hand."""
 
-    def __init__(self, spec: ModelSpec, lake: Lake) -> None:
+    def __init__(self, spec: ModelSpec, lake: Lake, past: PastPartitions) -> None:
         self._spec = spec
         self._lake = lake
+        self._past = past
         self._scores: OrderedDict[tuple[str, str], Floats] = OrderedDict()
         self._labels: OrderedDict[str, tuple[Floats, dict[str, Grouping]]] = OrderedDict()
         self._tables: OrderedDict[str, pa.Table] = OrderedDict()
@@ -107,10 +110,14 @@ class _ScoringDesk:
         scores = _remembered(
             self._scores,
             (model.version, sha256),
-            lambda: self._predictor(model).predict_table(self._rows(ref)),
+            lambda: self._scores_of(self._predictor(model), ref),
             self._models * self._days,
         )
         return Scored(labels, scores, groups)
+
+    def _scores_of(self, predictor: Predictor, ref: SnapshotRef) -> Floats:
+        rows = self._past.joined(self._rows(ref), ref.partition, predictor.plan.remembered)
+        return predictor.predict_table(rows)
 
     def _labels_of(self, rows: "pa.Table") -> tuple[Floats, dict[str, Grouping]]:
         return target_values(self._spec, rows), slice_groups(self._spec, rows)

@@ -61,10 +61,10 @@ def reproduce_version(spec: ModelSpec, version: str, *, lake: Lake) -> Reproduct
     recipe = _recipe(lake, manifest)
     then = recipe.spec(spec)
     refs = manifest.proof.training
-    now = Recipe.of(then, recipe.partition, refs)
+    now = Recipe.of(then, recipe.partition, refs, manifest.proof.history)
     logger.info("training %s again on %d partitions", version, len(refs))
     # The recipe itself is made of the installed packages: it is compared in words, not in bytes.
-    again = train_files(then, lake, recipe, refs)
+    again = train_files(then, lake, recipe, refs, manifest.proof.history)
     is_equal = {
         FILES[word]: hashlib.sha256(content).hexdigest() == getattr(manifest, f"{word}_sha256")
         for word, content in again.files.items()

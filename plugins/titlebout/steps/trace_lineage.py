@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from pydantic import Field
+
 from titlebout.core.deliveries import Delivery
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, PartitionMissingError, did_you_mean
 from titlebout.core.ledgers.ledger import PartitionStatus
@@ -30,6 +32,7 @@ class VersionLineage(Result):
     training_rows: int
     training: tuple[UsedSnapshot, ...]
     holdout: tuple[UsedSnapshot, ...]
+    history: tuple[UsedSnapshot, ...] = Field(default=(), description="Others that its history features are made of.")
 
 
 class PartitionLineage(Result):
@@ -94,6 +97,7 @@ def trace_version(model: str, version: str, *, lake: Lake, ledger: Ledger) -> Ve
         code_version=manifest.code_version,
         training_rows=manifest.training_rows,
         training=tuple(past.used(ref) for ref in manifest.proof.training),
+        history=tuple(past.used(ref) for ref in manifest.proof.history),
         holdout=tuple(past.used(ref) for ref in manifest.proof.holdout),
     )
 
@@ -192,7 +196,8 @@ def _scan(
 
     def read(record: VersionRecord) -> FoundT | None:
         try:
-            return look(read_version(lake, model, record.version).proof.training)
+            proof = read_version(lake, model, record.version).proof
+            return look((*proof.training, *proof.history))
         except (ObjectMissingError, CorruptObjectError):
             return None
 

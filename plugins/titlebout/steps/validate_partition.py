@@ -61,7 +61,9 @@ def validate_partition(
     rules = Rules(contract, spec.validation.suite, suite_sha256)
     appraiser = Appraiser(contract, suite, suite_sha256, lake, validator)
     door = _Door(run, rules, lake, ledger, appraiser, _judgements(ledger.entries(spec.name, kinds=_JUDGED)))
-    waiting = [key for key in Windows(spec, run.partition).keys if key != run.partition and _waits(partitions.get(key))]
+    windows = Windows(spec, run.partition)
+    wanted = (*windows.remembered, *windows.keys)
+    waiting = [key for key in wanted if key != run.partition and _waits(partitions.get(key))]
     door.appraise(waiting, partitions)
     for batch in shared_batches(waiting, run.run_id):
         newest = ledger.state(spec.name).partitions

@@ -6,12 +6,17 @@ from fastapi import FastAPI, Query, Request, Response
 from fastapi.responses import HTMLResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
+from titlebout.core.pages.bout_page import bout_page
+from titlebout.core.pages.card_markdown import card_markdown
+from titlebout.core.pages.card_page import card_page
 from titlebout.core.pages.model_pages import model_page, models_page
 from titlebout.core.pages.page_frame import Place
 from titlebout.core.pages.report_page import partition_page
-from titlebout.core.partitions import format_key, parse_key
+from titlebout.core.partitions import checked_key
 from titlebout.project import model_names
 from titlebout.web.access import ReadableDagIds, ReadableModel
+from titlebout.web.bout_lookup import account_bytes, find_bout, find_recorded, newest_bouts
+from titlebout.web.card_lookup import find_card
 from titlebout.web.lookup import find_delivery, find_history, find_report, readable_models, report_bytes
 from titlebout.web.problems import HANDLERS, is_framed, not_found
 from titlebout.web.stores import LAKE, LEDGER
@@ -28,6 +33,7 @@ HEADERS = {
 }
 
 Revision = Annotated[int | None, Query(ge=1, le=1_000_000)]
+EntryNumber = Annotated[int | None, Query(ge=1, le=1_000_000_000)]
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
@@ -42,6 +48,10 @@ def build_application() -> FastAPI:
     # Before the page, whose route would take `.json` for a part of the key.
     app.get("/{model}/partitions/{partition}.json")(show_report_json)
     app.get("/{model}/partitions/{partition}", response_class=HTMLResponse)(show_partition)
+    app.get("/{model}/versions/{version}.md")(show_card_markdown)
+    app.get("/{model}/versions/{version}", response_class=HTMLResponse)(show_card)
+    app.get("/{model}/bouts/{partition}.json")(show_bout_json)
+    app.get("/{model}/bouts/{partition}", response_class=HTMLResponse)(show_bout)
     return app
 
 
@@ -56,12 +66,13 @@ def show_model(model: ReadableModel, request: Request, page: PageNumber = 1) -> 
     history = find_history(LEDGER.get(), model)
     if not history and model not in model_names():
         not_found("There is no model of this name.")
-    return model_page(model, history, page=page, place=Place(is_framed=is_framed(request)))
+    bouts = newest_bouts(LEDGER.get(), model)
+    return model_page(model, history, bouts, page=page, place=Place(is_framed=is_framed(request)))
 
 
 def show_partition(model: ReadableModel, partition: str, request: Request, revision: Revision = None) -> str:
     """Show the data report of a partition."""
-    key = format_key(parse_key(partition))
+    key = checked_key(partition)
     source = find_report(LEDGER.get(), LAKE.get(), model, key, revision)
     if source is None:
         not_found(f"{model} has no such partition or revision.")
@@ -70,12 +81,45 @@ def show_partition(model: ReadableModel, partition: str, request: Request, revis
 
 def show_report_json(model: ReadableModel, partition: str, revision: Revision = None) -> Response:
     """Return the validation report as it lies in the lake."""
-    key = format_key(parse_key(partition))
+    key = checked_key(partition)
     delivery = find_delivery(find_history(LEDGER.get(), model), key, revision)
     content = report_bytes(LAKE.get(), delivery) if delivery else None
     if content is None:
         not_found(f"{model} has no such partition or revision, or it was not judged yet.")
     return Response(content, media_type="application/json")
+
+
+def show_bout(model: ReadableModel, partition: str, request: Request, entry: EntryNumber = None) -> str:
+    """Show a bout: the newest of the partition, or the one of a ledger entry."""
+    source = find_bout(LEDGER.get(), LAKE.get(), model, checked_key(partition), entry)
+    if source is None:
+        not_found(f"{model} has no such bout.")
+    return bout_page(source, Place("../../", is_framed=is_framed(request)))
+
+
+def show_bout_json(model: ReadableModel, partition: str, entry: EntryNumber = None) -> Response:
+    """Return the account of a bout as it lies in the lake."""
+    found = find_recorded(LEDGER.get(), model, checked_key(partition), entry)
+    content = account_bytes(LAKE.get(), found) if found else None
+    if content is None:
+        not_found(f"{model} has no such bout, or nothing was stored beside its verdict.")
+    return Response(content, media_type="application/json")
+
+
+def show_card(model: ReadableModel, version: str, request: Request) -> str:
+    """Show the card of a version."""
+    card = find_card(LEDGER.get(), LAKE.get(), model, version)
+    if card is None:
+        not_found(f"{model} has no such version.")
+    return card_page(card, Place("../../", is_framed=is_framed(request)))
+
+
+def show_card_markdown(model: ReadableModel, version: str) -> Response:
+    """Return the card of a version in Markdown."""
+    card = find_card(LEDGER.get(), LAKE.get(), model, version)
+    if card is None:
+        not_found(f"{model} has no such version.")
+    return Response(card_markdown(card), media_type="text/markdown; charset=utf-8")
 
 
 async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:

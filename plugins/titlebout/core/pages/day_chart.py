@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from titlebout.core.ledgers.ledger import PartitionStatus
-from titlebout.core.partitions import format_key, keys_between, parse_key
+from titlebout.core.partitions import calendar_of, keys_between
 from titlebout.core.results import PartitionKey
 
 WIDTH, HEIGHT = 860, 190
@@ -78,9 +78,11 @@ def day_chart(
         length: Days in the picture.
         usual: Fewest and most rows that would be usual.
     """
-    end = parse_key(last)
-    first = format_key(end.fromordinal(max(end.toordinal() - length + 1, 1)))
-    keys = [*keys_between(max(first, min(days, default=first)), last)]
+    calendar = calendar_of(last)
+    end = calendar.number(last)
+    of_this_cadence = [calendar.number(key) for key in days if calendar_of(key) == calendar]
+    first = max(end - length + 1, min(of_this_cadence, default=end))
+    keys = [*keys_between(calendar.key(min(first, end)), last)]
     present = [key for key in keys if key in days]
     if len(present) < 2:
         return None
@@ -98,8 +100,10 @@ def day_chart(
 
 def last_of(days: Mapping[PartitionKey, DayRows], shown: PartitionKey) -> PartitionKey:
     """Return where a picture around a day ends: some days after it, if there are any."""
-    limit = parse_key(shown).toordinal() + _MARGIN_DAYS_AFTER
-    return max((key for key in days if parse_key(key).toordinal() <= limit), default=shown)
+    calendar = calendar_of(shown)
+    limit = calendar.number(shown) + _MARGIN_DAYS_AFTER
+    alike = (key for key in days if calendar_of(key) == calendar)
+    return max((key for key in alike if calendar.number(key) <= limit), default=shown)
 
 
 def _bar(key: PartitionKey, x: float, step: float, top: float, day: DayRows, shown: PartitionKey | None) -> Bar:

@@ -1,9 +1,10 @@
 """Pages that lead to the data reports: the partitions of one model, and all models."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from titlebout.core.ledgers.ledger import ModelSummary, PartitionStatus
+from titlebout.core.pages.bout_page import RecordedBout
 from titlebout.core.pages.day_chart import day_chart
 from titlebout.core.pages.page_frame import Link, Place, render
 from titlebout.core.pages.report_page import History, day_rows
@@ -13,12 +14,13 @@ PAGE_SIZE = 100
 _COUNTED = (("quarantined", "in quarantine"), ("released", "released"), ("discarded", "discarded"))
 
 
-def model_page(model: str, history: History, *, page: int, place: Place) -> str:
+def model_page(model: str, history: History, bouts: Sequence[RecordedBout] = (), *, page: int, place: Place) -> str:
     """Render the partitions of one model, those in quarantine first, then newest first.
 
     Args:
         model: Name of the model.
         history: Its partitions.
+        bouts: Its last bouts, newest first; they are on the first page only.
         page: Number of the page, from 1; one beyond the last shows the last.
         place: Where the page stands.
     """
@@ -35,6 +37,7 @@ def model_page(model: str, history: History, *, page: int, place: Place) -> str:
         place,
         {model: ""},
         model=model,
+        bouts=bouts if page == 1 else (),
         total=len(newest),
         counts=[(counts[style], words) for style, words in _COUNTED if counts[style]],
         chart=day_chart(days, last=max(days), length=90) if days else None,

@@ -7,7 +7,8 @@ from functools import cache
 
 import jinja2
 
-from titlebout.core.pages.report_words import visible
+from titlebout.core.pages.bout_words import number, percent, probability
+from titlebout.core.pages.report_words import in_words, visible
 from titlebout.core.pages.standing import failure_line, status_style, status_words
 
 
@@ -63,6 +64,10 @@ def _environment() -> jinja2.Environment:
         "status": status_words,
         "style": status_style,
         "failures": failure_line,
+        "number": number,
+        "percent": percent,
+        "probability": probability,
+        "words": in_words,
     }
     return environment
 

@@ -1,0 +1,169 @@
+"""Why a model says what it says: the gain of its splits, and the exact share of each feature in each score."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from titlebout.core.results import Result
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import xgboost
+
+    from titlebout.core.features import FeaturePlan
+
+SWARM_FEATURES = 12
+SWARM_ROWS = 160
+_OUTPUT = "output"
+
+
+class FeatureShare(Result):
+    """How much a feature matters. Features that no tree uses have zeros.
+
+    Attributes:
+        gain: Loss that its splits took away, as a share of that of all features.
+        splits: How many there are.
+        mean_abs_shap: Mean absolute share in a score, in units of the margin.
+    """
+
+    name: str
+    gain: float
+    splits: int
+    mean_abs_shap: float
+
+
+class SwarmFeature(Result):
+    """Points of a picture: one per row."""
+
+    name: str
+    shap: tuple[float, ...]
+    rank: tuple[float, ...] = Field(description="Place of the row's value among all rows, 0 to 1; -1: missing.")
+
+
+class Explanation(Result):
+    """What explains a version on some rows; the most important feature first.
+
+    Attributes:
+        bias: Mean margin over the rows that the model was trained on, as XGBoost has it; one per output.
+    """
+
+    rows: int
+    bias: tuple[float, ...]
+    features: tuple[FeatureShare, ...]
+    swarm: tuple[SwarmFeature, ...]
+
+
+def matrix_of(encoded: NDArray[np.float32], plan: "FeaturePlan") -> "xgboost.DMatrix":
+    """Return encoded rows as XGBoost takes them."""
+    import xgboost
+
+    return xgboost.DMatrix(
+        encoded,
+        missing=np.nan,
+        feature_names=list(plan.feature_names),
+        feature_types=list(plan.feature_types),
+        enable_categorical=True,
+    )
+
+
+def shap_values(booster: "xgboost.Booster", rows: "xgboost.DMatrix") -> NDArray[np.float64]:
+    """Return the exact SHAP values of rows; together with the bias they add up to the margin.
+
+    Source: S. M. Lundberg et al., From Local Explanations to Global Understanding with Explainable AI for Trees,
+    Nature Machine Intelligence 2 (2020) 56-67; XGBoost computes them itself.
+
+    Args:
+        booster: The model.
+        rows: What `matrix_of` returns.
+
+    Returns:
+        float64, shape (n_rows, n_outputs, n_features + 1), in units of the margin; the last column is the bias. A model
+        has one output, a model of several classes one for each.
+    """
+    found = np.asarray(booster.predict(rows, pred_contribs=True), dtype=np.float64)
+    return found if found.ndim == 3 else found[:, np.newaxis, :]
+
+
+def explanation_of(
+    booster: "xgboost.Booster", plan: "FeaturePlan", encoded: NDArray[np.float32], shap: NDArray[np.float64]
+) -> Explanation:
+    """Sum up SHAP values and splits.
+
+    Args:
+        booster: The model.
+        plan: Names its features.
+        encoded: float32, shape (n_rows, n_features).
+        shap: What `shap_values` says of these rows.
+    """
+    names = plan.feature_names
+    gains, splits = (_by_feature(booster, plan, kind) for kind in ("total_gain", "weight"))
+    total = sum(gains.values()) or 1.0
+    means = np.abs(shap[:, :, :-1]).mean(axis=(0, 1)) if len(shap) else np.zeros(len(names))
+    features = [
+        FeatureShare(
+            name=name,
+            gain=round(gains[name] / total, 6),
+            splits=int(splits[name]),
+            mean_abs_shap=_short(float(means[position])),
+        )
+        for position, name in enumerate(names)
+    ]
+    order = sorted(range(len(names)), key=lambda n: (-features[n].mean_abs_shap, -features[n].gain, names[n]))
+    some = np.linspace(0, len(shap) - 1, num=min(len(shap), SWARM_ROWS)).astype(int)
+    return Explanation(
+        rows=len(shap),
+        bias=tuple(_short(float(bias)) for bias in shap[0, :, -1]) if len(shap) else (),
+        features=tuple(features[n] for n in order),
+        swarm=tuple(_swarm(names[n], encoded[some, n], shap[some, 0, n]) for n in order[:SWARM_FEATURES])
+        if shap.shape[1] == 1
+        else (),
+    )
+
+
+def shap_table(
+    plan: "FeaturePlan", encoded: NDArray[np.float32], shap: NDArray[np.float64], where: "pa.Table"
+) -> "pa.Table":
+    """Return the SHAP values as a table: one line per row and output.
+
+    Its columns are those of `where`, `output`, each feature as the model sees it, each `<feature>:shap`, and `bias`.
+
+    Args:
+        plan: Names the features.
+        encoded: float32, shape (n_rows, n_features).
+        shap: What `shap_values` says of these rows.
+        where: Says of each row where it comes from, shape (n_rows,).
+    """
+    import pyarrow as pa
+
+    outputs = shap.shape[1]
+    row = np.repeat(np.arange(len(shap)), outputs)
+    flat = shap.reshape(len(row), -1)
+    columns: dict[str, object] = {name: where.column(name).take(row) for name in where.column_names}
+    columns[_OUTPUT] = np.tile(np.arange(outputs), len(shap))
+    columns |= {name: encoded[row, n] for n, name in enumerate(plan.feature_names)}
+    columns |= {f"{name}:shap": flat[:, n] for n, name in enumerate(plan.feature_names)}
+    return pa.table({**columns, "bias": flat[:, -1]})
+
+
+def _by_feature(booster: "xgboost.Booster", plan: "FeaturePlan", kind: str) -> dict[str, float]:
+    """Return XGBoost's importance by name; a booster that was stored without names numbers its features."""
+    found = booster.get_score(importance_type=kind)
+    numbered = {f"f{n}": name for n, name in enumerate(plan.feature_names)}
+    known = {name if name in plan.feature_names else numbered.get(name, name): value for name, value in found.items()}
+    return {name: float(known.get(name, 0.0)) for name in plan.feature_names}  # type: ignore[arg-type]  # lists only for linear boosters
+
+
+def _swarm(name: str, values: NDArray[np.float32], shap: NDArray[np.float64]) -> SwarmFeature:
+    known = np.isfinite(values)
+    distinct, place = np.unique(values[known], return_inverse=True)
+    ranks = np.full(len(values), -1.0)
+    ranks[known] = place / max(len(distinct) - 1, 1)
+    return SwarmFeature(
+        name=name, shap=tuple(_short(float(each)) for each in shap), rank=tuple(round(float(each), 3) for each in ranks)
+    )
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.5g}")

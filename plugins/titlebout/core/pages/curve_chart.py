@@ -1,0 +1,197 @@
+"""Curves with points over two axes as numbers to draw: errors over time, reliability. A page turns them into SVG."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from titlebout.core.pages.axis_steps import axis_steps
+from titlebout.core.results import PartitionKey
+
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 40
+_NAMED_POINTS = 6
+_PHONE = 600
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point of a curve, in the curve's own units; a y that is no finite number breaks the curve."""
+
+    x: float
+    y: float
+    words: str
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point, in the units of the picture."""
+
+    x: float
+    y: float
+    words: str
+    y_low: float | None
+    y_high: float | None
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve: its name is its looks, too."""
+
+    name: str
+    path: str
+    dots: tuple[Dot, ...]
+
+
+@dataclass(frozen=True)
+class CurveChart:
+    """What is to be drawn.
+
+    Attributes:
+        curves: In the order in which they are drawn.
+        x_ticks: Position, text and anchor.
+        y_ticks: Height and text.
+        diagonal: Path of the line where y equals x; empty where it means nothing.
+    """
+
+    curves: tuple[Curve, ...]
+    x_ticks: tuple[tuple[float, str, str], ...]
+    y_ticks: tuple[tuple[float, str], ...]
+    x_name: str
+    width: int
+    height: int
+    diagonal: str = ""
+    left: int = _LEFT
+    bottom: int = _BOTTOM
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it fits on a phone as it is."""
+        return self.width < _PHONE
+
+    @property
+    def right(self) -> int:
+        """Where the lines across end."""
+        return self.width - _RIGHT
+
+
+def day_curves(
+    keys: Sequence[PartitionKey], lines: Mapping[str, Sequence[float]], *, unit: str, width: int = 860
+) -> CurveChart | None:
+    """Lay out errors over holdout partitions, from zero up; None where nothing is a finite number.
+
+    Args:
+        keys: The partitions, shape (n,).
+        lines: Name of the model to its errors, shape (n,); NaN leaves a gap.
+        unit: Of the errors.
+        width: Of the picture.
+    """
+    values = [value for line in lines.values() for value in line if math.isfinite(value)]
+    if not values or len(keys) < 2:
+        return None
+    curves = {
+        name: [
+            Point(n, value, f"{name}, {key}: {value:.6g} {unit}")
+            for n, (key, value) in enumerate(zip(keys, line, strict=True))
+        ]
+        for name, line in lines.items()
+    }
+    last = len(keys) - 1
+    named = sorted({round(n * last / (_NAMED_POINTS - 1)) for n in range(_NAMED_POINTS)})
+    frame = _Frame((0.0, float(last)), (0.0, max(*values, 1e-12) * 1.08), width, 230)
+    anchors = {0: "start", last: "end"}
+    x_ticks = tuple((frame.x(n), keys[n], anchors.get(n, "middle")) for n in named)
+    return _chart(frame, curves, x_ticks, x_name="")
+
+
+def step_curves(
+    steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, unit: str, width: int = 860
+) -> CurveChart | None:
+    """Lay out errors over rounds of training, from zero up; None where there is no curve.
+
+    Args:
+        steps: The rounds, shape (n,), ascending.
+        lines: Name of the rows to their errors, shape (n,); NaN leaves a gap.
+        unit: Of the errors.
+        width: Of the picture.
+    """
+    values = [value for line in lines.values() for value in line if math.isfinite(value)]
+    if not values or len(steps) < 2:
+        return None
+    curves = {
+        name: [
+            Point(step, value, f"{name}, {step} rounds: {value:.6g} {unit}")
+            for step, value in zip(steps, line, strict=True)
+        ]
+        for name, line in lines.items()
+    }
+    frame = _Frame((float(steps[0]), float(steps[-1])), (0.0, max(*values, 1e-12) * 1.08), width, 230)
+    ticks = axis_steps(*frame.x_range, most=8)
+    return _chart(frame, curves, tuple((frame.x(at), f"{at:g}", "middle") for at in ticks), x_name="rounds")
+
+
+def reliability_curves(bins: Mapping[str, Sequence[Point]]) -> CurveChart | None:
+    """Lay out observed shares over predicted probabilities; None where there are none.
+
+    Both axes reach as far as the largest number: of rare events all probabilities are small.
+    """
+    points = [point for each in bins.values() for point in each]
+    if not points:
+        return None
+    top = min(max(max(point.x, point.y, point.high or 0.0) for point in points) * 1.05, 1.0) or 1.0
+    frame = _Frame((0.0, top), (0.0, top), 430, 380)
+    x_ticks = tuple((frame.x(value), f"{value:g}", "middle") for value in axis_steps(0.0, top))
+    diagonal = f"M{frame.x(0.0)} {frame.y(0.0)}L{frame.x(top)} {frame.y(top)}"
+    return _chart(frame, bins, x_ticks, x_name="predicted probability", diagonal=diagonal)
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """Turns units of the axes into those of the picture."""
+
+    x_range: tuple[float, float]
+    y_range: tuple[float, float]
+    width: int
+    height: int
+
+    def x(self, value: float) -> float:
+        low, high = self.x_range
+        return round(_LEFT + (self.width - _LEFT - _RIGHT) * (value - low) / (high - low), 2)
+
+    def y(self, value: float) -> float:
+        low, high = self.y_range
+        share = (min(max(value, low), high) - low) / (high - low)
+        return round(self.height - _BOTTOM - (self.height - _TOP - _BOTTOM) * share, 2)
+
+
+def _chart(
+    frame: _Frame,
+    curves: Mapping[str, Sequence[Point]],
+    x_ticks: tuple[tuple[float, str, str], ...],
+    *,
+    x_name: str,
+    diagonal: str = "",
+) -> CurveChart:
+    return CurveChart(
+        curves=tuple(_curve(frame, name, points) for name, points in curves.items()),
+        x_ticks=x_ticks,
+        y_ticks=tuple((frame.y(value), f"{value:g}") for value in axis_steps(*frame.y_range)),
+        x_name=x_name,
+        width=frame.width,
+        height=frame.height,
+        diagonal=diagonal,
+    )
+
+
+def _curve(frame: _Frame, name: str, points: Sequence[Point]) -> Curve:
+    pen, drawn, dots = "M", [], []
+    for point in points:
+        if not math.isfinite(point.y):
+            pen = "M"
+            continue
+        x, y = frame.x(point.x), frame.y(point.y)
+        drawn.append(f"{pen}{x} {y}")
+        pen = "L"
+        low, high = (None if bound is None else frame.y(bound) for bound in (point.low, point.high))
+        dots.append(Dot(x, y, point.words, low, high))
+    return Curve(name, "".join(drawn), tuple(dots))
