@@ -259,3 +259,42 @@ def test_an_older_token_is_a_conflict(ready):
     answer = push(ready, token=2)
     assert answer.status_code == 409
     assert "older than 3" in answer.json()["error"]
+
+
+# --- explanations ---------------------------------------------------------------------------------
+
+
+def test_an_explanation_adds_up_to_the_prediction(ready):
+    rows = [ROW, {**ROW, "hour": None}, {**ROW, "weather": "hail"}]
+    for wish, named in ((True, 3), (1, 1), (2, 2)):
+        answer = ready.post("/predict", json={"rows": rows, "explain": wish}).json()
+        assert answer["predictions"] == pytest.approx(scores_of(BUNDLE, *rows), abs=1e-6)
+        for prediction, found in zip(answer["predictions"], answer["explanations"], strict=True):
+            assert len(found["features"]) == named
+            parts = found["base"] + sum(found["features"].values()) + found["others"]
+            assert parts == pytest.approx(prediction, abs=1e-4)
+
+
+def test_the_largest_share_comes_first(ready):
+    (found,) = ready.post("/predict", json={"rows": [ROW], "explain": True}).json()["explanations"]
+    sizes = [abs(share) for share in found["features"].values()]
+    assert sizes == sorted(sizes, reverse=True)
+    assert found["others"] == 0
+    assert set(found["features"]) == {"hour", "temperature", "weather"}
+
+
+def test_nobody_who_did_not_ask_gets_an_explanation(ready):
+    for wish in ({}, {"explain": False}, {"explain": None}):
+        assert "explanations" not in ready.post("/predict", json={"rows": [ROW]} | wish).json()
+
+
+@pytest.mark.parametrize("wish", [0, -1, 1001, 1.5, "3", [], {}])
+def test_a_wish_for_an_explanation_that_is_none_is_refused(ready, wish):
+    answer = ready.post("/predict", json={"rows": [ROW], "explain": wish})
+    assert (answer.status_code, answer.json()["field"]) == (422, "explain")
+
+
+def test_too_many_rows_are_not_explained(empty):
+    push(empty)
+    answer = empty.post("/predict", json={"rows": [ROW] * 1001, "explain": True})
+    assert (answer.status_code, answer.json()["field"]) == (413, "explain")

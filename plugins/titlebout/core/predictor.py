@@ -10,6 +10,7 @@ from pydantic import JsonValue, ValidationError
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.core.shapley import matrix_of, shap_values
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,6 +90,18 @@ class Predictor:
             float64, shape (n_rows,): as `predict_table`.
         """
         return self._predict(matrix)
+
+    def contributions(self, rows: Sequence[Mapping[str, JsonValue]]) -> NDArray[np.float64]:
+        """Return the exact share of each feature in each row's score: Shapley values of the trees.
+
+        Returns:
+            float64, shape (n_rows, n_features + 1), in the unit in which trees add up: the target's, its logarithm for
+            counts, log-odds for a probability. The last column is what all rows share; a row's sum is its margin.
+
+        Raises:
+            FieldError: A field is unknown, missing, or not of its type.
+        """
+        return shap_values(self._booster, matrix_of(self.plan.encode_rows(rows), self.plan))[:, 0]
 
     def calibrated(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the booster's own scores mean: themselves, or probabilities by the version's calibration.

@@ -65,7 +65,10 @@ def _question_schema(plan: FeaturePlan, max_rows: int) -> dict[str, JsonValue]:
         "type": "object",
         "required": ["rows"],
         "additionalProperties": False,
-        "properties": {"rows": {**rows, "items": {"$ref": "#/components/schemas/Row"}}},
+        "properties": {
+            "rows": {**rows, "items": {"$ref": "#/components/schemas/Row"}},
+            "explain": {"type": ["boolean", "integer"], "description": "name so many features that move each score"},
+        },
         "examples": [{"rows": [example_row(plan)]}],
     }
 
@@ -142,6 +145,7 @@ _ANSWER: dict[str, JsonValue] = {
         "model": {"type": "string"},
         "version": {"type": "string"},
         "predictions": {"type": "array", "items": {"type": "number"}},
+        "explanations": {"type": "array", "items": {"type": "object"}},
     },
 }
 _ERROR: dict[str, JsonValue] = {

@@ -11,8 +11,14 @@ from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from titlebout.core.predictor import Predictor
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.request_body import RefusedRequestError, parse_json
+
+USUAL_FEATURES = 5
+MOST_FEATURES = 1000
+MOST_EXPLAINED_ROWS = 1000
+"""An explanation costs about as much as a hundred predictions."""
 
 Row = Mapping[str, JsonValue]
 Scores = NDArray[np.float64]
@@ -60,18 +66,51 @@ Protocol = Callable[[Sent], Question]
 def plain(sent: Sent) -> Question:
     """Read `{"rows": [{field: value}, …]}`; the answer is `{"model", "version", "predictions"}`.
 
+    With `"explain": k` beside the rows, each prediction comes with the k features that move it most.
+
     Raises:
         RefusedRequestError: It is something else.
     """
     document = parse_json(sent.body)
-    if not isinstance(document, dict) or document.keys() != {"rows"}:
+    if not isinstance(document, dict) or not {"rows"} <= document.keys() <= {"rows", "explain"}:
         raise RefusedRequestError(422, 'send exactly one key: {"rows": [{field: value, …}, …]}', field="rows")
-    receipt = sent.release.receipt
+    rows = checked_rows(document["rows"], "rows", sent.max_rows)
+    most = _explained(document.get("explain"), len(rows))
+    receipt, predictor = sent.release.receipt, sent.release.predictor
 
     def answer(scores: Scores) -> Response:
-        return JsonAnswer({"model": receipt.model, "version": receipt.version, "predictions": scores.tolist()})
+        found = {"model": receipt.model, "version": receipt.version, "predictions": scores.tolist()}
+        return JsonAnswer(found | ({"explanations": explanations(predictor, rows, most)} if most else {}))
 
-    return Question(checked_rows(document["rows"], "rows", sent.max_rows), answer)
+    return Question(rows, answer)
+
+
+def _explained(wish: JsonValue, rows: int) -> int:
+    if wish is None or wish is False:
+        return 0
+    if wish is not True and not (isinstance(wish, int) and 1 <= wish <= MOST_FEATURES):
+        raise RefusedRequestError(422, f"'explain' is true or a number from 1 to {MOST_FEATURES}", field="explain")
+    if rows > MOST_EXPLAINED_ROWS:
+        reason = f"{rows} rows are more than {MOST_EXPLAINED_ROWS} that are explained at once; send fewer"
+        raise RefusedRequestError(413, reason, field="explain")
+    return USUAL_FEATURES if wish is True else int(wish)
+
+
+def explanations(predictor: Predictor, rows: Sequence[Row], most: int) -> list[JsonValue]:
+    """Return, for each row, what all rows share and the features that move its score most, the largest first.
+
+    Args:
+        predictor: The version that scored them.
+        rows: Rows that it takes.
+        most: Features to name; what the others add up to is `others`.
+    """
+    names, found = predictor.plan.feature_names, list[JsonValue]()
+    for shares in predictor.contributions(rows):
+        order = np.argsort(-np.abs(shares[:-1]), kind="stable")
+        named: dict[str, JsonValue] = {names[place]: float(shares[place]) for place in order[:most]}
+        others = float(shares[order[most:]].sum())
+        found.append({"base": float(shares[-1]), "features": named, "others": others})
+    return found
 
 
 def checked_rows(rows: JsonValue, where: str, max_rows: int) -> list[dict[str, JsonValue]]:

@@ -5,9 +5,10 @@ import pytest
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.features import FeaturePlan
-from titlebout.core.insights.explanation import SWARM_ROWS, explanation_of, matrix_of, shap_table, shap_values
+from titlebout.core.insights.explanation import SWARM_ROWS, explanation_of, shap_table
 from titlebout.core.learning.labels import target_values
 from titlebout.core.learning.training import train_booster
+from titlebout.core.shapley import matrix_of, shap_values
 
 OBJECTIVES = ("regression", "poisson", "tweedie", "quantile", "binary")
 

@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 from titlebout import __version__
 from titlebout.core.features import FeaturePlan
 from titlebout.core.golden import golden_positions
-from titlebout.core.insights.explanation import Explanation, explanation_of, matrix_of, shap_table, shap_values
+from titlebout.core.insights.explanation import Explanation, explanation_of, shap_table
 from titlebout.core.insights.learning_curve import LabelledMatrix, LearningCurve, learning_curve
 from titlebout.core.learning.labels import target_values
 from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.past_partitions import PastPartitions
 from titlebout.core.ports import Lake
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef, TrainedChallenger
+from titlebout.core.shapley import matrix_of, shap_values
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import Objective
