@@ -296,5 +296,5 @@ def test_a_wish_for_an_explanation_that_is_none_is_refused(ready, wish):
 
 def test_too_many_rows_are_not_explained(empty):
     push(empty)
-    answer = empty.post("/predict", json={"rows": [ROW] * 1001, "explain": True})
+    answer = empty.post("/predict", json={"rows": [ROW] * 101, "explain": True})
     assert (answer.status_code, answer.json()["field"]) == (413, "explain")

@@ -1,5 +1,6 @@
 import socket
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,18 @@ def test_a_key_that_comes_twice_is_refused_at_any_depth(body: bytes):
         parse_json(body)
     assert caught.value.status == 400
     assert caught.value.details == {"field": "a"}
+
+
+def test_a_key_that_comes_twice_among_many_is_found_at_once():
+    """Looking for the name must not cost the square of the keys: the event loop waits meanwhile."""
+    keys = ",".join(f'"{number:06x}":1' for number in range(100_000))
+    seconds = []
+    for body in (f"{{{keys}}}", f'{{{keys},"01869f":1}}'):
+        started = time.process_time()
+        with nullcontext() if not seconds else pytest.raises(RefusedRequestError, match="'01869f' comes twice"):
+            parse_json(body.encode())
+        seconds.append(time.process_time() - started)
+    assert seconds[1] < 100 * seconds[0]  # the square would be thousands of times as long
 
 
 def first_answer(tmp_path: Path, request: bytes, **settings) -> bytes:

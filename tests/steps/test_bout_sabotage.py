@@ -188,6 +188,14 @@ def test_what_the_task_before_hands_over_has_to_be_what_lies_in_the_lake(world):
         compare(world, small)
 
 
+def test_a_database_may_hand_keys_over_in_another_order(world):
+    """Postgres does, between two tasks of Airflow."""
+    metrics = {name: world.challenger.metrics[name] for name in sorted(world.challenger.metrics, reverse=True)}
+    assert [*metrics] != [*world.challenger.metrics]
+    compare(world, world.challenger.model_copy(update={"metrics": metrics}))
+    assert EntryKind.VERDICT_REACHED in world.kinds()
+
+
 def test_a_lake_that_does_not_answer_is_worth_a_retry_and_no_verdict(world, monkeypatch):
     def down(*_, **__):
         raise UnavailableError("lake")

@@ -60,10 +60,14 @@ def same_version(lake: Lake, ledger: Ledger, handed: TrainedChallenger) -> Train
         ObjectMissingError: The lake does not hold its manifest or its recipe.
     """
     manifest = proven_version(lake, ledger, handed.model, handed.version)
-    # As text: a metric may be NaN, which equals nothing.
-    if manifest.model_dump_json() != handed.model_dump_json():
+    if _as_text(manifest) != _as_text(handed):
         _refuse(lake, manifest, "the task before handed over another manifest")
     return manifest
+
+
+def _as_text(version: TrainedChallenger) -> str:
+    """Write a manifest so that equal ones are equal: a metric may be NaN, and a database may keep keys in its order."""
+    return json.dumps(json.loads(version.model_dump_json()), sort_keys=True)
 
 
 def _refuse(lake: Lake, manifest: TrainedChallenger, problem: str | None) -> None:

@@ -130,14 +130,25 @@ def _csv_row(
 
 
 def _finite(cell: str) -> float:
-    number = float(cell)
+    number = float(_plain(cell))
     if not math.isfinite(number):
         raise ValueError(cell)
     return number
 
 
+def _whole(cell: str) -> int:
+    return int(_plain(cell))
+
+
+def _plain(cell: str) -> str:
+    """Refuse what only Python reads as a number: `1_000`, blanks around it, digits of other scripts."""
+    if not cell.isascii() or "_" in cell or cell != cell.strip():
+        raise ValueError(cell)
+    return cell
+
+
 _READERS: Mapping[ColumnType, Callable[[str], JsonValue]] = {
-    ColumnType.INTEGER: int,
+    ColumnType.INTEGER: _whole,
     ColumnType.NUMBER: _finite,
     ColumnType.FLAG: lambda cell: _FLAGS[cell.lower()],
 }

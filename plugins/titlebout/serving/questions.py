@@ -17,8 +17,8 @@ from titlebout.serving.request_body import RefusedRequestError, parse_json
 
 USUAL_FEATURES = 5
 MOST_FEATURES = 1000
-MOST_EXPLAINED_ROWS = 1000
-"""An explanation costs about as much as a hundred predictions."""
+MOST_EXPLAINED_ROWS = 100
+"""An explanation costs about as much as a hundred predictions, and other requests wait for it."""
 
 Row = Mapping[str, JsonValue]
 Scores = NDArray[np.float64]

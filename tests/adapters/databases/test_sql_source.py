@@ -324,7 +324,7 @@ def test_a_database_that_does_not_answer_is_worth_a_retry_and_no_password_is_rep
 
 
 def test_a_query_that_takes_too_long_is_stopped(on_postgres, monkeypatch):
-    from titlebout.adapters import sql_source
+    from titlebout.adapters.databases import sql_source
 
     monkeypatch.setitem(sql_source._MANNERS, "postgresql", ("SET LOCAL statement_timeout = '100ms'",))
     text = "SELECT pg_sleep(5), :day"
@@ -332,7 +332,7 @@ def test_a_query_that_takes_too_long_is_stopped(on_postgres, monkeypatch):
 
 
 def test_a_locked_sqlite_database_is_worth_a_retry(on_sqlite, monkeypatch):
-    from titlebout.adapters import sql_source
+    from titlebout.adapters.databases import sql_source
 
     monkeypatch.setitem(sql_source._WAITS, "pysqlite", {"timeout": 0.01})
     on_sqlite.do(*TWO_DAYS)

@@ -149,7 +149,7 @@ def test_a_copy_gets_its_name_only_when_its_bytes_were_checked(lake: S3Lake, buc
 
 @pytest.mark.slow
 def test_large_objects_are_never_whole_in_memory():
-    name, script = new_bucket().name, Path(__file__).parents[1] / "fakes" / "lake_traffic.py"
+    name, script = new_bucket().name, Path(__file__).parents[2] / "fakes" / "lake_traffic.py"
     settings = s3_settings()
     command = [
         sys.executable,
