@@ -25,8 +25,7 @@ from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, Ser
 from titlebout.core.release_record import LEDGER_ATTEMPTS, ReleaseRecord, ledger_is_busy, settled_release
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
-from titlebout.core.version_proof import proven_version
-from titlebout.core.versions import read_file
+from titlebout.core.versions import read_file, read_version
 
 logger = logging.getLogger(__name__)
 
@@ -86,8 +85,8 @@ class ReleaseDesk:
         raise ledger_is_busy(self.spec.name)
 
     def version(self, version: str) -> TrainedChallenger:
-        """Read a version's manifest, and hold it against the ledger and its recipe."""
-        return proven_version(self.lake, self.ledger, self.spec.name, version)
+        """Read a version's manifest."""
+        return read_version(self.lake, self.spec.name, version)
 
     def keep_serving(self, state: LedgerState, champion: ServedVersion) -> Release:
         """Return the champion's release, after serving it again where its server has lost it."""
