@@ -46,9 +46,9 @@ class Arena:
 
 @pytest.fixture(params=["SQLite", pytest.param("Postgres", marks=pytest.mark.slow)])
 def arena(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Arena]:
-    publish_versions(LocalLake(tmp_path / "lake"))
     with proven_in_this_process(), live_server(tmp_path / "server") as server:
         arena = Arena(DATABASES[request.param](tmp_path), tmp_path, server)
+        publish_versions(LocalLake(tmp_path / "lake"), arena.ledger)
         admit = ReleaseGate.admit
 
         def noted(gate, push):

@@ -6,6 +6,7 @@ held again and the release tried again after a while.
 """
 
 import fcntl
+import hashlib
 import json
 import multiprocessing
 import os
@@ -25,10 +26,12 @@ from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import DecisionRefusedError, DeploymentError, LedgerConflictError, UnavailableError
 from titlebout.core.layout import version_manifest
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ledgers.withdrawals import why_withdrawn
 from titlebout.core.ports import ServerAddress
 from titlebout.core.results import Outcome, RunContext, RunKind, TrainedChallenger, TrainingProof, Verdict
 from titlebout.core.rollback_plan import RollbackPlan, RollbackRequest, planned
+from titlebout.core.version_proof import seal
 from titlebout.core.versions import publish_files
 from titlebout.steps import release_desk
 from titlebout.steps.deploy_model import deploy_model
@@ -36,7 +39,8 @@ from titlebout.steps.roll_back_model import roll_back_model
 
 MODEL = "demand"
 DAYS = tuple(f"2024-01-{day:02}" for day in range(10, 15))
-VERSIONS = tuple(f"{day}-{number:012x}" for number, day in enumerate(DAYS))
+RECIPES = tuple(json.dumps({"model": MODEL, "snapshots": [], "rounds": number + 2}).encode() for number in range(5))
+VERSIONS = tuple(f"{day}-{hashlib.sha256(recipe).hexdigest()[:12]}" for day, recipe in zip(DAYS, RECIPES, strict=True))
 ROLES = (
     ("scheduled", 4), ("scheduled", 4), ("manual", 3), ("manual", 3), ("drift", 2), ("drift", 2),
     ("backfill", 4), ("backfill", 0), ("person", 0), ("person", 0),
@@ -63,12 +67,12 @@ def race(url: str, folder: Path, server: ServerAddress, *, rounds: int, deadly: 
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
 
 
-def publish_versions(lake: LocalLake) -> None:
-    """Publish one tiny, real version per day; each scores otherwise than the others."""
+def publish_versions(lake: LocalLake, ledger: SqlLedger) -> None:
+    """Publish and record one tiny, real version per day; each scores otherwise than the others."""
     for number, version in enumerate(VERSIONS):
         bundle = replace(demand_bundle(rounds=number + 2), version=version)
         files = {"model": bundle.booster, "plan": bundle.plan, "golden": bundle.golden, "profile": b"{}"}
-        fields = publish_files(lake, MODEL, version, {**files, "recipe": b"{}"})
+        fields = publish_files(lake, MODEL, version, {**files, "recipe": RECIPES[number]})
         manifest = TrainedChallenger(
             model=MODEL,
             version=version,
@@ -81,6 +85,9 @@ def publish_versions(lake: LocalLake) -> None:
             **fields,
         )
         lake.publish(version_manifest(MODEL, version), manifest.model_dump_json().encode())
+        trained = {"version": version, "partition": manifest.partition, "model_sha256": manifest.model_sha256}
+        sealed = {**trained, "manifest_sha256": seal(lake, manifest)}
+        ledger.append(MODEL, EntryKind.CHALLENGER_TRAINED, sealed, actor="run:training")
 
 
 class FileRegistry:

@@ -20,6 +20,7 @@ from titlebout.core.errors import (
     StaleTokenError,
     UnavailableError,
 )
+from titlebout.core.layout import version_manifest
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import ServedRelease
 from titlebout.core.results import Outcome, ReleaseStatus, RunKind
@@ -49,6 +50,17 @@ def test_the_first_winner_serves(world):
     started = next(entry for entry in world.ledger.entries(MODEL) if entry.kind is EntryKind.RELEASE_STARTED)
     assert started.sequence == release.token
     assert started.payload == {"version": world.old.version, "partition": OLD, "champion": None}
+
+
+def test_a_version_whose_manifest_was_changed_after_its_bout_does_not_serve(served):
+    verdict = verdict_on(served.new, served.old)
+    path = version_manifest(MODEL, served.new.version)
+    fewer_rows = served.new.model_copy(update={"training_rows": served.new.training_rows - 1})
+    served.lake.objects[path] = fewer_rows.model_dump_json().encode()
+    with pytest.raises(CorruptObjectError, match=served.new.version):
+        served.deploy(verdict)
+    served.assert_serves(served.old)
+    assert served.state.newest_token == served.state.champion.token  # no attempt was made
 
 
 def test_a_winner_takes_over_from_the_champion(served):

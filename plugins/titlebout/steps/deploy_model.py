@@ -11,6 +11,7 @@ from titlebout.core.ledgers.withdrawals import why_withdrawn
 from titlebout.core.ports import Lake, Ledger, ModelRegistry, ServerClient, ServerHost
 from titlebout.core.results import Outcome, Release, ReleaseStatus, RunContext, Verdict
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.version_proof import proven_version
 from titlebout.steps.release_desk import PATIENCE_SECONDS, ReleaseDesk
 
 logger = logging.getLogger(__name__)
@@ -46,6 +47,7 @@ def deploy_model(
     Raises:
         DeploymentError: The release did not prove itself, or the verdict is out of date. What served before
             serves on, and the ledger holds a `release_failed` if an attempt was made.
+        CorruptObjectError: The challenger is not what the ledger says was trained; no attempt was made.
         StaleTokenError: A newer attempt has taken over; the rest is its business.
         UnavailableError: Lake, ledger, registry, host or server does not answer. No `release_failed` is recorded:
             the retry is a new attempt and finishes what this one began.
@@ -67,7 +69,9 @@ def _released_or_kept(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -
         if champion:
             desk.keep_serving(state, champion)
         return _skipped(verdict, reason)
-    return desk.serve(state, desk.version(verdict.challenger), "; ".join(verdict.reasons))
+    # Nights may lie between the bout and this: what won is held against the ledger once more.
+    winner = proven_version(desk.lake, desk.ledger, desk.spec.name, verdict.challenger)
+    return desk.serve(state, winner, "; ".join(verdict.reasons))
 
 
 def _reason_to_keep(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -> str | None:

@@ -34,13 +34,14 @@ def hindsight(spec: ModelSpec, model: TrainedChallenger, holdout: Sequence[Snaps
     if newest is not None and newest > first:
         return f"{model.version} was trained on {newest}, the holdout begins with {first}; wait for newer partitions"
     begins = _beginning(spec, first)
-    late = (ref for ref in model.proof.training if begins and ref.max_time and ref.max_time >= begins)
-    for ref in late:
-        return (
-            f"{model.version} was trained on rows of {ref.max_time} in partition {ref.partition}, the holdout begins "
-            f"with {first}; quarantine that partition or leave such rows out with dataset.keep"
-        )
-    return None
+    learned = model.proof.training
+    late = next((ref for ref in learned if begins and ref.max_time and ref.max_time >= begins), None)
+    if late is None:
+        return None
+    return (
+        f"{model.version} was trained on rows of {late.max_time} in partition {late.partition}, the holdout begins "
+        f"with {first}; quarantine that partition or leave such rows out with dataset.keep"
+    )
 
 
 def _seen_in_training(model: TrainedChallenger, holdout: Sequence[SnapshotRef]) -> list[PartitionKey]:
