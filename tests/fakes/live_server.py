@@ -6,12 +6,15 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
+import httpx
 import uvicorn
 from starlette.types import ASGIApp
 
-from titlebout.core.ports import ServerAddress
+from titlebout.core.ports import ReleaseBundle, ServerAddress
+from titlebout.core.wire import ADMIN_RELEASE_PATH, ReleasePush
 from titlebout.serving.application import create_app
 from titlebout.serving.proof import load_proven, read_bundle
 from titlebout.serving.settings import ServingSettings
@@ -54,3 +57,18 @@ def live_server(state_dir: Path, *, model: str = "demand") -> Iterator[ServerAdd
     app = create_app(ServingSettings(model=model, state_dir=state_dir, admin_token=ADMIN_TOKEN))
     with listening(app) as url:
         yield ServerAddress(url=url, admin_token=ADMIN_TOKEN)
+
+
+@contextmanager
+def client_of_server(state_dir: Path, **settings: Any) -> Iterator[httpx.Client]:
+    """Run a model server of `demand`, which serves nothing yet, and yield a client of it."""
+    app = create_app(ServingSettings(model="demand", state_dir=state_dir, admin_token=ADMIN_TOKEN, **settings))
+    with proven_in_this_process(), listening(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+        yield client
+
+
+def push_release(client: httpx.Client, bundle: ReleaseBundle, *, token: int = 3) -> None:
+    """Have the server serve a release."""
+    document = ReleasePush.of(bundle, token=token).model_dump(mode="json")
+    answer = client.put(ADMIN_RELEASE_PATH, json=document, headers={"authorization": f"Bearer {ADMIN_TOKEN}"})
+    assert answer.status_code == 200, answer.text

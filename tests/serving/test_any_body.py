@@ -10,22 +10,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fakes.bundles import ROW, demand_bundle
-from fakes.live_server import listening, proven_in_this_process
-from titlebout.core.wire import ReleasePush
+from fakes.live_server import client_of_server, push_release
 from titlebout.serving import endpoints
-from titlebout.serving.application import create_app
-from titlebout.serving.settings import ServingSettings
 
 ROUTES = ("/predict", "/invocations", "/v2/models/demand/infer")
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    state = tmp_path_factory.mktemp("state")
-    app = create_app(ServingSettings(model="demand", state_dir=state, admin_token="t", body_timeout_seconds=20))
-    with proven_in_this_process(), listening(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
-        push = ReleasePush.of(demand_bundle(), token=3).model_dump(mode="json")
-        assert client.put("/admin/release", json=push, headers={"authorization": "Bearer t"}).status_code == 200
+    with client_of_server(tmp_path_factory.mktemp("state"), body_timeout_seconds=20) as client:
+        push_release(client, demand_bundle())
         yield client
 
 
@@ -66,16 +60,19 @@ def test_too_many_large_requests_at_once_are_sent_away(tmp_path, monkeypatch):
         entered.release()
         may_end.wait(20)
 
-    app = create_app(ServingSettings(model="demand", state_dir=tmp_path, admin_token="t"))
-    with proven_in_this_process(), listening(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
-        push = ReleasePush.of(demand_bundle(), token=3).model_dump(mode="json")
-        client.put("/admin/release", json=push, headers={"authorization": "Bearer t"})
+    with client_of_server(tmp_path) as client:
+        push_release(client, demand_bundle())
+        url = client.base_url
         large = json.dumps({"rows": [ROW] * 3000})
         found: list[int] = []
         with monkeypatch.context() as patched:
             patched.setattr("titlebout.serving.questions.parse_json", slowly)
             threads = [
-                threading.Thread(target=lambda: found.append(httpx.post(f"{url}/predict", content=large).status_code))
+                threading.Thread(
+                    target=lambda: found.append(
+                        httpx.post(f"{url}/predict", content=large, trust_env=False).status_code
+                    )
+                )
                 for _ in range(2)
             ]
             for thread in threads:

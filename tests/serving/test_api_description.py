@@ -8,24 +8,15 @@ import jsonschema
 import pytest
 
 from fakes.bundles import ROW, demand_bundle
-from fakes.live_server import listening, proven_in_this_process
-from titlebout.core.wire import ReleasePush
-from titlebout.serving.application import create_app
-from titlebout.serving.settings import ServingSettings
+from fakes.live_server import client_of_server, push_release
 
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    settings = ServingSettings(model="demand", state_dir=tmp_path_factory.mktemp("state"), admin_token="t", max_rows=5)
-    with (
-        proven_in_this_process(),
-        listening(create_app(settings)) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
-    ):
+    with client_of_server(tmp_path_factory.mktemp("state"), max_rows=5) as client:
         for path in ("/openapi.json", "/docs"):
             assert client.get(path).status_code == 503
-        push = ReleasePush.of(demand_bundle(), token=3).model_dump(mode="json")
-        assert client.put("/admin/release", json=push, headers={"authorization": "Bearer t"}).status_code == 200
+        push_release(client, demand_bundle())
         yield client
 
 

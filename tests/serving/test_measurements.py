@@ -9,25 +9,20 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from fakes.bundles import ROW, demand_bundle, scores_of
-from fakes.live_server import listening, proven_in_this_process
-from titlebout.core.wire import ReleasePush
-from titlebout.serving.application import create_app
+from fakes.live_server import client_of_server, push_release
 from titlebout.serving.measurements import Histogram
-from titlebout.serving.settings import ServingSettings
 
 BUNDLE = demand_bundle()
 
 
 @pytest.fixture
 def client(tmp_path) -> Iterator[httpx.Client]:
-    app = create_app(ServingSettings(model="demand", state_dir=tmp_path, admin_token="t", max_rows=5000))
-    with proven_in_this_process(), listening(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+    with client_of_server(tmp_path) as client:
         yield client
 
 
 def push(client: httpx.Client, version: str = BUNDLE.version, token: int = 3) -> None:
-    document = ReleasePush.of(demand_bundle(version), token=token).model_dump(mode="json")
-    assert client.put("/admin/release", json=document, headers={"authorization": "Bearer t"}).status_code == 200
+    push_release(client, demand_bundle(version), token=token)
 
 
 def samples(client: httpx.Client) -> dict[tuple[str, ...], float]:

@@ -8,10 +8,7 @@ import httpx
 import pytest
 
 from fakes.bundles import ROW, demand_bundle, scores_of
-from fakes.live_server import listening, proven_in_this_process
-from titlebout.core.wire import ReleasePush
-from titlebout.serving.application import create_app
-from titlebout.serving.settings import ServingSettings
+from fakes.live_server import client_of_server, push_release
 
 if TYPE_CHECKING:
     import pandas
@@ -23,14 +20,8 @@ CSV = {"content-type": "text/csv; charset=utf-8"}
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    settings = ServingSettings(model="demand", state_dir=tmp_path_factory.mktemp("state"), admin_token="t", max_rows=5)
-    with (
-        proven_in_this_process(),
-        listening(create_app(settings)) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
-    ):
-        push = ReleasePush.of(BUNDLE, token=3).model_dump(mode="json")
-        assert client.put("/admin/release", json=push, headers={"authorization": "Bearer t"}).status_code == 200
+    with client_of_server(tmp_path_factory.mktemp("state"), max_rows=5) as client:
+        push_release(client, BUNDLE)
         yield client
 
 

@@ -12,10 +12,7 @@ import tritonclient.http as triton
 from tritonclient.utils import InferenceServerException
 
 from fakes.bundles import ROW, demand_bundle, scores_of
-from fakes.live_server import listening, proven_in_this_process
-from titlebout.core.wire import ReleasePush
-from titlebout.serving.application import create_app
-from titlebout.serving.settings import ServingSettings
+from fakes.live_server import client_of_server, push_release
 
 BUNDLE = demand_bundle()
 INFER = "/v2/models/demand/infer"
@@ -24,14 +21,8 @@ ROWS = [ROW, {"hour": 3, "temperature": None, "weather": "hail"}]
 
 @pytest.fixture(scope="module")
 def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    settings = ServingSettings(model="demand", state_dir=tmp_path_factory.mktemp("state"), admin_token="t", max_rows=5)
-    with (
-        proven_in_this_process(),
-        listening(create_app(settings)) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
-    ):
-        push = ReleasePush.of(BUNDLE, token=3).model_dump(mode="json")
-        assert client.put("/admin/release", json=push, headers={"authorization": "Bearer t"}).status_code == 200
+    with client_of_server(tmp_path_factory.mktemp("state"), max_rows=5) as client:
+        push_release(client, BUNDLE)
         yield client
 
 
