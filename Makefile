@@ -72,12 +72,15 @@ lint: $(READY) ## style, types, layers, spelling
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/codespell
 
+# Tests that share a file, the Docker engine or Ceph stay on one worker: see tests/conftest.py.
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 .PHONY: test test-fast test-core
 test: $(READY) ## all tests: real Airflow, real containers where an engine answers
-	$(BIN)/pytest -m "" $(PYTEST_ARGS)
+	$(BIN)/pytest -m "" $(PARALLEL) $(PYTEST_ARGS)
 
 test-fast: $(READY) ## all tests that start no whole system
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
 test-core: $(READY) ## the pure layers only, in seconds
 	$(BIN)/pytest tests/core tests/steps $(PYTEST_ARGS)
