@@ -73,7 +73,7 @@ lint: $(READY) ## style, types, layers, spelling
 	$(BIN)/codespell
 
 # Tests that share a file, the Docker engine or Ceph stay on one worker: see tests/conftest.py.
-PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+PARALLEL := --numprocesses auto --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
 .PHONY: test test-fast test-core
 test: $(READY) ## all tests: real Airflow, real containers where an engine answers

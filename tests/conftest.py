@@ -2,7 +2,9 @@
 
 import os
 import tempfile
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,19 +25,33 @@ os.environ.update(
 )
 
 
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let workers of pytest-xdist share no expensive part. Its groups by marker do not work with pytest 9."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class SchedulingByPart(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return shared_part(nodeid)
+
+    return SchedulingByPart(config, log)
+
+
 @pytest.hookimpl(trylast=True)  # after the shuffling of pytest-randomly
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let workers of pytest-xdist share no expensive part, and begin with what takes long."""
-    if config.getoption("dist") == "no":
-        return
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_shared_part(item)))
-    long = {_shared_part(item) for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: _shared_part(item) not in long)
+    """Begin with what takes long, where workers share the tests."""
+    if hasattr(config, "workerinput"):
+        long = {shared_part(item.nodeid) for item in items if item.get_closest_marker("slow")}
+        items.sort(key=lambda item: shared_part(item.nodeid) not in long)
 
 
-def _shared_part(item: pytest.Item) -> str:
+def shared_part(nodeid: str) -> str:
     """Name what a test shares with others: the one Docker engine, the one Ceph, or the fixtures of its file."""
-    if item.get_closest_marker("docker"):
-        return "docker"
-    return "Ceph" if "ceph" in item.nodeid.lower() else item.path.as_posix()
+    file = nodeid.partition("::")[0]
+    if "ceph" in nodeid.lower():
+        return "Ceph"
+    return "docker" if _needs_docker(file) else file
+
+
+@cache
+def _needs_docker(file: str) -> bool:
+    return "pytest.mark.docker" in (PROJECT / file).read_text(encoding="utf-8")
