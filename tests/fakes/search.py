@@ -15,7 +15,7 @@ class MemorySearch:
     def __init__(self) -> None:
         self.studies: list[MemoryStudy] = []
 
-    def study(self, space: Mapping[str, SearchRange], *, seed: int) -> "MemoryStudy":
+    def study(self, space: Mapping[str, SearchRange], *, seed: int, at_once: int = 1) -> "MemoryStudy":
         """Open a study; see the port."""
         self.studies.append(MemoryStudy(space, seed))
         return self.studies[-1]

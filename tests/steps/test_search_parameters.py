@@ -1,6 +1,9 @@
 """A search changes what a challenger is trained with, once per recipe, and never looks at the holdout."""
 
+import hashlib
 import math
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -13,6 +16,8 @@ from titlebout.core.learning.parameter_trials import Settings, best_trial
 from titlebout.core.learning.recipes import Recipe
 from titlebout.core.learning.search_report import SearchReport, SearchTrial, TrialOrigin, TrialState
 from titlebout.core.learning.tail_trials import TailTrials
+from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.version_proof import proven_version
 from titlebout.core.versions import read_file
 from titlebout.steps.reproduce_version import reproduce_version
 from titlebout.steps.search_parameters import is_search_due, search_parameters
@@ -24,6 +29,7 @@ SEARCH = {
     "trials": 5,
     "validation_days": 2,
     "max_rows": 1000,
+    "min_gain": None,
     "space": {
         "max_depth": {"low": 2, "high": 6, "integer": True},
         "eta": {"low": 0.05, "high": 0.5, "log": True},
@@ -57,6 +63,15 @@ def trained(world, run=RUN, spec=None, search=None):
 
 def without_seconds(report):
     return [trial.model_copy(update={"seconds": 0}) for trial in report.trials]
+
+
+def forget_report(world):
+    """Leave of a search what is left when its worker dies right before the end."""
+    del world.lake.objects[next(path for path in world.lake.objects if path.endswith("search.json"))]
+
+
+def trial_paths(world):
+    return [path for path in sorted(world.lake.objects) if "/trials/" in path]
 
 
 def test_the_best_trial_is_chosen_and_all_are_written_down(world):
@@ -206,7 +221,7 @@ def test_a_full_disk_is_no_trial_that_failed(world, monkeypatch):
     failing(monkeypatch, fails)
     with pytest.raises(UnavailableError):
         searched(world)
-    assert not [path for path in world.lake.objects if "/searches/" in path]
+    assert not [path for path in world.lake.objects if path.endswith("search.json") or "/trials/" in path]
 
 
 def test_no_trial_begins_after_the_seconds_are_over_and_one_always_does():
@@ -236,9 +251,18 @@ def test_a_weekly_search_falls_on_the_first_partition_of_a_week():
 
 def test_a_report_that_cannot_be_read_is_not_guessed(world):
     searched(world)
-    path = next(path for path in world.lake.objects if "/searches/" in path)
+    path = next(path for path in world.lake.objects if path.endswith("search.json"))
     world.lake.objects[path] = b"{}"
-    with pytest.raises(CorruptObjectError, match="report of a search"):
+    with pytest.raises(CorruptObjectError, match="SearchReport of a search"):
+        searched(world)
+
+
+def test_a_plan_that_cannot_be_read_is_not_guessed(world):
+    searched(world)
+    forget_report(world)
+    path = next(path for path in world.lake.objects if path.endswith("plan.json"))
+    world.lake.objects[path] = b"{}"
+    with pytest.raises(CorruptObjectError, match="SearchPlan of a search"):
         searched(world)
 
 
@@ -268,3 +292,93 @@ def test_trials_of_calibrated_and_sampled_rows_are_judged_as_the_night_will_trai
     assert (len(trials.labels), trials.matrix.shape[0], trials.held) == (96, 96, 24)
     assert len(trials.tail_matrix) == sum(map(len, trials.tail_labels)) == 48
     assert len(trials.scores(world.spec.training)) == 48
+
+
+def test_a_search_that_was_cut_off_goes_on_where_it_was_whatever_serves_by_now(world, monkeypatch):
+    first = searched(world)
+    forget_report(world)
+    for path in trial_paths(world)[3:]:
+        del world.lake.objects[path]
+    world.release(trained(world, run_of("2024-01-12"), spec=demand_spec(training__params={"max_depth": 3})))
+    tried, scores = [], TailTrials.scores
+    monkeypatch.setattr(
+        TailTrials, "scores", lambda self, training: tried.append(training.params) or scores(self, training)
+    )
+    again = searched(world)
+    assert tried == [trial.params for trial in first.trials[3:]]
+    assert without_seconds(again) == without_seconds(first)
+    assert again.trials[:3] == first.trials[:3]
+    assert (again.warm_start, again.reason) == (first.warm_start, first.reason)
+
+
+def test_a_search_that_only_lacks_its_report_reads_no_rows(world):
+    first = searched(world)
+    forget_report(world)
+    for path in [path for path in world.lake.objects if path.endswith(".parquet")]:
+        del world.lake.objects[path]
+    assert searched(world) == first
+
+
+@pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
+def test_workers_find_together_what_one_finds_alone_in_any_order(order):
+    """The second starts when the first is through: that is one that was cleared, or had to wait for a slot."""
+    alone, together = world_of(workers=3, trials=8), world_of(workers=3, trials=8)
+    expected = searched(alone)
+    with ThreadPoolExecutor(2) as pool:
+        reports = [*pool.map(partial(searched_by, together), order)]
+    assert reports[0] == reports[1] == reports[2]
+    assert without_seconds(reports[0]) == without_seconds(expected)
+    assert (reports[0].chosen, reports[0].params) == (expected.chosen, expected.params)
+    assert len(trial_paths(together)) == 8
+    assert trained(together).model_sha256 == trained(alone).model_sha256
+
+
+def searched_by(world, worker):
+    proof = training_proof(world.spec, RUN.partition, world.ledger)
+    stores = {"proof": proof, "lake": world.lake, "ledger": world.ledger}
+    return search_parameters(world.spec, RUN, **stores, search=OptunaSearch(), worker=worker)
+
+
+def test_workers_share_the_cores_and_not_the_threads_that_a_spec_asks_for(monkeypatch):
+    threads, scores = [], TailTrials.scores
+    monkeypatch.setattr(
+        TailTrials, "scores", lambda self, training: threads.append(training.threads) or scores(self, training)
+    )
+    monkeypatch.setattr("titlebout.steps.search_parameters.granted_cores", lambda: 8)
+    searched_by(world_of(workers=3, trials=1), 1)
+    searched_by(world_of(workers=16, trials=1), 1)
+    world = DemandWorld(demand_spec(training__search={**SEARCH, "workers": 3, "trials": 1}, training__threads=5))
+    world.deliver_days("2024-01-01", "2024-01-13")
+    searched_by(world, 1)
+    assert threads == [2, 1, 5]
+
+
+def test_a_search_is_sealed_by_the_ledger(world):
+    challenger = trained(world)
+    entry = next(e for e in world.ledger.entries("demand") if e.kind is EntryKind.CHALLENGER_TRAINED)
+    path = f"demand/versions/{challenger.version}/search.json"
+    report = world.lake.objects[path]
+    assert entry.payload["search_sha256"] == hashlib.sha256(report).hexdigest()
+    assert proven_version(world.lake, world.ledger, "demand", challenger.version) == challenger
+    world.lake.objects[path] = report.replace(b"search", b"hearsay")
+    with pytest.raises(CorruptObjectError, match="report on its search"):
+        proven_version(world.lake, world.ledger, "demand", challenger.version)
+    del world.lake.objects[path]
+    with pytest.raises(CorruptObjectError, match="report on its search"):
+        proven_version(world.lake, world.ledger, "demand", challenger.version)
+
+
+def test_a_version_without_a_search_says_nothing_of_one():
+    world = DemandWorld(demand_spec())
+    world.deliver_days("2024-01-01", "2024-01-13")
+    challenger = trained(world)
+    entry = next(e for e in world.ledger.entries("demand") if e.kind is EntryKind.CHALLENGER_TRAINED)
+    assert "search_sha256" not in entry.payload
+    assert proven_version(world.lake, world.ledger, "demand", challenger.version) == challenger
+
+
+def test_the_specs_own_parameters_stay_where_the_validation_days_prove_nothing():
+    report = searched(world_of(min_gain=0.5))
+    assert (report.chosen, report.params, report.rounds) == (1, OWN, 20)
+    assert "the spec's own parameters stay" in report.reason
+    assert all(len(trial.by_block) == 2 for trial in report.trials)

@@ -1,5 +1,7 @@
 """Searches for parameters with Optuna's tree-structured Parzen estimator, in memory."""
 
+import warnings
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -19,12 +21,15 @@ _RANDOM_TRIALS = 5
 class OptunaSearch:
     """Opens studies in memory: what is worth keeping is in the report."""
 
-    def study(self, space: Mapping[str, SearchRange], *, seed: int) -> "OptunaStudy":
+    def study(self, space: Mapping[str, SearchRange], *, seed: int, at_once: int = 1) -> "OptunaStudy":
         """Open a study; see the port."""
         import optuna
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_RANDOM_TRIALS)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # What is under trial counts as bad until it is told of, so that proposals of one round keep apart.
+            sampler = optuna.samplers.TPESampler(seed=seed, n_startup_trials=_RANDOM_TRIALS, constant_liar=at_once > 1)
         return OptunaStudy(optuna.create_study(direction="minimize", sampler=sampler), space)
 
 
@@ -35,22 +40,21 @@ class OptunaStudy:
         """Take a study without trials."""
         self._study = study
         self._space = {name: _distribution(each) for name, each in space.items()}
-        self._asked: optuna.Trial | None = None
+        self._asked: deque[optuna.Trial] = deque()
 
     def ask(self) -> Params:
         """Propose parameters; see the port."""
-        self._asked = self._study.ask(dict(self._space))
-        return dict(self._asked.params)
+        self._asked.append(self._study.ask(dict(self._space)))
+        return dict(self._asked[-1].params)
 
     def tell(self, error: float | None) -> None:
         """Say what became of them; see the port."""
         import optuna
 
-        if self._asked is None:
+        if not self._asked:
             return
         state = optuna.trial.TrialState.FAIL if error is None else optuna.trial.TrialState.COMPLETE
-        self._study.tell(self._asked, error, state=state)
-        self._asked = None
+        self._study.tell(self._asked.popleft(), error, state=state)
 
     def add(self, params: Params, error: float) -> None:
         """Tell of a trial from elsewhere; see the port."""

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from titlebout.core.errors import CorruptObjectError
-from titlebout.core.layout import version_manifest
+from titlebout.core.layout import version_manifest, version_report
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import TrainedChallenger
@@ -46,7 +46,7 @@ def proven_version(lake: Lake, ledger: Ledger, model: str, version: str) -> Trai
     problem = (
         "the ledger knows of no such training"
         if trained is None
-        else _other_than_recorded(manifest, trained, seal(lake, manifest))
+        else _other_than_recorded(manifest, trained, seal(lake, manifest)) or _other_search(lake, manifest, trained)
     )
     _refuse(lake, manifest, problem or _other_recipe(manifest, read_file(lake, manifest, "recipe")))
     return manifest
@@ -86,6 +86,16 @@ def _other_than_recorded(
     # Earlier releases did not record it.
     if trained.get("manifest_sha256", manifest_sha256) != manifest_sha256:
         return "it was changed after the ledger recorded it"
+    return None
+
+
+def _other_search(lake: Lake, manifest: TrainedChallenger, trained: Mapping[str, JsonValue]) -> str | None:
+    """Say whether the report on the search that led to the version is another than the ledger recorded."""
+    if "search_sha256" not in trained:  # there was none, or it came to a version that was known before
+        return None
+    path = version_report(manifest.model, manifest.version, "search")
+    if not lake.has(path) or hashlib.sha256(lake.read(path)).hexdigest() != trained["search_sha256"]:
+        return "the report on its search is gone, or was changed after the ledger recorded it"
     return None
 
 

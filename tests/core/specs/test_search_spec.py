@@ -14,6 +14,15 @@ def test_a_search_needs_no_setting():
     section = demand_spec(training__search={}).training.search
     assert (section.trials, section.seconds, section.when) == (20, None, "always")
     assert section.space == default_space()
+    assert (section.workers, section.min_gain) == (1, 0.0)
+
+
+def test_newer_keys_are_left_out_where_nobody_set_them():
+    """The hash of the section says where a search lies in the lake: those of earlier releases are found again."""
+    names = {"trials", "seconds", "validation_days", "when", "max_rows", "space"}
+    assert set(demand_spec(training__search={}).training.search.model_dump(mode="json")) == names
+    asked = demand_spec(training__search={"workers": 2, "min_gain": None}).training.search
+    assert asked.model_dump(mode="json").items() >= {"workers": 2, "min_gain": None}.items()
 
 
 @pytest.mark.parametrize(
@@ -30,6 +39,9 @@ def test_a_search_needs_no_setting():
         ({"search": {"space": {"rounds": {"low": 0, "high": 9, "integer": True}}}}, "rounds must be an integer range"),
         ({"search": {"space": {"rounds": {"low": 1, "high": 99_999, "integer": True}}}}, "must be an integer range"),
         ({"search": {"space": {}}}, "at least 1 item"),
+        ({"search": {"workers": 0}}, "greater than or equal to 1"),
+        ({"search": {"workers": 65}}, "less than or equal to 64"),
+        ({"search": {"min_gain": 1}}, "less than 1"),
     ],
 )
 def test_a_search_that_cannot_work_is_refused(changes, said):

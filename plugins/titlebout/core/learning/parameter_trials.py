@@ -1,13 +1,12 @@
-"""A search: trial after trial within a budget, and the choice of the best one."""
+"""One trial of a search: what it is trained with, what it comes to, and the choice of the best one."""
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from titlebout.core.bouts.block_errors import whole_error
 from titlebout.core.errors import TitleboutError, UnavailableError
-from titlebout.core.learning.search_port import Study
 from titlebout.core.learning.search_report import Params, SearchTrial, TrialOrigin, TrialState
 from titlebout.core.learning.tail_trials import TailTrials
 from titlebout.core.specs.search_spec import ROUNDS, SearchSection
@@ -46,45 +45,12 @@ class Settings:
 
 
 @dataclass(frozen=True)
-class Budget:
-    """Trials, and seconds after which none begins."""
+class Proposal:
+    """A trial that is still to come."""
 
-    trials: int
-    seconds: float | None = None
-    clock: Callable[[], float] = time.monotonic
-
-
-def run_trials(
-    trials: TailTrials,
-    study: Study,
-    first: Sequence[tuple[TrialOrigin, Settings]],
-    budget: Budget,
-) -> Iterator[SearchTrial]:
-    """Yield trials until the budget is spent; one at least.
-
-    Args:
-        trials: Trains and scores.
-        study: Proposes.
-        first: Tried before anything is proposed.
-        budget: How many, and how long.
-
-    Raises:
-        UnavailableError: The disk is full: the search is not to blame, and another try may go well.
-    """
-    training, started = trials.spec.training, budget.clock()
-    for number in range(budget.trials):
-        if number and budget.seconds is not None and budget.clock() - started >= budget.seconds:
-            return
-        if number < len(first):
-            origin, settings = first[number]
-        else:
-            origin, settings = TrialOrigin.SEARCH, Settings.of(training).changed(study.ask())
-        trial = _tried(trials, number, origin, settings, budget.clock)
-        if origin is TrialOrigin.SEARCH:
-            study.tell(trial.value)
-        elif trial.value is not None and training.search:
-            study.add(settings.within(training.search), trial.value)
-        yield trial
+    number: int
+    origin: TrialOrigin
+    settings: Settings
 
 
 def best_trial(trials: Sequence[SearchTrial]) -> SearchTrial | None:
@@ -93,14 +59,19 @@ def best_trial(trials: Sequence[SearchTrial]) -> SearchTrial | None:
     return min((each for each in judged if math.isfinite(each[0])), default=(0, 0, None))[2]
 
 
-def _tried(
-    trials: TailTrials, number: int, origin: TrialOrigin, settings: Settings, clock: Callable[[], float]
-) -> SearchTrial:
-    started, value, reason = clock(), None, ""
+def try_settings(trials: TailTrials, proposal: Proposal) -> SearchTrial:
+    """Train and judge; what fails is a trial too.
+
+    Raises:
+        UnavailableError: The disk is full: the search is not to blame, and another try may go well.
+    """
+    started, value, reason = time.monotonic(), None, ""
+    by_block: tuple[float, ...] = ()
     try:
-        found = whole_error(trials.errors(trials.scores(settings.applied(trials.spec.training))), len(trials.tail))
+        errors = trials.errors(trials.scores(proposal.settings.applied(trials.spec.training)))
+        found = whole_error(errors, len(trials.tail))
         if math.isfinite(found):
-            value = found
+            value, by_block = found, trials.by_block(errors)
         else:
             reason = f"{trials.spec.comparison.metric} is {found}"
     except UnavailableError:
@@ -108,12 +79,13 @@ def _tried(
     except TitleboutError as error:
         reason = f"{type(error).__name__}: {error}"
     return SearchTrial(
-        number=number + 1,
-        origin=origin,
-        params=settings.params,
-        rounds=settings.rounds,
+        number=proposal.number,
+        origin=proposal.origin,
+        params=proposal.settings.params,
+        rounds=proposal.settings.rounds,
         value=value,
-        seconds=round(clock() - started, 3),
+        by_block=by_block,
+        seconds=round(time.monotonic() - started, 3),
         state=TrialState.FAILED if value is None else TrialState.COMPLETE,
         reason=reason,
     )

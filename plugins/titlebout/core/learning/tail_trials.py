@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.bouts.block_errors import Block, BlockErrors, block_errors
+from titlebout.core.bouts.whole_days import block_of
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.features import FeaturePlan, categories_of
 from titlebout.core.golden import golden_positions
@@ -163,6 +164,12 @@ class TailTrials:
         """Return the comparison's error of scores of the tail, by partition."""
         comparison = self.spec.comparison
         return block_errors(comparison.metric, self._blocks(scores), quantile=comparison.quantile)
+
+    def by_block(self, errors: BlockErrors) -> tuple[float, ...]:
+        """Return the error on each partition of the tail, or on each day where partitions are hours."""
+        blocks = [block_of(key) for key in self.validation]
+        members = np.array([[float(block == each) for block in blocks] for each in dict.fromkeys(blocks)])
+        return tuple(errors.under(members).tolist())
 
     @property
     def validation(self) -> tuple[PartitionKey, ...]:

@@ -3,24 +3,20 @@
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from titlebout.core.bouts.metrics import row_losses
 from titlebout.core.errors import SpecError, did_you_mean
 from titlebout.core.features import FeaturePlan
+from titlebout.core.learning.boosting import boost
 from titlebout.core.learning.encoded_rows import EncodedRows
 from titlebout.core.learning.quantile_matrix import LabelledRows, quantile_matrices
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.machine.graphics_card import refuse_missing_card
-from titlebout.core.machine.openmp import let_threads_sleep
-from titlebout.core.specs.comparison_spec import Metric
-from titlebout.core.specs.training_spec import Device, Direction, EarlyStoppingSection, Objective, TrainingSection
-
-if TYPE_CHECKING:
-    import xgboost
+from titlebout.core.machine.lean_xgboost import load_xgboost
+from titlebout.core.specs.training_spec import Device, Direction, Objective, TrainingSection
 
 OBJECTIVES: Mapping[Objective, str] = {
     Objective.REGRESSION: "reg:squarederror",
@@ -29,12 +25,12 @@ OBJECTIVES: Mapping[Objective, str] = {
     Objective.POISSON: "count:poisson",
     Objective.TWEEDIE: "reg:tweedie",
     Objective.BINARY: "binary:logistic",
+    Objective.MULTICLASS: "multi:softprob",
 }
 """XGBoost's names. A bout on `mae` may train with squared error too: it is smooth, so boosting converges on it."""
 
 _DEFAULT_MAX_BIN = 256
 _SIGNS = {Direction.INCREASING: "1", Direction.DECREASING: "-1"}
-_SMALLEST_MEAN = 1e-16
 
 
 class LearnedBooster(NamedTuple):
@@ -42,7 +38,7 @@ class LearnedBooster(NamedTuple):
 
     Attributes:
         ubj: The booster in XGBoost's binary JSON. Never a pickle.
-        scores: What it predicts for the rows that it was given: float64, shape (n_rows,).
+        scores: What it predicts for the rows that it was given: float64, shape (n_rows,) or (n_rows, n_classes).
     """
 
     ubj: bytes
@@ -95,7 +91,7 @@ def learn(
     Raises:
         SpecError: XGBoost does not know a parameter of the spec, or refuses its value; or there is no such device.
     """
-    let_threads_sleep()
+    load_xgboost()
     import xgboost
 
     if training.device is Device.CUDA:
@@ -107,12 +103,13 @@ def learn(
     try:
         matrices = quantile_matrices(rows, plan, learned=learned, max_bin=int(max_bin), threads=threads, folder=folder)
         rows.encoded.forget()
-        booster = _boost(training, params, *matrices)
+        booster, kept = boost(training, params, *matrices)
     except (xgboost.core.XGBoostError, ValueError) as error:
         message = f"training.params: XGBoost refuses them: {str(error).splitlines()[0]}"
         raise SpecError(message) from error
     _refuse_unknown_params(training.params, json.loads(booster.save_config()))
-    scores = np.concatenate([booster.predict(matrix) for matrix in matrices])
+    known = [] if kept is None else [kept]
+    scores = np.concatenate([*known, *(booster.predict(matrix) for matrix in matrices[len(known) :])])
     return LearnedBooster(bytes(booster.save_raw("ubj")), scores.astype(np.float64))
 
 
@@ -130,70 +127,14 @@ def _params(training: TrainingSection, plan: FeaturePlan, threads: int) -> dict[
     }
 
 
-def _boost(
-    training: TrainingSection,
-    params: Mapping[str, object],
-    data: "xgboost.DMatrix",
-    held: "xgboost.DMatrix | None" = None,
-) -> "xgboost.Booster":
-    """Add trees: all of them, or until the rows that were held back are not predicted better any more."""
-    import xgboost
-
-    stopping = training.early_stopping
-    if held is None or stopping is None:
-        return xgboost.train(dict(params), data, num_boost_round=training.rounds)
-
-    def error(scores: NDArray[np.float32], rows: "xgboost.DMatrix") -> tuple[str, float]:
-        losses = _losses(training, rows.get_label().astype(np.float64), scores.astype(np.float64))
-        weights = rows.get_weight()
-        return "loss", float(np.average(losses, weights=weights if len(weights) else None))
-
-    return xgboost.train(
-        {**params, "disable_default_eval_metric": True},
-        data,
-        num_boost_round=training.rounds,
-        evals=[(held, "validation")],
-        # XGBoost's own sums depend on the number of threads; with ours the best round does not.
-        custom_metric=error,
-        callbacks=[_stopping(stopping)],
-        verbose_eval=False,
-    )
-
-
-def _stopping(section: EarlyStoppingSection) -> "xgboost.callback.EarlyStopping":
-    import xgboost
-
-    return xgboost.callback.EarlyStopping(rounds=section.patience_rounds, maximize=False, save_best=True)
-
-
-def _losses(training: TrainingSection, labels: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return what the objective minimises, row by row: float64, shape (n_rows,), up to a constant.
-
-    Source of the two likelihoods: P. McCullagh, J. A. Nelder, Generalized Linear Models (1989), chapters 6 and 9.
-    """
-    means = np.maximum(scores, _SMALLEST_MEAN)
-    match training.objective:
-        case Objective.POISSON:
-            return np.subtract(means, labels * np.log(means))
-        case Objective.TWEEDIE:
-            power = training.tweedie_power
-            return np.subtract(means ** (2 - power) / (2 - power), labels * means ** (1 - power) / (1 - power))
-        case Objective.ABSOLUTE:
-            return row_losses(Metric.MAE, labels, scores)
-        case Objective.QUANTILE:
-            return row_losses(Metric.PINBALL, labels, scores, quantile=training.quantile)
-        case Objective.BINARY:
-            return row_losses(Metric.LOG_LOSS, labels, scores)
-        case _:
-            return row_losses(Metric.RMSE, labels, scores)
-
-
 def _objective_params(training: TrainingSection) -> dict[str, float]:
     match training.objective:
         case Objective.QUANTILE:
             return {"quantile_alpha": training.quantile}
         case Objective.TWEEDIE:
             return {"tweedie_variance_power": training.tweedie_power}
+        case Objective.MULTICLASS:
+            return {"num_class": len(training.classes)}
         case _:
             return {}
 

@@ -128,10 +128,10 @@ class TrainingRows:
 
     @cached_property
     def _held(self) -> "dict[PartitionKey, pa.Table]":
-        return {
-            ref.partition: self._joined(read_rows(self._spec, self._lake, ref), ref.partition, self._names)
-            for ref in self._refs
-        }
+        def read(ref: SnapshotRef) -> "tuple[PartitionKey, pa.Table]":
+            return ref.partition, self._joined(read_rows(self._spec, self._lake, ref), ref.partition, self._names)
+
+        return dict(in_order(read, self._refs, self._threads))
 
     def _joined(self, table: "pa.Table", key: PartitionKey, names: Sequence[str]) -> "pa.Table":
         """Return the columns named; history features among them are made of earlier partitions."""

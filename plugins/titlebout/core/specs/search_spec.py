@@ -1,6 +1,8 @@
 """The section `training.search` of a model spec: what may be tried to find better parameters, and how long."""
 
 from enum import StrEnum
+from functools import partial
+from operator import eq
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -9,6 +11,10 @@ from titlebout.core.specs.dataset_spec import SpecSection
 
 ROUNDS = "rounds"
 """In a space: the number of trees, which is no parameter of XGBoost's."""
+
+
+MAX_WORKERS = 64
+"""Trials of one round know nothing of each other: the more there are, the more a search resembles dice."""
 
 
 class SearchWhen(StrEnum):
@@ -70,6 +76,22 @@ class SearchSection(SpecSection):
     )
     space: dict[str, SearchRange] = Field(
         default_factory=default_space, min_length=1, description="XGBoost parameters, and `rounds`, with their ranges."
+    )
+    # Left out where they are the default: what was found for older specs keeps its place in the lake.
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=MAX_WORKERS,
+        exclude_if=partial(eq, 1),
+        description="Trials proposed together and trained side by side, in so many mapped tasks of the nightly DAG.",
+    )
+    min_gain: float | None = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        exclude_if=partial(eq, 0.0),
+        description="Share of the error of the spec's own parameters that the best trial must gain over the validation "
+        "days, at the lower bound; else the spec's own stay. `null`: the smallest error wins.",
     )
 
     @model_validator(mode="after")
