@@ -48,3 +48,19 @@ def is_below(path: str, prefix: str) -> bool:
     (True, False, True)
     """
     return not prefix or path.startswith(f"{prefix}/")
+
+
+def forgettable_path(path: str) -> str:
+    """Return the path of an object that may be deleted: those of an inference log, which hold people's data.
+
+    >>> forgettable_path("demand/inference_log/2024-01-05/0123456789abcdef-00000001-0123456789ab.parquet")[:20]
+    'demand/inference_log'
+
+    Raises:
+        LakePathError: It is of something else, which is evidence for as long as the lake lives.
+    """
+    parts = checked_path(path).split("/")
+    if len(parts) == 4 and parts[1] == "inference_log":
+        return path
+    message = f"{path}: only files of an inference log are ever deleted; everything else in the lake is evidence"
+    raise LakePathError(message)

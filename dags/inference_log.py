@@ -1,0 +1,39 @@
+"""`<model>_log`, one Airflow DAG per model that logs what it answers: every hour the log goes into the lake."""
+
+from datetime import datetime, timedelta
+
+import pendulum
+from airflow.sdk import DAG, CronTriggerTimetable
+
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.operators.collect_log import CollectLogOperator
+from titlebout.operators.prune_log import PruneLogOperator
+from titlebout.project import readable_specs
+
+
+def inference_log(spec: ModelSpec) -> DAG:
+    """Compose the way of one model's log."""
+    with DAG(
+        spec.log_dag_id,
+        description=f"Brings what the server of {spec.name} answered to the lake",
+        doc_md=DOC.format(spec=spec),
+        # Beside the full hour, at which everybody else's DAGs start.
+        schedule=CronTriggerTimetable("17 * * * *", timezone="UTC"),
+        start_date=datetime(2024, 1, 1, tzinfo=pendulum.UTC),
+        catchup=False,
+        max_active_runs=1,
+        tags=["titlebout", spec.name],
+        default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(minutes=30)},
+    ) as dag:
+        collect = CollectLogOperator(task_id="collect_log", model=spec.name)
+        collect >> PruneLogOperator(task_id="prune_log", model=spec.name)
+    return dag
+
+
+DOC = """Collects what the model server wrote down about the requests it answered, and deletes partitions of the log
+whose `serving.log.retention_days` are over. `titlebout predictions {spec.name}` reads it. A run that is missed loses
+nothing: the server keeps what was not collected, up to `serving.log.max_waiting_mebibytes`."""
+
+for model_spec in readable_specs():
+    if model_spec.serving.log.enabled:
+        inference_log(model_spec)

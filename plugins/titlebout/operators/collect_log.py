@@ -1,0 +1,52 @@
+"""Operator of the step `collect_log`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from pydantic import JsonValue
+
+from titlebout.connections import airflow_connection
+from titlebout.project import load_model_spec
+from titlebout.step_operator import failures_in_one_line, over_retry_defaults
+from titlebout.wiring import build_host, build_lake, build_server_log
+
+
+class CollectLogOperator(BaseOperator):
+    """Brings what the model's server logged to the lake. It may run at any time and as often as wanted.
+
+    Args:
+        model: Name of the model spec (templated).
+        lake_conn_id: Connection of the lake (templated).
+        server_conn_id: As in `DeployModelOperator` (templated).
+        **kwargs: See Airflow's `BaseOperator`.
+    """
+
+    template_fields: Sequence[str] = ("model", "lake_conn_id", "server_conn_id")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        lake_conn_id: str = "titlebout_lake",
+        server_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**over_retry_defaults(kwargs))
+        self.model = model
+        self.lake_conn_id = lake_conn_id
+        self.server_conn_id = server_conn_id
+
+    def execute(self, context: Context) -> dict[str, JsonValue]:
+        """Collect, and return how much there was."""
+        with failures_in_one_line():
+            from titlebout.steps.collect_log import collect_log
+
+            spec = load_model_spec(self.model)
+            collected = collect_log(
+                spec,
+                lake=build_lake(airflow_connection(self.lake_conn_id)),
+                host=build_host(spec, airflow_connection, conn_id=self.server_conn_id),
+                server_log=build_server_log(),
+            )
+        return collected.as_json()
