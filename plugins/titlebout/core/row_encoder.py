@@ -3,12 +3,15 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import tzinfo
-from typing import NamedTuple, Protocol
+from itertools import repeat
+from typing import NamedTuple, Protocol, cast
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from titlebout.core.errors import FieldError, did_you_mean
-from titlebout.core.feature_kinds import Feature
+from titlebout.core.feature_kinds import Feature, Quantity
 from titlebout.core.field_values import FieldValue, field_reader
 from titlebout.core.specs.dataset_spec import ColumnType
 
@@ -26,8 +29,17 @@ class JointFeature(Protocol):
         ...
 
 
-class _Field(NamedTuple):
-    """How one field of a row is read and which features it feeds."""
+class _Single(NamedTuple):
+    """A field that one feature is made of and nothing else: the usual one."""
+
+    name: str
+    number: Callable[[JsonValue], float]
+    """Reads a value and gives the feature of it, in one step."""
+    position: int
+
+
+class _Shared(NamedTuple):
+    """A field that several features, or joint ones, are made of."""
 
     name: str
     read: Callable[[JsonValue], FieldValue]
@@ -54,14 +66,17 @@ class RowEncoder:
             joint: What is made of several; it stands behind them.
         """
         self._names, self._features, self._joint = fields.keys(), len(features), joint
-        self._fields = tuple(
-            _Field(
-                name,
-                field_reader(declared, zone),
-                tuple((at, feature.number) for at, feature in enumerate(features) if feature.field == name),
-            )
-            for name, declared in fields.items()
-        )
+        single: list[_Single] = []
+        shared: list[_Shared] = []
+        of_joint = {name for each in joint for name in each.fields}
+        for name, declared in fields.items():
+            read = field_reader(declared, zone)
+            fed = [(position, feature) for position, feature in enumerate(features) if feature.field == name]
+            if len(fed) == 1 and name not in of_joint:
+                single.append(_Single(name, _in_one_step(read, fed[0][1]), fed[0][0]))
+            else:
+                shared.append(_Shared(name, read, tuple((position, feature.number) for position, feature in fed)))
+        self._single, self._shared = tuple(single), tuple(shared)
 
     def encode(self, index: int, row: Mapping[str, JsonValue]) -> list[float]:
         """Return the numbers of one row; NaN is missing.
@@ -76,8 +91,19 @@ class RowEncoder:
         if row.keys() != self._names:
             raise self._wrong_fields(index, row)
         encoded = [math.nan] * self._features
+        for name, number_of, position in self._single:
+            if (found := row[name]) is not None:
+                try:
+                    encoded[position] = number_of(found)
+                except ValueError as error:
+                    raise FieldError(name, str(error), index) from None
+        if self._shared or self._joint:
+            self._add_shared(index, row, encoded)
+        return encoded
+
+    def _add_shared(self, index: int, row: Mapping[str, JsonValue], encoded: list[float]) -> None:
         values: dict[str, FieldValue] = {}
-        for name, read, features in self._fields:
+        for name, read, features in self._shared:
             if (found := row[name]) is None:
                 continue
             try:
@@ -89,7 +115,38 @@ class RowEncoder:
         for joint in self._joint:
             is_whole = all(name in values for name in joint.fields)
             encoded.append(joint.number_of([values[name] for name in joint.fields]) if is_whole else math.nan)
-        return encoded
+
+    def encode_all(self, rows: Sequence[Mapping[str, JsonValue]]) -> NDArray[np.float64]:
+        """Return the numbers of many rows, as `encode` gives them one by one, in less time: a field is looked up once.
+
+        Returns:
+            float64, shape (n_rows, n_features).
+
+        Raises:
+            FieldError: A field is unknown, missing, or not of its type.
+        """
+        try:
+            if all(row.keys() == self._names for row in rows):
+                return self._by_columns(rows)
+        except ValueError:
+            pass  # one by one it is found out where
+        return np.array([self.encode(index, row) for index, row in enumerate(rows)], dtype=np.float64)
+
+    def _by_columns(self, rows: Sequence[Mapping[str, JsonValue]]) -> NDArray[np.float64]:
+        matrix = np.empty((len(rows), self._features + len(self._joint)))
+        for name, number_of, position in self._single:
+            matrix[:, position] = [math.nan if (found := row[name]) is None else number_of(found) for row in rows]
+        columns: dict[str, list[FieldValue | None]] = {}
+        for name, read, features in self._shared:
+            column = [None if (found := row[name]) is None else read(found) for row in rows]
+            columns[name] = [*column]
+            for position, number in features:
+                matrix[:, position] = [math.nan if value is None else number(value) for value in column]
+        for position, joint in enumerate(self._joint, start=self._features):
+            of_fields = [columns[name] for name in joint.fields]
+            groups = zip(*of_fields, strict=True) if of_fields else repeat((), len(rows))
+            matrix[:, position] = [_of_group(joint, group) for group in groups]
+        return matrix
 
     def _wrong_fields(self, index: int, row: Mapping[str, JsonValue]) -> FieldError:
         for name in row:
@@ -98,3 +155,15 @@ class RowEncoder:
                 return FieldError(name[:60], problem, index)
         missing = next(name for name in self._names if name not in row)
         return FieldError(missing, "is missing; send it, or null for an unknown value", index)
+
+
+def _in_one_step(read: Callable[[JsonValue], FieldValue], feature: Feature) -> Callable[[JsonValue], float]:
+    if isinstance(feature, Quantity):
+        return cast("Callable[[JsonValue], float]", read)  # it is the value itself
+    number = feature.number
+    return lambda value: number(read(value))
+
+
+def _of_group(joint: JointFeature, group: Sequence[FieldValue | None]) -> float:
+    known = [value for value in group if value is not None]
+    return joint.number_of(known) if len(known) == len(group) else math.nan

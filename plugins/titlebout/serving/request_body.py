@@ -3,11 +3,16 @@
 import asyncio
 import json
 from collections import Counter
+from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 from pydantic import JsonValue
 from starlette.requests import Request
+from starlette.types import Message, Receive
+
+from titlebout.core.wire import OVERLOADED
+from titlebout.serving.body_budget import BodyShare
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 2**20
@@ -34,28 +39,79 @@ def announced_bytes(request: Request) -> int | None:
     return int(length) if length.isascii() and length.isdigit() else None
 
 
-async def read_body(request: Request, *, max_bytes: int, timeout_seconds: float) -> bytes:
-    """Return the whole body.
+def arrived(receive: Receive) -> tuple[bytes, bool]:
+    """Return what is here already of a body, without waiting, and whether that is all of it.
+
+    A small body mostly comes with its head. Setting a timer for it would cost as much as scoring it.
 
     Raises:
-        RefusedRequestError: It is too large, or does not arrive in time.
+        RefusedRequestError: The client hung up.
     """
-    body, is_whole = bytearray(), False
-    is_too_large = (announced_bytes(request) or 0) > max_bytes
+    waiting = cast("Coroutine[object, None, Message]", receive())
+    try:
+        waiting.send(None)
+    except StopIteration as done:
+        return _content(done.value)
+    waiting.close()  # nothing is lost: it would have waited for the next piece
+    return b"", False
+
+
+async def read_body(
+    request: Request,
+    *,
+    max_bytes: int,
+    timeout_seconds: float,
+    begun: tuple[bytes, bool] = (b"", False),
+    share: BodyShare | None = None,
+) -> bytes:
+    """Return the whole body.
+
+    Args:
+        request: The request.
+        max_bytes: Largest body.
+        timeout_seconds: The whole body has to be here by then.
+        begun: What `arrived` has given of it.
+        share: Its part of the room for bodies, where that is counted.
+
+    Raises:
+        RefusedRequestError: It is too large, there is no room for it, or it does not arrive in time.
+    """
+    chunk, is_whole = begun
+    body = _Body(max_bytes, share)
+    body.add(chunk)
+    if not is_whole and (announced_bytes(request) or 0) > max_bytes:
+        body.is_too_large = body.is_refused = True
     try:
         async with asyncio.timeout(timeout_seconds):
-            while not is_whole and not is_too_large:
+            while not is_whole and not body.is_refused:
                 chunk, is_whole = await _chunk(request)
-                body += chunk
-                is_too_large = len(body) > max_bytes
+                body.add(chunk)
     except TimeoutError:
         reason = f"the body did not arrive within {timeout_seconds:g} s; send it faster or less of it"
         raise RefusedRequestError(408, reason) from None
-    if is_too_large:
-        if not is_whole:
-            await discard_body(request)
+    if body.is_refused and not is_whole:
+        await discard_body(request)
+    if body.is_too_large:
         raise RefusedRequestError(413, f"the body is larger than {max_bytes} bytes; send less at a time")
-    return bytes(body)
+    if body.is_refused:
+        raise RefusedRequestError(503, "too many large requests at once; try again", code=OVERLOADED)
+    return bytes(body.content)
+
+
+class _Body:
+    """What has arrived of a body, and whether it may go on."""
+
+    def __init__(self, max_bytes: int, share: BodyShare | None) -> None:
+        self.content = bytearray()
+        self.is_too_large = self.is_refused = False
+        self._max_bytes, self._share = max_bytes, share
+
+    def add(self, chunk: bytes) -> None:
+        """Take another piece."""
+        self.content += chunk
+        self.is_too_large = len(self.content) > self._max_bytes
+        has_room = self._share is None or self._share.takes(len(chunk))
+        self.is_refused = self.is_too_large or not has_room
 
 
 async def discard_body(request: Request) -> None:
@@ -70,7 +126,10 @@ async def discard_body(request: Request) -> None:
 
 async def _chunk(request: Request) -> tuple[bytes, bool]:
     """Return the next piece of a body, and whether it is the last."""
-    message = await request.receive()
+    return _content(await request.receive())
+
+
+def _content(message: Message) -> tuple[bytes, bool]:
     if message["type"] == "http.disconnect":
         raise RefusedRequestError(400, "the client hung up")
     return message.get("body", b""), not message.get("more_body", False)
@@ -85,7 +144,7 @@ def parse_json(body: bytes) -> JsonValue:
         RefusedRequestError: It is no JSON, or says two things at once.
     """
     try:
-        parsed: JsonValue = json.loads(body.decode("utf-8"), object_pairs_hook=_unique_keys)
+        parsed: JsonValue = _decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         # An integer of thousands of digits and nesting without end are no JSON that we read either.
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
@@ -101,3 +160,7 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, count in counts.items() if count > 1)[:60]
         raise RefusedRequestError(400, f"field {twice!r} comes twice; send it once", field=twice)
     return mapping
+
+
+# Made once: `json.loads` makes one for each call that wants more than the default.
+_decoder = json.JSONDecoder(object_pairs_hook=_unique_keys)

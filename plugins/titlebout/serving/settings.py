@@ -17,8 +17,12 @@ class ServingSettings:
         admin_token: Secret that a push has to present.
         max_release_bytes: Largest body of a push. Base64 makes a booster a third larger.
         max_predict_bytes: Largest body of a prediction. Parsed JSON takes about ten times its size in memory.
+        max_buffered_bytes: Largest sum of all large bodies that are being read, wait, or are scored.
         max_rows: Most rows of one prediction.
         body_timeout_seconds: A body that has not arrived completely by then is refused.
+        admin_token_file: Where the admin tokens stand, if in a file: they can change there, and several are valid.
+        predict_tokens: Secrets of callers, besides those of the state folder.
+        needs_token: Whether a prediction needs one even as long as there are none: only the admin token is good then.
         instance: Random name of this run of the server: tells it from whatever else may answer on its port.
     """
 
@@ -27,6 +31,10 @@ class ServingSettings:
     admin_token: str = field(repr=False)
     max_release_bytes: int = 256 * MEBIBYTE
     max_predict_bytes: int = 32 * MEBIBYTE
+    max_buffered_bytes: int = 256 * MEBIBYTE
     max_rows: int = 100_000
     body_timeout_seconds: float = 30.0
+    admin_token_file: Path | None = None
+    predict_tokens: tuple[str, ...] = field(default=(), repr=False)
+    needs_token: bool = False
     instance: str = field(default_factory=lambda: secrets.token_hex(8))

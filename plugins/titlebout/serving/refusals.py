@@ -1,0 +1,25 @@
+"""Answers to requests that are not fulfilled."""
+
+from starlette.responses import Response
+
+from titlebout.serving.questions import JsonAnswer
+from titlebout.serving.request_body import RefusedRequestError
+
+RETRY_AFTER_SECONDS = "1"
+_CLOSE = {"connection": "close"}
+
+
+def refusal_answer(refusal: RefusedRequestError) -> Response:
+    """Say what was wrong and what to do."""
+    # The rest of the body may still be on its way.
+    headers = dict(_CLOSE) if refusal.status in {401, 403, 408, 413, 503} else {}
+    if refusal.status == 401:
+        headers["www-authenticate"] = 'Bearer realm="titlebout"'
+    if refusal.status == 503:
+        headers["retry-after"] = RETRY_AFTER_SECONDS
+    return JsonAnswer({"error": refusal.reason, **refusal.details}, status_code=refusal.status, headers=headers)
+
+
+def fault_answer() -> Response:
+    """Say only where to look: whoever answers this raises the error again, and uvicorn logs its stack."""
+    return JsonAnswer({"error": "the server failed; its log has the reason"}, status_code=500, headers=_CLOSE)
