@@ -1,0 +1,101 @@
+"""The command `trial`: how a winner does on live requests, and the way to end that."""
+
+import argparse
+from collections.abc import Iterator
+
+from titlebout.cli.answers import known_model, open_ledger, when
+from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.lineage import open_lake
+from titlebout.cli.persons import confirmed, current_user
+from titlebout.core.errors import DecisionRefusedError, TitleboutError
+from titlebout.core.live_trials.trial import Trial, TrialState
+from titlebout.core.live_trials.trial_record import TrialRecord
+from titlebout.core.pages.report_words import visible
+from titlebout.core.ports import Ledger
+from titlebout.core.rollback_plan import RollbackRequest
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.project import find_model_spec, load_model_spec
+from titlebout.wiring import build_host, build_trial_client, environment_connection
+
+_UNDECIDED = {TrialState.RUNNING, TrialState.PASSED}
+
+
+def register(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Register the command of this module."""
+    parser = add_command(commands, "trial", trial, "show how a winner does on live requests, or end that")
+    parser.add_argument("model")
+    parser.add_argument("--stop", action="store_true", help="end the trial: the champion answers alone")
+    parser.add_argument("--by", metavar="NAME", help="who ends it; default: the name of the user who runs this")
+    parser.add_argument("--reason", help="why; needed with --stop, it goes into the ledger")
+    parser.add_argument("--yes", action="store_true", help="do not ask")
+
+
+def trial(options: argparse.Namespace) -> bool:
+    """Print the newest trial, or end it; False where there is none, or the answer was no."""
+    ledger = open_ledger()
+    newest = TrialRecord(ledger, known_model(ledger, options.model)).newest()
+    if newest is None:
+        print(f"{options.model}: no winner was ever tried on live requests")
+        return False
+    if options.stop:
+        return _stop(options, ledger, newest)
+    for line in _lines(newest, find_model_spec(options.model)):
+        print(visible(line))
+    return True
+
+
+def _stop(options: argparse.Namespace, ledger: Ledger, newest: Trial) -> bool:
+    if newest.state not in _UNDECIDED:
+        message = f"{newest.model}: {newest}; there is nothing to stop"
+        raise DecisionRefusedError(message)
+    request = RollbackRequest.of(by=options.by or current_user(), reason=options.reason or "")
+    print(visible(f"stop {newest}\n  as person:{request.by}: {request.reason}"))
+    if not options.yes and not confirmed():
+        print("nothing was changed")
+        return False
+    # It reads versions, and with them NumPy; the other commands do without.
+    from titlebout.steps.trial_desk import TrialDesk
+
+    spec = load_model_spec(options.model)
+    host = build_host(spec, environment_connection)
+    desk = TrialDesk(spec, f"person:{request.by}", open_lake(), ledger, host, build_trial_client())
+    print(visible(str(desk.end(newest, (f"stopped by {request.by}: {request.reason}",)))))
+    return True
+
+
+def _lines(newest: Trial, spec: ModelSpec | None) -> Iterator[str]:
+    yield f"{newest.model}: {newest}"
+    yield f"  started   {when(newest.started_at)} by {newest.actor}"
+    if newest.state is TrialState.RUNNING:
+        yield f"  step ends {when(newest.step_ends_at)}, passed or failed"
+    for reason in newest.reasons:
+        yield f"  reason    {reason}"
+    if newest.state in _UNDECIDED and spec is not None:
+        try:
+            yield from _live_lines(newest, spec)
+        except TitleboutError as error:
+            yield f"  server    {error}"
+
+
+def _live_lines(newest: Trial, spec: ModelSpec) -> Iterator[str]:
+    """Yield what the server has counted in the present step, and what that proves."""
+    from titlebout.core.live_trials.judgement import judge_step
+
+    address = build_host(spec, environment_connection).find(spec.name)
+    status = build_trial_client().trial(address) if address else None
+    if status is None or status.offer.token != newest.token or not status.is_running:
+        yield "  server    holds no such trial now; the next look of watch_trial sends it there again"
+        return
+    counts = status.counts
+    candidates = f"{counts.asked_candidate} by the candidate, {counts.fallbacks} of which fell back"
+    yield f"  answered  {counts.answered_champion} by the champion, {candidates}"
+    yield f"  compared  {counts.pairs} since {when(status.counted_since)}"
+    verdict = judge_step(counts, spec.release, is_over=False)
+    yield f"  verdict   {verdict.decision}"
+    for measure in verdict.measures:
+        mark = "-" if measure.is_harmful else "+" if measure.is_harmless else "?"
+        yield f"    {mark} {measure}"
+    if counts.total_variation is not None:
+        yield f"  scores    distributions lie {counts.total_variation:.3f} apart (0 alike, 1 nothing shared)"
+    for name, found in sorted(counts.slices.items(), key=lambda each: -each[1].rows)[:10]:
+        yield f"  slice     {name}: {found.rows} rows, {found.difference / max(1, found.rows):+.4g} on average"

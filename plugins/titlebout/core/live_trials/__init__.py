@@ -1,0 +1,1 @@
+"""Trials of a winner on live requests: who answers, what is counted, and what the counts prove at any moment."""

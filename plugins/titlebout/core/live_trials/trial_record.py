@@ -1,0 +1,118 @@
+"""The ledger's side of a trial: who may start one, go on, pass and fail; never two at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from pydantic import JsonValue
+
+from titlebout.core.errors import LedgerConflictError, bounded
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState
+from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, Trial, TrialState, trials_of
+from titlebout.core.ports import Ledger
+from titlebout.core.release_record import LEDGER_ATTEMPTS, REASON_CHARACTERS, ledger_is_busy
+from titlebout.core.results import TrainedChallenger
+from titlebout.core.specs.release_spec import ReleaseSection
+
+RECORDED_REASONS = 8
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """What the ledger knows of a model's trials.
+
+    Attributes:
+        ledger: Where they are recorded.
+        model: Whose.
+        actor: Run id or person.
+    """
+
+    ledger: Ledger
+    model: str
+    actor: str = ""
+
+    def newest(self) -> Trial | None:
+        """Return the last trial, whatever came of it."""
+        trials = trials_of(self.ledger.entries(self.model, kinds=TRIAL_AND_RELEASE_KINDS))
+        return trials[-1] if trials else None
+
+    def running(self) -> Trial | None:
+        """Return the trial that runs."""
+        newest = self.newest()
+        return newest if newest and newest.state is TrialState.RUNNING else None
+
+    def of_token(self, token: int) -> Trial | None:
+        """Return one trial."""
+        trials = trials_of(self.ledger.entries(self.model, kinds=TRIAL_AND_RELEASE_KINDS))
+        return next((each for each in trials if each.token == token), None)
+
+    def start(self, state: LedgerState, version: TrainedChallenger, release: ReleaseSection) -> Trial:
+        """Start a trial against the champion of a state, in which no other trial runs.
+
+        Raises:
+            LedgerConflictError: The ledger moved on since the state was read, or no champion serves.
+        """
+        if state.champion is None:
+            message = f"nothing serves {self.model!r} that {version.version} could be tried against"
+            raise LedgerConflictError(message)
+        started = self.ledger.append(
+            self.model,
+            EntryKind.TRIAL_STARTED,
+            {
+                "version": version.version,
+                "partition": version.partition,
+                "champion": state.champion.version,
+                "champion_token": state.champion.token,
+                "strategy": release.strategy.value,
+                "shares": list(release.shares),
+                "step_timeout_hours": release.step_timeout_hours,
+            },
+            actor=self.actor,
+            expected_sequence=state.sequence,
+        )
+        return Trial.of(started)
+
+    def advance(self, trial: Trial, evidence: JsonValue) -> Trial:
+        """Record that a step has passed and the next one begins."""
+        payload: dict[str, JsonValue] = {"step": trial.step + 1, "percent": trial.shares[trial.step + 1]}
+        return self._moved(trial, EntryKind.TRIAL_STEP, {**payload, "evidence": evidence}, f"step:{trial.step + 1}")
+
+    def settle(self, trial: Trial, reasons: Sequence[str], evidence: JsonValue) -> Trial:
+        """Record that the last step has passed."""
+        payload: dict[str, JsonValue] = {"reasons": _bounded(reasons), "evidence": evidence}
+        return self._moved(trial, EntryKind.TRIAL_PASSED, payload, "passed")
+
+    def fail(self, trial: Trial, reasons: Sequence[str], evidence: JsonValue = None) -> Trial:
+        """Record why a trial ended without a release; also one that has passed and was not released yet."""
+        payload: dict[str, JsonValue] = {"reasons": _bounded(reasons), "evidence": evidence}
+        return self._moved(trial, EntryKind.TRIAL_FAILED, payload, "failed")
+
+    def _moved(self, trial: Trial, kind: EntryKind, payload: Mapping[str, JsonValue], once: str) -> Trial:
+        """Append what follows from the trial as it stood, unless somebody else has moved it meanwhile."""
+        for _ in range(LEDGER_ATTEMPTS):
+            sequence = self.ledger.state(self.model).sequence
+            now = self.of_token(trial.token)
+            if now is None or (now.step, now.state) != (trial.step, trial.state):
+                return now or trial
+            try:
+                entry = self.ledger.append(
+                    self.model,
+                    kind,
+                    {"trial": trial.token, "version": trial.version, **payload},
+                    actor=self.actor,
+                    once=f"trial:{trial.token}:{once}",
+                    expected_sequence=sequence,
+                )
+            except LedgerConflictError:
+                continue
+            return now.after(entry)
+        raise ledger_is_busy(self.model)
+
+
+def is_too_old(trial: Trial, now: datetime) -> bool:
+    """Whether nobody has watched a trial up to the end of its step."""
+    return now >= trial.step_ends_at
+
+
+def _bounded(reasons: Sequence[str]) -> list[JsonValue]:
+    return [bounded(reason, REASON_CHARACTERS) for reason in reasons[:RECORDED_REASONS]]

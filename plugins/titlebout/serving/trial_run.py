@@ -1,0 +1,73 @@
+"""A trial that runs on a server: the step, the two releases, and whom the candidate answers."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from titlebout.core.live_trials.share import is_in_share, sticky_keys
+from titlebout.core.live_trials.trial_wire import TrialOffer
+from titlebout.serving.questions import Row
+from titlebout.serving.release_store import LoadedRelease
+from titlebout.serving.trial_tally import TrialTally
+
+
+class RunningTrial:
+    """Where a server looks whether a trial runs.
+
+    Attributes:
+        running: The trial, or None.
+    """
+
+    running: "TrialRun | None" = None
+
+
+@dataclass(frozen=True)
+class TrialRun:
+    """One step of a trial, ready to score. It is over as soon as another release than its champion answers.
+
+    Attributes:
+        offer: The step.
+        champion: The very release that it is tried against.
+        candidate: What is tried.
+        tally: What was counted in this step.
+        counted_since: When the counts began; UTC.
+    """
+
+    offer: TrialOffer
+    champion: LoadedRelease
+    candidate: LoadedRelease
+    tally: TrialTally
+    counted_since: datetime
+
+    @classmethod
+    def of(cls, offer: TrialOffer, champion: LoadedRelease, candidate: LoadedRelease) -> "TrialRun":
+        """Begin a step, with counts at nothing."""
+        tally = TrialTally(offer, champion.score_bounds)
+        return cls(offer, champion, candidate, tally, datetime.now(tz=UTC))
+
+    def with_offer(self, offer: TrialOffer) -> "TrialRun":
+        """Return the run with another offer of the same trial.
+
+        The counts begin anew, unless only the end differs: those of one step say nothing about another.
+        """
+        if offer == self.offer.model_copy(update={"ends_at": offer.ends_at}):
+            return replace(self, offer=offer)
+        return TrialRun.of(offer, self.champion, self.candidate)
+
+    def is_on(self, current: LoadedRelease | None) -> bool:
+        """Whether the candidate takes part in a request that this release would answer."""
+        # Identity, not equality: the swap to another release ends the trial in the very same moment.
+        return self.champion is current and time.time() < self._ends_at
+
+    @property
+    def _ends_at(self) -> float:
+        return self.offer.ends_at.timestamp()
+
+    def is_candidates(self, request_id: str, rows: Sequence[Row]) -> bool:
+        """Whether the candidate answers this request: all its rows are in the share, so nobody else's ever are."""
+        offer = self.offer
+        if not offer.percent:
+            return False
+        keys = {request_id} if offer.sticky_by is None else sticky_keys(rows, offer.sticky_by)
+        return all(is_in_share(key, offer.salt, offer.percent) for key in keys)

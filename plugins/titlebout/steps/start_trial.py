@@ -1,0 +1,96 @@
+"""Step `start_trial`: have a winner tried on live requests before it serves."""
+
+import logging
+
+from titlebout.core.candidates.permits import use_checked_image, why_not_approved
+from titlebout.core.candidates.promotion import why_nothing_to_release
+from titlebout.core.errors import DeploymentError, LedgerConflictError, bounded
+from titlebout.core.ledgers.ledger import LedgerState
+from titlebout.core.live_trials.trial import Trial, TrialState
+from titlebout.core.live_trials.trial_port import TrialClient
+from titlebout.core.live_trials.trial_record import is_too_old
+from titlebout.core.live_trials.trial_results import TrialTicket
+from titlebout.core.release_record import LEDGER_ATTEMPTS, ledger_is_busy
+from titlebout.core.results import RunContext, Verdict
+from titlebout.core.version_proof import proven_version
+from titlebout.steps.release_desk import PATIENCE_SECONDS, ReleaseDesk
+from titlebout.steps.trial_desk import TrialDesk
+
+logger = logging.getLogger(__name__)
+
+NO_CHAMPION = "nothing serves yet that it could be tried against: the first winner is released at once"
+
+
+def start_trial(run: RunContext, desk: ReleaseDesk, *, verdict: Verdict, trials: TrialClient) -> TrialTicket:
+    """Start the trial of a verdict's winner, or say why there is none to watch.
+
+    Started again after a crash it goes on with the same trial. While the trial of another winner runs, this winner
+    waits for another night: there are never two.
+
+    Args:
+        run: The run that asks; only a live one may.
+        desk: Looks after the champion, which must serve before anything is tried against it.
+        verdict: What `compare_with_champion` returned.
+        trials: The conversation with the server.
+
+    Raises:
+        DeploymentError: The server did not take the candidate, or the verdict is out of date. The champion serves on.
+        CorruptObjectError: The candidate is not what the ledger says was trained; nothing was started.
+        UnavailableError: Lake, ledger, host or server does not answer.
+    """
+    spec, ledger = desk.spec, desk.ledger
+    if verdict.model != spec.name:
+        message = f"verdict on {verdict.model!r} was handed to the trial of {spec.name!r}; hand over its own"
+        raise DeploymentError(message)
+    trial_desk = TrialDesk(spec, run.actor, desk.lake, ledger, desk.host, trials)
+    for _ in range(LEDGER_ATTEMPTS):
+        state = ledger.state(spec.name)
+        reason = why_nothing_to_release(run, verdict, desk.lake, state) or why_not_approved(spec, ledger, verdict)
+        if reason is None and state.champion is None:
+            reason = NO_CHAMPION
+        if reason:
+            return _nothing(verdict, reason)
+        state = _with_a_serving_champion(desk, state)
+        try:
+            found = _joined_or_started(trial_desk, verdict, state)
+        except LedgerConflictError:
+            continue  # somebody else wrote first: look again, decide again
+        if isinstance(found, str):
+            return _nothing(verdict, found)
+        if found.state is TrialState.RUNNING:
+            trial_desk.status(found)
+        logger.info("%s", found)
+        return TrialTicket(model=spec.name, token=found.token, reason=str(found))
+    raise ledger_is_busy(spec.name)
+
+
+def _joined_or_started(desk: TrialDesk, verdict: Verdict, state: LedgerState) -> Trial | str:
+    """Return the trial of this winner against this champion; or why it has to wait."""
+    newest, champion = desk.record.newest(), state.champion
+    if newest and champion and newest.state in {TrialState.RUNNING, TrialState.PASSED}:
+        wanted = (verdict.challenger, champion.version, champion.token)
+        if (newest.version, newest.champion, newest.champion_token) == wanted:
+            return newest
+        if not is_too_old(newest, desk.now()):
+            return f"{verdict.challenger} waits: {newest}, by {newest.actor}"
+        desk.end(newest, ("nobody watched it to its end",))
+        raise LedgerConflictError(str(newest))
+    winner = proven_version(desk.lake, desk.ledger, desk.spec.name, verdict.challenger)
+    use_checked_image(desk.spec, desk.ledger, desk.host, winner.version)
+    return desk.record.start(state, winner, desk.spec.release)
+
+
+def _with_a_serving_champion(desk: ReleaseDesk, state: LedgerState) -> LedgerState:
+    """Return the state after the champion was served again where its server had lost it."""
+    champion = state.champion
+    if champion is None:
+        return state
+    release = desk.decide(
+        lambda now: desk.keep_serving(now, now.champion or champion), patience_seconds=PATIENCE_SECONDS
+    )
+    return state if release.token == champion.token else desk.ledger.state(desk.spec.name)
+
+
+def _nothing(verdict: Verdict, reason: str) -> TrialTicket:
+    logger.info("no trial of %s: %s", verdict.challenger, reason)
+    return TrialTicket(model=verdict.model, token=None, reason=bounded(reason))
