@@ -7,6 +7,7 @@ from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOpe
 from airflow.sdk import DAG, CronPartitionTimetable
 
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.notifiers.ledger_alerts import telling
 from titlebout.project import readable_specs
 from titlebout.sensors.drift import DriftSensor
 
@@ -28,9 +29,14 @@ def drift(spec: ModelSpec) -> DAG:
         max_active_runs=1,
         allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item]  # converted; the enum is private
         tags=["titlebout", spec.name],
-        default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(minutes=30)},
+        default_args={
+            "owner": spec.owner,
+            "retries": 2,
+            "execution_timeout": timedelta(minutes=30),
+            **telling(spec, "failure"),
+        },
     ) as dag:
-        measure = DriftSensor(task_id="measure_drift", model=spec.name)
+        measure = DriftSensor(task_id="measure_drift", model=spec.name, **telling(spec, "success", "skipped"))
         retrain = TriggerDagRunOperator(
             task_id="retrain",
             trigger_dag_id=spec.nightly_dag_id,

@@ -122,7 +122,7 @@ def test_a_champion_with_too_short_a_past_is_no_reference():
     deliver(world, "2024-01-14", "2024-01-16", level=1.8)
     report = measure(world)
     assert report.finding is None
-    assert report.reason == "the champion was trained on 4 partitions, 5 are needed to know its usual distances"
+    assert report.reason == "the champion was trained on 4 partitions, 5 are needed to know its usual changes"
 
 
 def test_the_spec_restricts_what_is_watched(world):
@@ -148,8 +148,84 @@ def test_labels_that_should_be_known_and_are_not_are_drift(world):
     assert "rentals" in measure(world).finding.columns
 
 
-def test_a_profile_with_other_bytes_is_an_error(world):
-    path = next(path for path in world.lake.objects if path.endswith("profile.json"))
+def test_each_snapshot_is_read_once_ever(world):
+    """Afterwards its profile answers: the rows may be gone."""
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    first = measure(world)
+    for path in [path for path in world.lake.objects if path.endswith("data.parquet")]:
+        del world.lake.objects[path]
+    assert measure(world) == first
+
+
+@pytest.mark.parametrize("damage", [lambda text: text[:-40], lambda text: text.replace(b'"rows":24', b'"rows":25', 1)])
+def test_a_damaged_profile_is_made_again_from_the_rows(world, damage):
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    first = measure(world)
+    profiles = [path for path in world.lake.objects if "/profile-" in path]
+    assert len(profiles) == 13
+    for path in profiles:
+        world.lake.objects[path] = damage(world.lake.objects[path])
+    assert measure(world) == first
+
+
+def test_rows_with_other_bytes_are_an_error(world):
+    world.deliver_days("2024-01-14", "2024-01-16")
+    path = next(path for path in world.lake.objects if path.endswith("data.parquet"))
     world.lake.objects[path] += b" "
     with pytest.raises(CorruptObjectError):
         measure(world)
+
+
+def test_older_good_partitions_say_what_is_usual_and_quarantined_ones_do_not():
+    """A past in which demand kept changing makes such a change usual; a broken past does not."""
+
+    def champion_after(accepted):
+        spec = demand_spec(dataset__first_partition="2023-11-01")
+        world = DemandWorld(spec=spec)
+        for number, key in enumerate(keys_between("2023-11-01", "2023-12-31")):
+            world.deliver(key, demand_rows(key, level=1.8 if number % 24 < 12 else 1.0), accepted=accepted)
+        world.deliver_days("2024-01-01", "2024-01-13")
+        world.release(
+            train_challenger(spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry)
+        )
+        deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+        return world
+
+    assert measure(champion_after(accepted=False)).finding
+    assert measure(champion_after(accepted=True)).finding is None
+
+
+def test_a_spec_that_the_training_rows_do_not_fit_any_more_gives_no_finding_and_says_why(world):
+    """A column that is new in the spec: the champion was trained without it, and the next one will not be."""
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    newer = demand_spec(dataset__columns__humidity="number", drift__columns=["humidity", "rentals"])
+    report = measure(world, newer)
+    assert report.finding is None
+    assert report.reason.startswith("not to be read by the spec as it is now: snapshot of 2024-01-1")
+    assert "humidity" in report.reason
+
+
+def test_older_partitions_that_the_spec_does_not_fit_any_more_are_left_out(caplog):
+    before = demand_spec(
+        dataset__columns={"day": "date", "hour": "integer", "temperature": "number", "rentals": "number"},
+        training__features={"numeric": ["hour", "temperature"]},
+        dataset__first_partition="2023-12-01",
+    )
+    world = DemandWorld(spec=before)
+    for key in keys_between("2023-12-30", "2023-12-31"):
+        world.deliver(key, demand_rows(key).drop_columns(["weather"]))
+    world.spec = spec = demand_spec(dataset__first_partition="2023-12-01")
+    world.deliver_days("2024-01-01", "2024-01-13")
+    world.release(
+        train_challenger(spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry)
+    )
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    assert measure(world).finding
+    assert "2023-12-31 is left out of what drift is measured by" in caplog.text
+
+
+def test_partitions_of_a_few_rows_are_no_evidence(world):
+    for key in keys_between("2024-01-14", "2024-01-16"):
+        world.deliver(key, demand_rows(key, level=9.0, rows=9))
+    assert measure(world).finding is None
+    assert measure(world, demand_spec(drift__min_rows=9)).finding

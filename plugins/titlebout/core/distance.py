@@ -1,13 +1,9 @@
 """How far a partition lies from a reference, and how far it lies without any drift."""
 
-import math
-from statistics import NormalDist
-
 import numpy as np
 from numpy.typing import NDArray
 
 _PSEUDO_COUNT = 0.5
-_NOISE_LEVEL = 0.999
 
 
 def relative_entropy(counts: NDArray[np.int64], reference: NDArray[np.int64]) -> NDArray[np.float64]:
@@ -51,25 +47,3 @@ def leave_one_out(counts: NDArray[np.int64]) -> NDArray[np.float64]:
         float64, shape (n_partitions,), nats per row.
     """
     return relative_entropy(counts, counts.sum(axis=0) - counts)
-
-
-def sampling_noise(rows: int, reference: NDArray[np.int64]) -> float:
-    """Return the distance that independent rows of the reference itself exceed once in a thousand times.
-
-    Twice the rows times the distance follows a chi-squared distribution. It is a floor under the empirical null:
-    a column that was constant in training must not drift for one row, and one row is never evidence.
-
-    Source: S. S. Wilks, The Large-Sample Distribution of the Likelihood Ratio, Annals of Mathematical Statistics 9
-    (1938); quantile by E. B. Wilson, M. M. Hilferty, The Distribution of Chi-Square, PNAS 17 (1931).
-
-    Args:
-        rows: Rows of the partition, at least 1.
-        reference: int64, shape (n_bins,); the bins in use and one for all the rest give the degrees of freedom.
-
-    >>> round(sampling_noise(24, np.array([700, 740, 0])), 2)  # 13.8 is the 99.9 % quantile for 2 degrees
-    0.29
-    """
-    degrees = max(1, int(np.count_nonzero(reference)))
-    spread = 2 / (9 * degrees)
-    quantile = degrees * (1 - spread + NormalDist().inv_cdf(_NOISE_LEVEL) * math.sqrt(spread)) ** 3
-    return quantile / (2 * rows)

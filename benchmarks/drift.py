@@ -1,0 +1,350 @@
+"""What measuring drift costs: whole processes on the same files, against reading them, a scipy loop and two libraries.
+
+Every measurement is a process of its own, from start to end; kinds take turns. Evidently and NannyML live in
+environments of their own under .cache, made here; where they cannot be installed they are left out, with the reason.
+
+    python benchmarks/drift.py [--quick] [--check]
+"""
+
+import argparse
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from results_page import machine, print_json, write_section
+
+if TYPE_CHECKING:  # a kind must not pay for what another one uses
+    from titlebout.core.drifting.partition_profile import ProfileQuestion
+
+COLUMNS = [f"number_{n}" for n in range(20)]
+ROWS_PER_GROUP = 1 << 17
+MOST_OF_SCAN, LEAST_OF_EVIDENTLY, LEAST_OF_NANNYML, MOST_MEMORY_GROWTH = 1.2, 100.0, 40.0, 1.3
+CACHE = Path(__file__).resolve().parents[1] / ".cache"
+RIVALS = {
+    # Evidently imports what pandas 3 took away; NannyML does not ask for statsmodels and needs it.
+    "evidently": ["evidently==0.7.23", "pandas<3"],
+    "nannyml": ["nannyml==0.13.1", "pandas<3", "statsmodels"],
+}
+REFERENCE_AND_NEW = {True: (100_000, 20_000, 300_000, 1_000_000), False: (1_000_000, 100_000, 1_000_000, 10_000_000)}
+
+
+class Cost(NamedTuple):
+    """What a process took."""
+
+    wall_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+# --- the kinds: each runs in a process of its own ------------------------------------------------------------------
+
+
+def scan(_: Path, current: Path) -> None:
+    """Read the file and do nothing with it, as fast as was found: row groups on as many threads as there are cores."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    import pyarrow.parquet as pq
+
+    count, workers = pq.read_metadata(current).num_row_groups, os.cpu_count() or 1
+
+    def read(first: int) -> None:
+        with pq.ParquetFile(current) as file:
+            for group in range(first, count, workers):
+                for _batch in file.iter_batches(ROWS_PER_GROUP, [group], use_threads=False):
+                    pass
+
+    with ThreadPoolExecutor(workers) as pool:
+        list(pool.map(read, range(workers)))
+
+
+def imports(_: Path, __: Path) -> None:
+    """Import what the measurement imports, and read nothing: an Airflow task has most of it already."""
+    import pyarrow.parquet  # noqa: F401
+
+    import titlebout.core.drifting.distances
+    import titlebout.core.drifting.partition_profile  # noqa: F401
+
+
+def titlebout(reference: Path, current: Path) -> None:
+    """Profile the new rows, and hold them against the stored profile of the reference."""
+    from titlebout.core.drifting.bins import NumberBins
+    from titlebout.core.drifting.column_profile import NumberProfile
+    from titlebout.core.drifting.distances import (
+        jensen_shannon,
+        kolmogorov_smirnov,
+        population_stability,
+        share_test,
+        wasserstein,
+    )
+    from titlebout.core.drifting.partition_profile import SnapshotProfile, profile_parquet
+
+    asked = question()
+    stored = SnapshotProfile.opened(reference.with_suffix(".json").read_bytes(), asked, "0" * 64)
+    profile = profile_parquet(asked, current, threads=os.cpu_count() or 1)
+    assert stored is not None
+    for name in COLUMNS:
+        old, new = stored.columns[name], profile.columns[name]
+        assert isinstance(old, NumberProfile)
+        assert isinstance(new, NumberProfile)
+        bins = NumberBins.of(old)
+        counts = bins.count(new), bins.count(old)
+        found = [population_stability(*counts), jensen_shannon(*counts)]
+        found += [kolmogorov_smirnov(new.sketch, old.sketch), wasserstein(new.sketch, old.sketch)]
+        found.append(share_test(new.missing, profile.rows, old.missing, stored.rows).p_value)
+        assert len(found) == 5
+
+
+def scipy_loop(reference: Path, current: Path) -> None:
+    """Do what most scripts do: one test and one distance for each column, on all rows."""
+    import pyarrow.parquet as pq
+    from scipy import stats
+
+    old, new = pq.read_table(reference), pq.read_table(current)
+    for name in COLUMNS:
+        pair = new[name].to_numpy(), old[name].to_numpy()
+        stats.ks_2samp(*pair, method="asymp")
+        stats.wasserstein_distance(*pair)
+
+
+def evidently(reference: Path, current: Path) -> None:
+    """Run the preset."""
+    import pandas as pd
+    from evidently import Report
+    from evidently.presets import DataDriftPreset
+
+    old, new = pd.read_parquet(reference), pd.read_parquet(current)
+    Report([DataDriftPreset()]).run(new, old).dict()
+
+
+def nannyml(reference: Path, current: Path) -> None:
+    """Run the univariate calculator with its default methods."""
+    import nannyml as nml
+    import pandas as pd
+
+    old, new = pd.read_parquet(reference), pd.read_parquet(current)
+    calculator = nml.UnivariateDriftCalculator(column_names=COLUMNS, chunk_number=1)
+    calculator.fit(old)
+    calculator.calculate(new)
+
+
+def write_reference(reference: Path, rows: Path) -> None:
+    """Write the reference, of as many rows as the other path is called, and store its profile."""
+    write_rows(reference, int(rows.name), 1)
+    store_profile(reference)
+
+
+def write_current(current: Path, rows: Path) -> None:
+    """Write new rows. In a process of its own, too: a child counts its parent's memory as its own at first."""
+    write_rows(current, int(rows.name), 2)
+
+
+KINDS = {
+    each.__name__: each
+    for each in (write_reference, write_current, scan, imports, titlebout, scipy_loop, evidently, nannyml)
+}
+
+
+# --- files ---------------------------------------------------------------------------------------------------------
+
+
+def question() -> "ProfileQuestion":
+    """Return which columns are profiled."""
+    from titlebout.core.drifting.partition_profile import ProfiledColumn, ProfileQuestion
+    from titlebout.core.specs.dataset_spec import ColumnType
+
+    return ProfileQuestion(columns=dict.fromkeys(COLUMNS, ProfiledColumn(ColumnType.NUMBER, "numbers")))
+
+
+def write_rows(path: Path, rows: int, seed: int) -> None:
+    """Write normal numbers, a row group at a time."""
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    rng = np.random.default_rng(seed)
+    with pq.ParquetWriter(path, pa.schema([(name, pa.float64()) for name in COLUMNS])) as writer:
+        for start in range(0, rows, ROWS_PER_GROUP):
+            count = min(ROWS_PER_GROUP, rows - start)
+            writer.write_table(pa.table({name: rng.normal(size=count) for name in COLUMNS}), ROWS_PER_GROUP)
+
+
+def store_profile(reference: Path) -> None:
+    """Make the reference's profile, as training time would."""
+    from titlebout.core.drifting.partition_profile import SnapshotProfile, profile_parquet
+
+    asked = question()
+    profile = profile_parquet(asked, reference, threads=os.cpu_count() or 1)
+    kept = SnapshotProfile(data_sha256="0" * 64, question=asked, profile=profile)
+    reference.with_suffix(".json").write_bytes(kept.document())
+
+
+def interpreters() -> tuple[dict[str, str], dict[str, str]]:
+    """Return the Python of each rival, and why one is left out."""
+    found, left_out = {}, {}
+    uv = str(Path(sys.executable).with_name("uv"))
+    for name, packages in RIVALS.items():
+        folder = CACHE / f"drift-{name}"
+        python = folder / "bin" / "python"
+        probe = [str(python), "-c", f"import {name}"]
+        commands = [[uv, "venv", "--quiet", "--allow-existing", "--python", sys.executable, str(folder)]]
+        commands += [[uv, "pip", "install", "--quiet", "--python", str(python), *packages], probe]
+        if python.exists() and not subprocess.run(probe, check=False, capture_output=True).returncode:
+            found[name] = str(python)
+            continue
+        for command in commands:
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode:
+                left_out[name] = (done.stderr.strip().splitlines() or ["no reason given"])[-1][:200]
+                break
+        else:
+            found[name] = str(python)
+    return found, left_out
+
+
+# --- measuring -----------------------------------------------------------------------------------------------------
+
+
+def run(kind: str, python: str, reference: Path, current: Path) -> Cost:
+    """Run one kind in a process of its own."""
+    command = [python, str(Path(__file__).resolve()), "--work", kind, str(reference), str(current)]
+    started = time.perf_counter()
+    # Installed packages are compiled; this one has to be as well.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors, env=environment)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode:
+            errors.seek(0)
+            message = f"{kind} failed: {errors.read().decode(errors='replace')[-500:]}"
+            raise RuntimeError(message)
+    wall = time.perf_counter() - started
+    return Cost(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+
+
+def measure(kinds: dict[str, str], reference: Path, current: Path, turns: int) -> dict[str, Cost]:
+    """Let kinds take turns; return medians of time and the largest memory."""
+    taken: dict[str, list[Cost]] = {kind: [] for kind in kinds}
+    run("imports", sys.executable, reference, current)  # once for the byte code
+    for _ in range(turns):
+        for kind, python in kinds.items():
+            taken[kind].append(run(kind, python, reference, current))
+    return {
+        kind: Cost(
+            statistics.median(each.wall_s for each in costs),
+            statistics.median(each.cpu_s for each in costs),
+            max(each.peak_mb for each in costs),
+        )
+        for kind, costs in taken.items()
+    }
+
+
+def table(rows: int, found: dict[str, Cost]) -> list[str]:
+    """Return the lines of one size."""
+    lines = [
+        f"### {rows:,} new rows",
+        "",
+        "| kind | wall s | CPU s | CPU over a bare scan | most memory MB |",
+        "|---|---|---|---|---|",
+    ]
+    for kind, cost in found.items():
+        ratio = cost.cpu_s / found["scan"].cpu_s
+        lines.append(f"| {kind} | {cost.wall_s:.2f} | {cost.cpu_s:.2f} | {ratio:.2f} | {cost.peak_mb:.0f} |")
+    return [*lines, ""]
+
+
+def goals(sizes: dict[int, dict[str, Cost]]) -> dict[str, float]:
+    """Return what the goals are about, by CPU time: the machine is shared."""
+    small, large = sizes[min(sizes)], sizes[max(sizes)]
+    own = small["titlebout"].cpu_s
+    found = {
+        "large_over_scan": large["titlebout"].cpu_s / large["scan"].cpu_s,
+        "small_over_scan": own / small["scan"].cpu_s,
+        # From a size at which every thread has its buffers.
+        "memory_growth": large["titlebout"].peak_mb / sizes[sorted(sizes)[1]]["titlebout"].peak_mb,
+    }
+    # What a task has imported already belongs to neither side.
+    beyond = max(own - small["imports"].cpu_s, 0.001)
+    for rival in set(RIVALS) & set(small):
+        found[f"{rival}_over_titlebout"] = small[rival].cpu_s / own
+        found[f"{rival}_over_titlebout_without_imports"] = small[rival].cpu_s / beyond
+    return found
+
+
+def are_met(found: dict[str, float]) -> dict[str, bool]:
+    """Say which goals are met."""
+    met = {
+        "large file against a bare scan": found["large_over_scan"] <= MOST_OF_SCAN,
+        "small file against a bare scan": found["small_over_scan"] <= MOST_OF_SCAN,
+        "memory flat": found["memory_growth"] <= MOST_MEMORY_GROWTH,
+    }
+    for rival, least in (("evidently", LEAST_OF_EVIDENTLY), ("nannyml", LEAST_OF_NANNYML)):
+        if f"{rival}_over_titlebout" in found:
+            met[f"against {rival}"] = found[f"{rival}_over_titlebout"] >= least
+    return met
+
+
+def section(reference_rows: int, sizes: dict[int, dict[str, Cost]], left_out: dict[str, str]) -> str:
+    """Return the section of the results page."""
+    found = goals(sizes)
+    met = are_met(found)
+    return "\n".join(
+        [
+            "## What measuring drift costs (`python benchmarks/drift.py`)",
+            "",
+            f"{machine()}; {len(COLUMNS)} columns of numbers, reference {reference_rows:,} rows. Whole processes, "
+            "medians of turns, the other tools once; CPU time, as the machine was shared. `imports` only imports what "
+            "`titlebout` does.",
+            "",
+            *[line for rows, costs in sizes.items() for line in table(rows, costs)],
+            *[f"{name} was left out: {reason}." for name, reason in left_out.items()],
+            "Ratios: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in found.items()) + ".",
+            "",
+            "Goals: " + ", ".join(f"{name} {'met' if is_met else '**missed**'}" for name, is_met in met.items()) + ".",
+        ]
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, write the section, print the figures; with --check fail where a goal is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="small files, once, without libraries; nothing is written")
+    parser.add_argument("--check", action="store_true", help="exit with 1 where a goal is missed")
+    parser.add_argument("--turns", type=int, default=3)
+    parser.add_argument("--work", nargs=3, metavar=("KIND", "REFERENCE", "CURRENT"), help=argparse.SUPPRESS)
+    options = parser.parse_args(arguments)
+    if options.work:
+        kind, reference, current = options.work
+        KINDS[kind](Path(reference), Path(current))
+        return 0
+    rivals, left_out = ({}, {}) if options.quick else interpreters()
+    reference_rows, *counts = REFERENCE_AND_NEW[options.quick]
+    own = dict.fromkeys(("scan", "imports", "titlebout"), sys.executable)
+    sizes = {}
+    with tempfile.TemporaryDirectory() as folder:
+        old, new = Path(folder, "reference.parquet"), Path(folder, "current.parquet")
+        run("write_reference", sys.executable, old, Path(str(reference_rows)))
+        for rows in counts:
+            run("write_current", sys.executable, new, Path(str(rows)))
+            # The others hold all rows at once, many times over.
+            others = {"scipy_loop": sys.executable, **rivals} if rows == min(counts) else {}
+            sizes[rows] = measure(own, old, new, 1 if options.quick else options.turns)
+            # Once: they take tens of times as long, and so no more exact a clock.
+            sizes[rows] |= {kind: run(kind, python, old, new) for kind, python in others.items()}
+    body = section(reference_rows, sizes, left_out)
+    if not options.quick:
+        write_section("drift", body)
+    print(body)
+    found = goals(sizes)
+    print_json({"benchmark": "drift", "ratios": found, "goals": are_met(found), "left_out": left_out})
+    return int(options.check and not all(are_met(found).values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,63 @@
+"""How often which category occurs: by name for few different ones, by hash for many."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict
+
+MOST_CATEGORIES = 2048
+"""So many different categories are counted by name. A column with more is counted by as many groups of names."""
+_GROUP = "group "
+
+
+class CategoryCounts(BaseModel):
+    """Counts of categories. Which of the two forms it has depends on the whole alone, not on how it was added up.
+
+    >>> (CategoryCounts.of({"rain": 2}) + CategoryCounts.of({"rain": 1, "clear": 4})).counts
+    {'clear': 4, 'rain': 3}
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    is_grouped: bool = False
+    counts: dict[str, int] = {}
+
+    @classmethod
+    def of(cls, counts: Mapping[str, int]) -> Self:
+        """Take counts by name, all above 0."""
+        if len(counts) > MOST_CATEGORIES:
+            return cls(is_grouped=True, counts=_sorted(_grouped(counts)))
+        return cls(counts=_sorted(counts))
+
+    def __add__(self, other: Self) -> Self:
+        """Return the counts of both."""
+        if self.is_grouped or other.is_grouped:
+            both = Counter(self.groups())
+            both.update(other.groups())
+            return type(self)(is_grouped=True, counts=_sorted(both))
+        both = Counter(self.counts)
+        both.update(other.counts)
+        return self.of(both)
+
+    def groups(self) -> Mapping[str, int]:
+        """Return the counts by groups of names."""
+        return self.counts if self.is_grouped else _grouped(self.counts)
+
+    @property
+    def rows(self) -> int:
+        """How many values were counted."""
+        return sum(self.counts.values())
+
+
+def _grouped(counts: Mapping[str, int]) -> Counter[str]:
+    groups: Counter[str] = Counter()
+    for name, count in counts.items():
+        digest = hashlib.blake2b(name.encode(), digest_size=4).digest()
+        groups[f"{_GROUP}{int.from_bytes(digest) % MOST_CATEGORIES}"] += count
+    return groups
+
+
+def _sorted(counts: Mapping[str, int]) -> dict[str, int]:
+    return {name: counts[name] for name in sorted(counts)}

@@ -1,0 +1,127 @@
+"""Which columns of a partition have drifted: p-values from the model's own past, corrected for many columns."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from titlebout.core.drifting.discoveries import benjamini_hochberg
+from titlebout.core.drifting.measures import Measure, measures_of
+from titlebout.core.drifting.partition_profile import PartitionProfile, column_map
+from titlebout.core.drifting.past_windows import PastWindows
+from titlebout.core.drifting.seasons import views
+from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS, UsualChange
+from titlebout.core.partitions import Calendar
+from titlebout.core.results import PartitionKey
+from titlebout.core.specs.spec import DriftSection
+
+
+class ColumnChange(NamedTuple):
+    """The most unusual thing about one column of a partition.
+
+    Attributes:
+        measure: What it is.
+        change: How far it lies from the reference, in standard deviations of a row.
+        p_value: How rarely chance is so far away, corrected for all measures of the column.
+        limit: The change from which it counts.
+    """
+
+    measure: str
+    change: float
+    p_value: float
+    limit: float
+
+    @property
+    def excess(self) -> float:
+        """Change over limit; above 1 the column drifts."""
+        return abs(self.change) / self.limit
+
+
+class PastAndNewest(NamedTuple):
+    """What is judged, and by what.
+
+    Attributes:
+        calendar: Of the model.
+        reference: The training rows.
+        past: Good partitions until the end of the training window, oldest first.
+        newest: The partitions to be judged, oldest first.
+        windows: What the past ones are held against.
+    """
+
+    calendar: Calendar
+    reference: PartitionProfile
+    past: Mapping[PartitionKey, PartitionProfile]
+    newest: Mapping[PartitionKey, PartitionProfile]
+    windows: PastWindows
+
+
+def judge_columns(
+    drift: DriftSection, given: PastAndNewest, watched: Mapping[PartitionKey, Iterable[str]]
+) -> dict[PartitionKey, dict[str, ColumnChange]]:
+    """Judge each of the newest partitions by itself.
+
+    Args:
+        drift: The section `drift` of the spec.
+        given: What is judged, and by what.
+        watched: The columns to look at in each of the newest partitions.
+    """
+    columns = {name for names in watched.values() for name in names}
+    measured = {
+        name: measures_of(
+            given.reference.columns[name],
+            [*column_map(given.past, name).values()],
+            [*column_map(given.newest, name).values()],
+            given.windows,
+        )
+        for name in sorted(columns)
+    }
+    past_keys = [*given.past]
+    judged = [past_keys[at] for at in given.windows.positions]
+    changes: dict[PartitionKey, dict[str, ColumnChange]] = {}
+    for at, (key, profile) in enumerate(given.newest.items()):
+        alike = [mask for _, mask in views(given.calendar, judged, key)]
+        # A few rows are never evidence, and neither is a past of a few partitions.
+        is_evidence = profile.rows >= drift.min_rows and len(judged) >= FEWEST_PARTITIONS
+        names = tuple(watched[key]) if is_evidence else ()
+        changes[key] = _limited({name: _most_unusual(measured[name], at, alike, drift) for name in names}, drift)
+    return changes
+
+
+class _Judged(NamedTuple):
+    """The most unusual measure of a column, before the columns are looked at together."""
+
+    measure: str
+    change: float
+    noise: float
+    p_value: float
+    usual: UsualChange
+    measures: int
+
+
+def _most_unusual(
+    measures: Sequence[Measure], at: int, alike: Sequence[NDArray[np.bool_]], drift: DriftSection
+) -> _Judged:
+    judged = []
+    for measure in measures:
+        change, noise = float(measure.newest[at]), float(measure.newest_noise[at])
+        # Unusual is only what is so in every view: among all days, among Sundays, among days of this season.
+        p_value, usual = max(
+            (usual.p_value(change / drift.margin, noise), usual)
+            for usual in (UsualChange.of(measure.past[mask], measure.past_noise[mask]) for mask in alike)
+        )
+        # What is too small to matter is no drift, however sure.
+        certain = p_value if abs(change) >= drift.smallest_change else 1.0
+        judged.append(_Judged(measure.name, change, noise, min(certain * len(measures), 1.0), usual, len(measures)))
+    return min(judged, key=lambda each: (each.p_value, -abs(each.change)))
+
+
+def _limited(found: Mapping[str, _Judged], drift: DriftSection) -> dict[str, ColumnChange]:
+    """Look at the columns of one partition together."""
+    counts_from = benjamini_hochberg([each.p_value for each in found.values()], drift.false_alarm_rate)
+    changes = {}
+    for name, each in found.items():
+        needed = drift.margin * each.usual.limit(counts_from / each.measures, each.noise)
+        limit = max(needed, drift.smallest_change)
+        changes[name] = ColumnChange(each.measure, each.change, each.p_value, limit)
+    return changes

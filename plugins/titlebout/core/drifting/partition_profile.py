@@ -1,0 +1,186 @@
+"""The profile of some rows, column by column: of one snapshot, or of all that a champion was trained on."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property, reduce
+from operator import add
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+
+from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfile, NumberProfile, with_rows
+from titlebout.core.errors import FieldError, did_you_mean
+from titlebout.core.reading.casting import ARROW_TYPES
+from titlebout.core.results import Result, Sha256
+from titlebout.core.specs.dataset_spec import ColumnType
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from titlebout.core.specs.spec import ModelSpec
+
+ROWS_PER_PIECE = 1 << 17
+_FORMAT = 1
+# The hash is of the bytes between these, so that reading does not have to write them again.
+_HEAD, _MIDDLE, _TAIL = b'{"profile":', b',"sha256":"', b'"}'
+
+
+class ProfiledColumn(NamedTuple):
+    """How a column is read."""
+
+    declared: ColumnType
+    kind: Literal["numbers", "categories"]
+
+
+class ProfileQuestion(Result):
+    """Which columns are profiled, and how each is read."""
+
+    columns: dict[str, ProfiledColumn]
+
+    @classmethod
+    def of(cls, spec: "ModelSpec") -> Self:
+        """Ask about features (without dates), target and `drift.columns`; texts, flags and categories by name."""
+        # Where profiles are only read and added up, nobody knows a spec, and to import one costs more than that.
+        from titlebout.core.drift_profile import watchable_columns
+
+        categorical = spec.training.features.categorical
+        asked = {}
+        for name in watchable_columns(spec):
+            declared = spec.dataset.snapshot_columns[name]
+            is_category = name in categorical or declared in {ColumnType.TEXT, ColumnType.FLAG}
+            asked[name] = ProfiledColumn(declared, "categories" if is_category else "numbers")
+        return cls(columns=asked)
+
+    @cached_property
+    def sha256(self) -> str:
+        """Name the file of the answer: other columns, or the same ones read otherwise, are another file."""
+        document = json.dumps([_FORMAT, self.as_json()], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(document.encode()).hexdigest()
+
+    def nothing(self) -> dict[str, ColumnProfile]:
+        """Return the profiles of no rows."""
+        return {
+            name: CategoryProfile() if asked.kind == "categories" else NumberProfile()
+            for name, asked in self.columns.items()
+        }
+
+
+class PartitionProfile(Result):
+    """The columns of some rows."""
+
+    rows: int
+    columns: dict[str, ColumnProfile]
+
+    @classmethod
+    def of_pieces(cls, question: ProfileQuestion, pieces: "Iterable[pa.Table]") -> Self:
+        """Profile rows that come piece by piece; no more than one piece is held.
+
+        Args:
+            question: The columns.
+            pieces: Rows; columns that nobody asks for may stand beside.
+
+        Raises:
+            FieldError: A column is missing, of another type, or holds infinity or a number beyond float32.
+        """
+        rows, columns = 0, question.nothing()
+        for table in pieces:
+            for start in range(0, table.num_rows, ROWS_PER_PIECE):
+                piece = table.slice(start, ROWS_PER_PIECE)
+                rows += piece.num_rows
+                for name, asked in question.columns.items():
+                    columns[name] = with_rows(columns[name], _column(piece, name, asked), name, asked.declared)
+        return cls(rows=rows, columns=columns)
+
+    def __add__(self, other: Self) -> Self:
+        """Return the profile of both."""
+        columns: dict[str, ColumnProfile] = {
+            name: profile + other.columns[name]  # type: ignore[operator]  # both were asked the same question
+            for name, profile in self.columns.items()
+        }
+        return type(self)(rows=self.rows + other.rows, columns=columns)
+
+    @classmethod
+    def sum(cls, profiles: "Iterable[PartitionProfile]") -> "PartitionProfile":
+        """Add profiles up, at least one; whatever their order, the result is the same."""
+        return reduce(add, profiles)
+
+
+class SnapshotProfile(Result):
+    """The profile of one snapshot, as it lies beside its rows."""
+
+    data_sha256: Sha256
+    question: ProfileQuestion
+    profile: PartitionProfile
+
+    def document(self) -> bytes:
+        """Return the bytes of its file, which hold their own hash: no manifest vouches for them."""
+        return _sealed(self.model_dump_json().encode())
+
+    @classmethod
+    def opened(cls, document: bytes, question: ProfileQuestion, data_sha256: str) -> PartitionProfile | None:
+        """Read a file; None where it is damaged, or about something else."""
+        body = document.removeprefix(_HEAD)[: -len(_MIDDLE) - 64 - len(_TAIL)]
+        try:
+            found = cls.model_validate_json(body) if _sealed(body) == document else None
+        except ValueError:
+            return None
+        is_asked = found and (found.question, found.data_sha256) == (question, data_sha256)
+        return found.profile if found and is_asked else None
+
+
+def parquet_pieces(path: Path, names: Iterable[str], groups: Iterable[int] | None = None) -> "Iterator[pa.Table]":
+    """Yield rows of a Parquet file, a bounded number at a time; columns that it lacks are left out.
+
+    Args:
+        path: The file.
+        names: Columns.
+        groups: Its row groups; None: all.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        stored = set(file.schema_arrow.names)
+        wanted = [name for name in names if name in stored]
+        for group in range(file.num_row_groups) if groups is None else groups:
+            # Group by group, so that whoever reads some of the groups reads the same pieces.
+            for batch in file.iter_batches(ROWS_PER_PIECE, [group], columns=wanted, use_threads=False):
+                yield pa.Table.from_batches([batch])
+
+
+def profile_parquet(question: ProfileQuestion, path: Path, *, threads: int) -> PartitionProfile:
+    """Profile a file on several threads, each of which reads some of the row groups; the result is that of one.
+
+    Raises:
+        FieldError: A column is missing, of another type, or holds infinity or a number beyond float32.
+    """
+    import pyarrow.parquet as pq
+
+    count = pq.read_metadata(path).num_row_groups
+    workers = max(1, min(threads, count))
+
+    def work(first: int) -> PartitionProfile:
+        pieces = parquet_pieces(path, question.columns, range(first, count, workers))
+        return PartitionProfile.of_pieces(question, pieces)
+
+    with ThreadPoolExecutor(workers) as pool:
+        return PartitionProfile.sum(pool.map(work, range(workers)))
+
+
+def _column(table: "pa.Table", name: str, asked: ProfiledColumn) -> "pa.ChunkedArray":
+    if name not in table.column_names:
+        raise FieldError(name, f"is no column of the table; {did_you_mean(name, table.column_names)}")
+    column, wanted = table.column(name), ARROW_TYPES[asked.declared]
+    if column.type != wanted:
+        raise FieldError(name, f"is stored as {column.type}, wanted {wanted}; ingest the rows again")
+    return column
+
+
+def _sealed(body: bytes) -> bytes:
+    return b"".join([_HEAD, body, _MIDDLE, hashlib.sha256(body).hexdigest().encode(), _TAIL])
+
+
+def column_map(profiles: Mapping[str, PartitionProfile], name: str) -> dict[str, ColumnProfile]:
+    """Return one column of several partitions."""
+    return {key: profile.columns[name] for key, profile in profiles.items()}

@@ -1,0 +1,105 @@
+"""Profiles of snapshots: each snapshot's rows are read once, ever; afterwards its profile answers."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
+
+from titlebout.core.drifting.partition_profile import (
+    PartitionProfile,
+    ProfileQuestion,
+    SnapshotProfile,
+    parquet_pieces,
+)
+from titlebout.core.errors import CorruptObjectError, LakeConflictError, ObjectMissingError, PartitionUnreadableError
+from titlebout.core.layout import profile_path
+from titlebout.core.ports import Lake
+from titlebout.core.reading.casting import cast_table
+from titlebout.core.results import PartitionKey, SnapshotRef
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class Profiles(NamedTuple):
+    """What is known of some snapshots.
+
+    Attributes:
+        found: Key to profile, in the order asked for, of snapshots that have rows.
+        unreadable: Key to the reason, of snapshots that were ingested under another spec and do not fit today's.
+    """
+
+    found: dict[PartitionKey, PartitionProfile]
+    unreadable: dict[PartitionKey, str]
+
+
+def profiles_of(question: ProfileQuestion, lake: Lake, refs: Sequence[SnapshotRef], *, threads: int) -> Profiles:
+    """Return the profiles of snapshots; what had to be made is kept in the lake.
+
+    Args:
+        question: Which columns, and how each is read.
+        lake: Holds the snapshots.
+        refs: The snapshots.
+        threads: Snapshots that are worked on at once.
+
+    Raises:
+        ObjectMissingError: The lake holds neither a snapshot nor its profile.
+        CorruptObjectError: A snapshot's bytes are not those that were ingested.
+        FieldError: A column holds infinity or a number beyond float32.
+    """
+    profiles = Profiles({}, {})
+
+    def work(ref: SnapshotRef) -> PartitionProfile | PartitionUnreadableError:
+        try:
+            return profile_of(question, lake, ref)
+        except PartitionUnreadableError as error:
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        for ref, made in zip(refs, pool.map(work, refs), strict=True):
+            if isinstance(made, PartitionUnreadableError):
+                profiles.unreadable[ref.partition] = str(made)
+            elif made.rows:
+                profiles.found[ref.partition] = made
+    return profiles
+
+
+def profile_of(question: ProfileQuestion, lake: Lake, ref: SnapshotRef) -> PartitionProfile:
+    """Return the profile of one snapshot, from its file or else from its rows.
+
+    Raises:
+        PartitionUnreadableError: It was ingested under another spec and lacks a column, or holds one in a type
+            that cannot become the declared one.
+        The same errors as `profiles_of`.
+    """
+    path = profile_path(ref, question.sha256)
+    try:
+        kept = SnapshotProfile.opened(lake.read(path), question, ref.data_sha256)
+    except ObjectMissingError:
+        kept = None
+    if kept is not None:
+        return kept
+    profile = PartitionProfile.of_pieces(question, _pieces(question, lake, ref))
+    made = SnapshotProfile(data_sha256=ref.data_sha256, question=question, profile=profile)
+    try:
+        lake.publish(path, made.document())
+    except LakeConflictError:
+        # Another worker's, of another release of this code, or damaged: whoever reads it notices the latter.
+        return profile
+    return profile
+
+
+def _pieces(question: ProfileQuestion, lake: Lake, ref: SnapshotRef) -> "Iterator[pa.Table]":
+    declared = {name: asked.declared for name, asked in question.columns.items()}
+    file = lake.local_copy(ref.data_path, sha256=ref.data_sha256)
+    for table in _read(parquet_pieces(file, declared), str(file)):
+        yield cast_table(table, declared, f"snapshot of {ref.partition}")
+
+
+def _read(pieces: "Iterable[pa.Table]", where: str) -> "Iterator[pa.Table]":
+    import pyarrow as pa
+
+    try:
+        yield from pieces
+    except (pa.ArrowException, OSError) as error:
+        message = f"{where}: matches its SHA-256 and is no Parquet file; ingest it again"
+        raise CorruptObjectError(message) from error
