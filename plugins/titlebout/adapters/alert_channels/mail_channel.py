@@ -1,0 +1,85 @@
+"""Messages by mail."""
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
+
+from titlebout.core.alerts.alerts import Alert
+from titlebout.core.errors import UnavailableError, bounded
+
+TIMEOUT_SECONDS = 15
+
+
+@dataclass(frozen=True)
+class MailServer:
+    """How to reach an SMTP server.
+
+    Attributes:
+        host: Its name.
+        port: Its port.
+        security: `starttls`, `tls` or `none`.
+        login: Name, empty for a server that asks for none.
+        password: Secret that belongs to it.
+        sender: Address that messages come from.
+    """
+
+    host: str
+    port: int
+    security: str
+    sender: str
+    login: str = ""
+    password: str = field(default="", repr=False)
+
+
+class MailChannel:
+    """Sends each message to all recipients at once."""
+
+    name = "mail"
+
+    def __init__(self, server: MailServer, recipients: Sequence[str]) -> None:
+        """Take the server and who is told."""
+        self._server, self._recipients = server, recipients
+
+    def send(self, alert: Alert) -> None:
+        """Send one message; see the port."""
+        server = self._server
+        try:
+            with self._connected() as connection:
+                if server.login:
+                    connection.login(server.login, server.password)
+                connection.send_message(self._message(alert))
+        except (smtplib.SMTPException, OSError) as error:
+            # What a server says may quote a password that was sent; its class and code do not.
+            code = getattr(error, "smtp_code", None)
+            what = f"{type(error).__name__}{f' {code}' if code else ''}"
+            detail = f": {bounded(str(error), 120)}" if isinstance(error, OSError) and code is None else ""
+            message = f"mail server {server.host}:{server.port}: {what}{detail}; check the connection and the server"
+            raise UnavailableError(message) from None
+
+    def _connected(self) -> smtplib.SMTP:
+        server = self._server
+        if server.security == "tls":
+            context = ssl.create_default_context()
+            return smtplib.SMTP_SSL(server.host, server.port, timeout=TIMEOUT_SECONDS, context=context)
+        connection = smtplib.SMTP(server.host, server.port, timeout=TIMEOUT_SECONDS)
+        if server.security == "starttls":
+            try:
+                connection.starttls(context=ssl.create_default_context())
+            except BaseException:
+                connection.close()
+                raise
+        return connection
+
+    def _message(self, alert: Alert) -> EmailMessage:
+        message = EmailMessage()
+        message["Subject"] = f"[titlebout] {alert.subject}"
+        message["From"] = self._server.sender
+        message["To"] = ", ".join(self._recipients)
+        message["Date"] = formatdate(localtime=False)
+        message["Message-ID"] = make_msgid(domain="titlebout.invalid")
+        message["Auto-Submitted"] = "auto-generated"  # so that nobody's holiday message answers (RFC 3834)
+        message.set_content(alert.text)
+        return message

@@ -1,0 +1,42 @@
+"""Messages to a webhook that takes JSON with a key `text`, as Slack, Mattermost and others do."""
+
+import httpx
+
+from titlebout.core.alerts.alerts import Alert
+from titlebout.core.errors import UnavailableError
+
+TIMEOUT_SECONDS = 15
+
+
+class WebhookChannel:
+    """Posts each message as JSON."""
+
+    name = "webhook"
+
+    def __init__(self, url: str) -> None:
+        """Take the address; its path may be a secret, so no message shows it."""
+        self._url = url
+
+    def send(self, alert: Alert) -> None:
+        """Post one message; see the port."""
+        document = {
+            "text": f"*{alert.subject}*\n{alert.text}",
+            "model": alert.model,
+            "cause": alert.cause.value,
+            "lines": list(alert.lines),
+            "links": list(alert.pages),
+        }
+        try:
+            answer = httpx.post(self._url, json=document, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            message = f"webhook at {self._host()}: {type(error).__name__}; check the connection and the service"
+            raise UnavailableError(message) from None
+        if not answer.is_success:
+            message = f"webhook at {self._host()}: answered {answer.status_code}; check the connection's address"
+            raise UnavailableError(message)
+
+    def _host(self) -> str:
+        try:
+            return httpx.URL(self._url).host
+        except httpx.InvalidURL:
+            return "an address that is none"

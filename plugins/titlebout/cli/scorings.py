@@ -1,0 +1,66 @@
+"""The command `score`: what a version says of a whole partition."""
+
+import argparse
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from titlebout.cli.answers import open_ledger
+from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.lineage import open_lake
+from titlebout.core.errors import SpecError
+from titlebout.core.ports import Lake
+from titlebout.core.results import RunContext, RunKind
+from titlebout.project import load_model_spec
+
+if TYPE_CHECKING:
+    from titlebout.core.prediction_file import PartitionScores
+
+ENDINGS = (".csv", ".parquet")
+
+
+def register(commands: "Commands[argparse.ArgumentParser]") -> None:
+    """Register the command of this module."""
+    parser = add_command(commands, "score", score, "score a whole partition with the version that served then")
+    parser.add_argument("model")
+    parser.add_argument("partition", help="key such as 2012-06-01; its rows must have been accepted")
+    parser.add_argument(
+        "--version", metavar="VERSION", help="a trained version, or `champion`; default: what served when it ended"
+    )
+    parser.add_argument("--out", type=Path, metavar="FILE", help="copy the predictions into a .csv or .parquet file")
+
+
+def score(options: argparse.Namespace) -> bool:
+    """Score, and say with what and where the predictions lie."""
+    if options.out and options.out.suffix not in ENDINGS:
+        message = f"--out {options.out}: end the name in {' or '.join(ENDINGS)}"
+        raise SpecError(message)
+    spec = load_model_spec(options.model)
+    run = RunContext(
+        partition=spec.calendar.check(options.partition),
+        run_id="score",
+        kind=RunKind.BACKFILL,
+        reason="titlebout score",
+    )
+    lake = open_lake()
+    from titlebout.steps.score_partition import score_partition
+
+    scores = score_partition(spec, run, lake=lake, ledger=open_ledger(), version=options.version)
+    print(f"{scores.model} {scores.partition}: {scores.rows} rows by {scores.version}, which {scores.reason}")
+    print(f"  predictions  {lake.uri(scores.scores_path)}")
+    if scores.has_learned:
+        print("  note         the version was trained on this partition: its scores say nothing about its quality")
+    if options.out:
+        _copy(lake, scores, options.out)
+        print(f"  copied to    {options.out}")
+    return True
+
+
+def _copy(lake: Lake, scores: "PartitionScores", out: Path) -> None:
+    data = lake.read(scores.scores_path, sha256=scores.scores_sha256)
+    if out.suffix == ".parquet":
+        out.write_bytes(data)
+        return
+    from pyarrow import csv, parquet
+
+    csv.write_csv(parquet.read_table(io.BytesIO(data)), out)

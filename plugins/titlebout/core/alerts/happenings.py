@@ -1,0 +1,111 @@
+"""What a ledger says that a person may want to be told."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from titlebout.core.errors import bounded
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
+from titlebout.core.partitions import days_apart
+from titlebout.core.specs.alerts_spec import AlertCause
+
+LINE_CHARACTERS = 400
+# Whoever starts a backfill watches it; a hundred days of the past in quarantine are no news at night.
+_WATCHED = ("run:backfill__", "run:run__")
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One thing to tell.
+
+    Attributes:
+        cause: What kind of thing.
+        about: Tells it from all others of its cause: it is told once.
+        line: What happened, in one line.
+        page: Where Airflow's UI shows it, relative to the UI's address; empty: nowhere.
+    """
+
+    cause: AlertCause
+    about: str
+    line: str
+    page: str = ""
+
+
+def happenings(entries: Iterable[LedgerEntry]) -> Iterator[Happening]:
+    """Yield what ledger entries say, in their order; most say nothing."""
+    for entry in entries:
+        read = _READERS.get(entry.kind)
+        is_watched = entry.kind in _PARTITIONS and entry.actor.startswith(_WATCHED)
+        if read and not is_watched:
+            cause, line, page = read(entry.model, entry.payload)
+            yield Happening(cause, f"entry {entry.sequence}", bounded(line, LINE_CHARACTERS), page)
+
+
+def staleness(state: LedgerState, stale_after_days: float) -> Iterator[Happening]:
+    """Yield that the champion is old, if it is: once for each champion.
+
+    Args:
+        state: What the ledger adds up to.
+        stale_after_days: Days between the champion's partition and the newest accepted one.
+    """
+    accepted = state.keys(PartitionStatus.ACCEPTED)
+    if state.champion is None or not accepted:
+        return
+    days = days_apart(state.champion.partition, accepted[-1])
+    if days > stale_after_days:
+        version = state.champion.version
+        line = f"{version} is {days:g} days older than the newest data ({accepted[-1]}), more than {stale_after_days:g}"
+        yield Happening(AlertCause.CHAMPION_STALE, f"{version} older than {stale_after_days:g} days", line)
+
+
+Read = tuple[AlertCause, str, str]
+Payload = Mapping[str, Any]
+
+
+def _rejected(model: str, payload: Payload) -> Read:
+    failures = "; ".join(str(each) for each in payload.get("failures", ())[:3])
+    line = f"{payload['partition']} is in quarantine" + (f": {failures}" if failures else "")
+    page = f"titlebout/{model}/partitions/{payload['partition']}"
+    return AlertCause.PARTITION_REJECTED, line, page
+
+
+def _late(model: str, payload: Payload) -> Read:
+    line = f"{payload['partition']} was not there at {payload.get('deadline', 'its deadline')}"
+    return AlertCause.PARTITION_LATE, line, ""
+
+
+def _drift(model: str, payload: Payload) -> Read:
+    columns = ", ".join(f"{name} {float(size):.2g} x its limit" for name, size in payload["columns"].items())
+    line = f"{', '.join(payload['drifted_partitions'])} drifted from what {payload['champion']} knows: {columns}"
+    return AlertCause.DRIFT_FOUND, line, ""
+
+
+def _settled(model: str, payload: Payload) -> Read:
+    version, reason = payload["version"], payload.get("reason") or "no reason recorded"
+    if withdrawn := payload.get("withdraws"):
+        return AlertCause.ROLLED_BACK, f"{version} serves again instead of {withdrawn}: {reason}", ""
+    page = f"titlebout/{model}/bouts/{payload['partition']}"
+    return AlertCause.CHAMPION_CHANGED, f"{version} serves: {reason}", page
+
+
+def _not_passed(model: str, payload: Payload) -> Read:
+    reasons = "; ".join(str(each) for each in payload.get("reasons", ())) or "no reason recorded"
+    return AlertCause.TRIAL_FAILED, f"{payload['version']} did not pass its trial: {reasons}", ""
+
+
+def _failed(model: str, payload: Payload) -> Read:
+    line = f"{payload['version']} was not released, what served before serves on: {payload.get('error', 'unknown')}"
+    return AlertCause.RELEASE_FAILED, line, f"titlebout/{model}/bouts/{payload['partition']}"
+
+
+_READERS: Mapping[EntryKind, Callable[[str, Payload], Read]] = {
+    EntryKind.PARTITION_REJECTED: _rejected,
+    EntryKind.PARTITION_LATE: _late,
+    EntryKind.DRIFT_FOUND: _drift,
+    EntryKind.RELEASE_SETTLED: _settled,
+    EntryKind.TRIAL_FAILED: _not_passed,
+    EntryKind.RELEASE_FAILED: _failed,
+}
+_PARTITIONS = frozenset({EntryKind.PARTITION_REJECTED, EntryKind.PARTITION_LATE})
+TOLD_KINDS = frozenset(_READERS)
+"""The kinds of entries that `happenings` reads."""

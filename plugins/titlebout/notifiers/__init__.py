@@ -1,0 +1,1 @@
+"""Airflow notifiers: what people are told after a task."""

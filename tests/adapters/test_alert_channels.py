@@ -1,0 +1,82 @@
+"""Messages arrive at a real mail server and a real HTTP endpoint, and secrets do not leak on the way."""
+
+import pytest
+
+from fakes.post_office import mail_server, self_signed, webhook
+from titlebout.adapters.alert_channels.mail_channel import MailChannel, MailServer
+from titlebout.adapters.alert_channels.webhook_channel import WebhookChannel
+from titlebout.core.alerts.alerts import Alert
+from titlebout.core.errors import UnavailableError
+from titlebout.core.specs.alerts_spec import AlertCause
+
+ALERT = Alert(
+    model="demand",
+    cause=AlertCause.PARTITION_REJECTED,
+    about=("entry 1", "entry 2"),
+    lines=("2024-05-01 is in quarantine: größer 5", "2024-05-02 is in quarantine\r\nBcc: eve@example.org"),
+    pages=("http://airflow/titlebout/demand/partitions/2024-05-01",),
+)
+
+
+def server(letters, **change):
+    return MailServer(**{"host": "127.0.0.1", "port": letters.port, "security": "none", "sender": "t@x.org"} | change)
+
+
+def test_a_letter_says_what_happened_and_where_to_look():
+    with mail_server() as letters:
+        MailChannel(server(letters), ["ann@example.org", "bob@example.org"]).send(ALERT)
+    (letter,) = letters.received
+    assert letters.recipients == ["ann@example.org", "bob@example.org"]
+    assert letter["subject"] == "[titlebout] demand: data in quarantine (2)"
+    assert letter["from"] == "t@x.org"
+    assert letter["auto-submitted"] == "auto-generated"
+    assert letter["bcc"] is None
+    text = letter.get_content().replace("\r\n", "\n")
+    assert text.startswith("2024-05-01 is in quarantine: größer 5\n")
+    assert "titlebout quarantine --help\nhttp://airflow/titlebout/demand/partitions/2024-05-01" in text
+
+
+def test_with_starttls_the_certificate_has_to_be_good(tmp_path, monkeypatch):
+    certificate = self_signed(tmp_path)
+    with mail_server(certificate=certificate, password="s3cret") as letters:
+        secured = server(letters, security="starttls", login="ann", password="s3cret")
+        with pytest.raises(UnavailableError, match="SSLCertVerificationError"):
+            MailChannel(secured, ["ann@example.org"]).send(ALERT)
+        assert not letters.received
+        monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+        MailChannel(secured, ["ann@example.org"]).send(ALERT)
+        assert len(letters.received) == 1
+        wrong = server(letters, security="starttls", login="ann", password="oth3r")
+        with pytest.raises(UnavailableError, match=r"SMTPAuthenticationError 535") as refused:
+            MailChannel(wrong, ["ann@example.org"]).send(ALERT)
+    assert "oth3r" not in str(refused.value)
+
+
+def test_a_server_that_refuses_or_is_away_is_named():
+    with mail_server() as letters:
+        letters.refuse_with = "552 mailbox full"
+        with pytest.raises(UnavailableError, match=r"mail server 127\.0\.0\.1:\d+: SMTPDataError 552"):
+            MailChannel(server(letters), ["ann@example.org"]).send(ALERT)
+    with pytest.raises(UnavailableError, match="ConnectionRefusedError"):
+        MailChannel(server(letters), ["ann@example.org"]).send(ALERT)
+
+
+def test_a_webhook_gets_text_and_parts():
+    with webhook() as posts:
+        WebhookChannel(f"{posts.url}/services/T0/s3cret").send(ALERT)
+    ((path, document),) = posts.received
+    assert path == "/services/T0/s3cret"
+    assert document["text"].startswith("*demand: data in quarantine (2)*\n2024-05-01 is in quarantine")
+    assert (document["model"], document["cause"]) == ("demand", "partition_rejected")
+    assert document["links"] == ["http://airflow/titlebout/demand/partitions/2024-05-01"]
+
+
+@pytest.mark.parametrize("status", [302, 404, 500])
+def test_a_webhook_that_does_not_take_it_is_named_without_its_secret(status):
+    with webhook() as posts:
+        posts.status = status
+        with pytest.raises(UnavailableError, match=f"127.0.0.1: answered {status}") as refused:
+            WebhookChannel(f"{posts.url}/services/s3cret").send(ALERT)
+    with pytest.raises(UnavailableError, match="ConnectError") as away:
+        WebhookChannel(f"{posts.url}/services/s3cret").send(ALERT)
+    assert "s3cret" not in f"{refused.value}{away.value}"

@@ -1,0 +1,57 @@
+"""`titlebout alerts` with a real mail server."""
+
+import json
+
+import pytest
+import yaml
+
+from fakes.post_office import mail_server
+from fakes.specs import demand_document
+from titlebout.adapters.sql_ledger import SqlLedger
+from titlebout.cli.main import main
+from titlebout.core.ledgers.ledger import EntryKind
+
+
+@pytest.fixture
+def letters(tmp_path, monkeypatch):
+    models = tmp_path / "include" / "models"
+    models.mkdir(parents=True)
+    document = demand_document(alerts={"mail_to": ["ann@example.org"]})
+    (models / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    (models / "silent.yaml").write_text(yaml.safe_dump(demand_document(name="silent")), encoding="utf-8")
+    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
+    database = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")}
+    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps(database))
+    rejected = {"partition": "2024-05-01", "data_sha256": "0" * 64}
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    ledger.append("demand", EntryKind.PARTITION_REJECTED, rejected, actor="run:scheduled__1")
+    with mail_server() as letters:
+        server = {"host": "127.0.0.1", "port": letters.port, "extra": {"from": "t@example.org", "security": "none"}}
+        monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_MAIL", json.dumps(server))
+        yield letters
+
+
+def test_what_is_due_is_sent_once_and_shown(letters, capsys):
+    assert main(["alerts", "demand"]) == 0
+    assert "no message was sent yet" in capsys.readouterr().out
+    assert main(["alerts", "demand", "--send"]) == 0
+    assert "sent: demand: data in quarantine" in capsys.readouterr().out
+    assert main(["alerts", "demand", "--send"]) == 0
+    assert "nothing is due" in capsys.readouterr().out
+    assert main(["alerts", "demand"]) == 0
+    assert "data in quarantine (1)" in capsys.readouterr().out
+    assert [letter["subject"] for letter in letters.received] == ["[titlebout] demand: data in quarantine"]
+
+
+def test_a_test_message_is_recognised_as_one_and_leaves_no_trace(letters, capsys):
+    assert main(["alerts", "demand", "--test"]) == 0
+    assert "mail: sent" in capsys.readouterr().out
+    (letter,) = letters.received
+    assert "This is a test by `titlebout alerts demand --test`" in letter.get_content()
+    main(["alerts", "demand"])
+    assert "no message was sent yet" in capsys.readouterr().out
+
+
+def test_where_nobody_is_told_it_says_how(letters, capsys):
+    assert main(["alerts", "silent"]) == 1
+    assert "give alerts.mail_to or alerts.webhook in its spec" in capsys.readouterr().out

@@ -1,0 +1,127 @@
+"""Real receivers of messages: a mail server, with or without TLS, and an HTTP endpoint."""
+
+import json
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, LoginPassword
+
+from titlebout.demo.sockets import free_port
+
+
+@dataclass
+class Letters:
+    """What a mail server took."""
+
+    port: int
+    received: list[EmailMessage] = field(default_factory=list)
+    recipients: list[str] = field(default_factory=list)
+    refuse_with: str = ""
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  # aiosmtpd's name
+        if self.refuse_with:
+            return self.refuse_with
+        self.received.append(message_from_bytes(envelope.content, policy=policy.default))  # type: ignore[arg-type]
+        self.recipients += envelope.rcpt_tos
+        return "250 OK"
+
+
+@contextmanager
+def mail_server(*, certificate: Path | None = None, password: str = "") -> Iterator[Letters]:
+    """Run a mail server on a free port; with a certificate it asks for STARTTLS, with a password for a log-in."""
+    letters = Letters(port=free_port())
+    context = None
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+
+    def authenticator(server, session, envelope, mechanism, data):
+        is_right = isinstance(data, LoginPassword) and data.password == password.encode()
+        return AuthResult(success=is_right, handled=is_right)
+
+    controller = Controller(
+        letters,
+        hostname="127.0.0.1",
+        port=letters.port,
+        tls_context=context,
+        require_starttls=bool(context),
+        authenticator=authenticator if password else None,
+        auth_required=bool(password),
+    )
+    controller.start()
+    try:
+        yield letters
+    finally:
+        controller.stop()
+
+
+def self_signed(folder: Path) -> Path:
+    """Write a certificate for 127.0.0.1 and its key into one file."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(tz=UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "certificate.pem"
+    path.write_bytes(private + certificate.public_bytes(pem))
+    return path
+
+
+@dataclass
+class Posts:
+    """What an HTTP endpoint took, and how it answers."""
+
+    url: str = ""
+    received: list[tuple[str, Any]] = field(default_factory=list)
+    status: int = 200
+
+
+@contextmanager
+def webhook() -> Iterator[Posts]:
+    """Run an HTTP endpoint on a free port."""
+    posts = Posts()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            posts.received.append((self.path, json.loads(body)))
+            self.send_response(posts.status)
+            self.end_headers()
+
+        def log_message(self, *arguments: Any) -> None:
+            return
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    posts.url = f"http://127.0.0.1:{server.server_port}"
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield posts
+    finally:
+        server.shutdown()
+        server.server_close()
