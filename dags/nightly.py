@@ -3,16 +3,24 @@
 from datetime import datetime, time, timedelta
 
 import pendulum
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, Param
+from airflow.sdk import DAG, Asset, BaseOperator, CronPartitionTimetable, Param, TriggerRule, XComArg, chain
+from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from titlebout.core.cadences import GRIDS, Cadence
-from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
+from titlebout.notifiers.ledger_alerts import telling
+from titlebout.operators.approve_release import ApproveReleaseOperator
+from titlebout.operators.check_candidate import CheckCandidateOperator
 from titlebout.operators.compare_with_champion import CompareWithChampionOperator
 from titlebout.operators.deploy_model import DeployModelOperator
 from titlebout.operators.ingest_partition import IngestPartitionOperator
+from titlebout.operators.score_partition import ScorePartitionOperator
+from titlebout.operators.search_parameters import SearchParametersOperator
+from titlebout.operators.start_trial import StartTrialOperator
 from titlebout.operators.train_challenger import TrainChallengerOperator
 from titlebout.operators.validate_partition import ValidatePartitionOperator
 from titlebout.project import readable_specs
+from titlebout.sensors.canary import CanarySensor
 
 # Cron and key format of each cadence. Runs start at the very moment at which a partition ends, and keys name no
 # more than the partition: only so do schedule, backfill and trigger form name it alike. Airflow reads the key of a
@@ -62,7 +70,12 @@ def nightly(spec: ModelSpec) -> DAG:
         max_active_runs=1,
         params=params(spec.dataset.cadence),
         tags=["titlebout", spec.name],
-        default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(hours=1)},
+        default_args={
+            "owner": spec.owner,
+            "retries": 2,
+            "execution_timeout": timedelta(hours=1),
+            **telling(spec, "failure"),
+        },
     ) as dag:
         ingest = IngestPartitionOperator(task_id="ingest_partition", model=spec.name)
         validate = ValidatePartitionOperator(
@@ -76,11 +89,56 @@ def nightly(spec: ModelSpec) -> DAG:
             outlets=[asset(spec, "challenger")],
         )
         compare = CompareWithChampionOperator(task_id="compare_with_champion", model=spec.name, challenger=train.output)
-        deploy = DeployModelOperator(
-            task_id="deploy_model", model=spec.name, verdict=compare.output, outlets=[asset(spec, "champion")]
-        )
-        ingest >> validate >> train >> compare >> deploy
+        searching = shared_search(spec)
+        if searching:
+            # A worker that succeeds has seen the whole search: one that was killed must not hold up the night.
+            train.trigger_rule = TriggerRule.ONE_SUCCESS
+        chain(ingest, validate, *searching, train, compare, *release(spec, compare.output))
+        if spec.scoring.nightly:
+            validate >> ScorePartitionOperator(task_id="score_partition", model=spec.name)
     return dag
+
+
+def shared_search(spec: ModelSpec) -> list[MappedOperator]:
+    """Return the task that searches before the training, mapped over its workers; none where the training does it."""
+    search = spec.training.search
+    if search is None or search.workers == 1:
+        return []
+    named = {"task_id": "search_parameters", "model": spec.name, "execution_timeout": timedelta(hours=6)}
+    return [SearchParametersOperator.shared(workers=search.workers, **named)]
+
+
+def release(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
+    """Return the tasks behind a verdict, in their order: what a winner has to pass, and the release itself."""
+    gates: list[BaseOperator] = []
+    if spec.deployment.target is DeploymentTarget.DOCKER:
+        gates.append(CheckCandidateOperator(task_id="check_candidate", model=spec.name, verdict=verdict))
+    if spec.release.approval.required:
+        patience = timedelta(hours=spec.release.approval.timeout_hours)
+        gates.append(
+            ApproveReleaseOperator(
+                task_id="approve_release", model=spec.name, verdict=verdict, response_timeout=patience
+            )
+        )
+    tried = trial(spec, verdict) if spec.release.has_trial else []
+    deploy = DeployModelOperator(
+        task_id="deploy_model",
+        model=spec.name,
+        verdict=verdict,
+        outlets=[asset(spec, "champion")],
+        **telling(spec, "success"),
+    )
+    if gates:
+        # They skip where nothing was won, and the champion's server is looked after all the same.
+        (tried[0] if tried else deploy).trigger_rule = TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS
+    return [*gates, *tried, deploy]
+
+
+def trial(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
+    """Return the tasks that try a winner on live requests; the patience is the trial's own, step by step."""
+    start = StartTrialOperator(task_id="start_trial", model=spec.name, verdict=verdict)
+    watch = CanarySensor(task_id="watch_trial", model=spec.name, ticket=start.output)
+    return [start, watch]
 
 
 def asset(spec: ModelSpec, what: str) -> Asset:

@@ -5,6 +5,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, Asset, Param
 
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.notifiers.ledger_alerts import telling
 from titlebout.operators.rehearse_rollback import RehearseRollbackOperator
 from titlebout.operators.roll_back_model import RollBackModelOperator
 from titlebout.project import readable_specs
@@ -46,13 +47,19 @@ def rollback(spec: ModelSpec) -> DAG:
         allowed_run_types=["manual"],  # type: ignore[list-item]  # converted; the enum is private
         params=PARAMS,
         tags=["titlebout", spec.name],
-        default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(minutes=30)},
+        default_args={
+            "owner": spec.owner,
+            "retries": 2,
+            "execution_timeout": timedelta(minutes=30),
+            **telling(spec, "failure"),
+        },
     ) as dag:
         rehearse = RehearseRollbackOperator(task_id="rehearse_rollback", model=spec.name)
         RollBackModelOperator(
             task_id="roll_back_model",
             model=spec.name,
             plan=rehearse.output,
+            **telling(spec, "success"),
             outlets=[Asset(name=f"{spec.name}_champion", uri=f"x-titlebout://{spec.name}/champion")],
         )
     return dag

@@ -152,8 +152,9 @@ def test_the_spec_chooses_where_servers_live(tmp_path):
         asked.append(conn_id)
         return connection(conn_id, extra={"state_root": str(tmp_path)} if "docker" not in conn_id else {})
 
-    assert name_of(build_host(demand_spec(deployment__target="process"), connect)) == "ProcessHost"
-    assert name_of(build_host(demand_spec(deployment__target="process"), connect, conn_id="other")) == "ProcessHost"
+    assert name_of(build_host(demand_spec(deployment__target="process"), connect).host) == "ProcessHost"
+    other = build_host(demand_spec(deployment__target="process"), connect, conn_id="other")
+    assert name_of(other.host) == "ProcessHost"
     assert name_of(build_host(demand_spec(deployment__target="none"), connect)) == "NoServer"
     assert asked == ["titlebout_server", "other"]
 

@@ -1,5 +1,7 @@
 """The fields of one connection, and the few ways to read them. Whoever found them: Airflow or the environment."""
 
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -41,6 +43,37 @@ class ConnectionFields:
     password: str = field(default="", repr=False)
     schema: str = ""
     extra: Mapping[str, JsonValue] = field(default_factory=dict, repr=False)
+
+
+def environment_connection(conn_id: str) -> ConnectionFields:
+    """Read a connection from `AIRFLOW_CONN_<ID>` in its JSON form, without Airflow.
+
+    Raises:
+        ConnectionSettingsError: The variable is not set, or holds no JSON object.
+    """
+    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
+    text = os.environ.get(variable)
+    if text is None:
+        message = f'connection {conn_id!r} is not defined; set {variable} to JSON such as {{"conn_type": "sqlite", …}}'
+        raise ConnectionSettingsError(message)
+    try:
+        document = json.loads(text)
+        extra = document.get("extra") or {}
+        extra = json.loads(extra) if isinstance(extra, str) else extra
+        return ConnectionFields(
+            conn_id=conn_id,
+            conn_type=document.get("conn_type") or "",
+            host=document.get("host") or "",
+            port=int(document["port"]) if document.get("port") else None,
+            login=document.get("login") or "",
+            password=document.get("password") or "",
+            schema=document.get("schema") or "",
+            extra=dict(extra),
+        )
+    except (ValueError, TypeError, AttributeError):
+        # Neither the text nor the parser's message is shown: both may hold a secret.
+        message = f"connection {conn_id!r}: {variable} is no connection in JSON form; see .env.example"
+        raise ConnectionSettingsError(message) from None
 
 
 def named_extra(

@@ -4,16 +4,21 @@ Adapters are imported inside the functions: operators import this module, and Ai
 files every 30 seconds.
 """
 
-import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from titlebout.connection_fields import ConnectionFields, database_url, http_address, named_extra, source_database
-from titlebout.core.errors import ConnectionSettingsError, SpecError, UnavailableError, bounded
+from titlebout import connection_fields
+from titlebout.connection_fields import (
+    ConnectionFields,
+    database_url,
+    http_address,
+    named_extra,
+    source_database,
+)
+from titlebout.core.errors import ConnectionSettingsError, SpecError
 from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.core.ports import (
     Lake,
@@ -24,16 +29,22 @@ from titlebout.core.ports import (
     ServerHost,
 )
 from titlebout.core.reading.partition_query import PartitionQuery
+from titlebout.core.results import RunContext
 from titlebout.core.specs.dataset_spec import DemoSource, S3Source, SqlSource
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 
 if TYPE_CHECKING:
+    from docker import APIClient
+
     from titlebout.adapters.databases.sql_preview import SqlPreview
+    from titlebout.adapters.docker_host import ThrowawayBench
     from titlebout.adapters.s3.s3_bucket import S3Bucket
+    from titlebout.core.inference_log.log_port import ServerLog
     from titlebout.core.learning.search_port import ParameterSearch
+    from titlebout.core.live_trials.trial_port import TrialClient
 
 DOCKER_URL = "unix:///var/run/docker.sock"
-DOCKER_TIMEOUT_SECONDS = 15
+DOCKER_EXTRA = ("base_url", "network")
 # The Amazon provider's names, where it has one.
 S3_EXTRA = (
     "endpoint_url",
@@ -45,40 +56,10 @@ S3_EXTRA = (
     "sts_endpoint_url",
 )
 
+environment_connection = connection_fields.environment_connection
 
 Connect = Callable[[str], ConnectionFields]
 """Looks a connection up by its id: Airflow's own look-up, or `environment_connection`."""
-
-
-def environment_connection(conn_id: str) -> ConnectionFields:
-    """Read a connection from `AIRFLOW_CONN_<ID>` in its JSON form, without Airflow.
-
-    Raises:
-        ConnectionSettingsError: The variable is not set, or holds no JSON object.
-    """
-    variable = f"AIRFLOW_CONN_{conn_id.upper()}"
-    text = os.environ.get(variable)
-    if text is None:
-        message = f'connection {conn_id!r} is not defined; set {variable} to JSON such as {{"conn_type": "sqlite", …}}'
-        raise ConnectionSettingsError(message)
-    try:
-        document = json.loads(text)
-        extra = document.get("extra") or {}
-        extra = json.loads(extra) if isinstance(extra, str) else extra
-        return ConnectionFields(
-            conn_id=conn_id,
-            conn_type=document.get("conn_type") or "",
-            host=document.get("host") or "",
-            port=int(document["port"]) if document.get("port") else None,
-            login=document.get("login") or "",
-            password=document.get("password") or "",
-            schema=document.get("schema") or "",
-            extra=dict(extra),
-        )
-    except (ValueError, TypeError, AttributeError):
-        # Neither the text nor the parser's message is shown: both may hold a secret.
-        message = f"connection {conn_id!r}: {variable} is no connection in JSON form; see .env.example"
-        raise ConnectionSettingsError(message) from None
 
 
 def build_lake(connection: ConnectionFields) -> Lake:
@@ -171,13 +152,28 @@ def build_search() -> "ParameterSearch":
 
 
 def build_host(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None) -> ServerHost:
-    """Return where the model's server lives, by `deployment.target` of the spec."""
-    target = spec.deployment.target
-    if target is DeploymentTarget.NONE:
+    """Return where the model's server lives, by `deployment.target` of the spec; it logs what the spec says."""
+    if spec.deployment.target is DeploymentTarget.NONE:
         from titlebout.adapters.no_server import NoServer
 
         return NoServer()
-    if target is DeploymentTarget.DOCKER:
+    from titlebout.adapters.logging_host import LoggingHost
+
+    log = spec.serving.log
+    return LoggingHost(
+        _bare_host(spec, connect, conn_id), build_server_log(), log, lambda: connect(log.key_conn_id).password
+    )
+
+
+def build_server_log() -> "ServerLog":
+    """Return the conversation with model servers about their inference logs."""
+    from titlebout.adapters.http_server_log import HttpServerLog
+
+    return HttpServerLog()
+
+
+def _bare_host(spec: ModelSpec, connect: Connect, conn_id: str | None) -> ServerHost:
+    if spec.deployment.target is DeploymentTarget.DOCKER:
         return _docker_host(spec, connect(conn_id or "titlebout_docker"))
     from titlebout.adapters.process_host import ProcessHost
 
@@ -185,8 +181,27 @@ def build_host(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None)
     return ProcessHost(Path(root), port=spec.deployment.port)
 
 
+def docker_url(connection: ConnectionFields) -> str:
+    """Return where a connection's engine is. Its host and log-in are those of a registry; nothing is pulled here."""
+    return named_extra(connection, optional=DOCKER_EXTRA).get("base_url", DOCKER_URL)
+
+
+def build_bench(spec: ModelSpec, run: RunContext, engine: "APIClient", *, engine_url: str) -> "ThrowawayBench":
+    """Return what runs a candidate in its serving image and takes it away again, on an engine that answers."""
+    from titlebout.adapters.docker_host import ThrowawayBench
+
+    return ThrowawayBench(engine, spec.deployment.image, run.run_id, engine_url=engine_url)
+
+
 def build_client() -> ServerClient:
     """Return the conversation with model servers."""
+    from titlebout.adapters.http_server_client import HttpServerClient
+
+    return HttpServerClient()
+
+
+def build_trial_client() -> "TrialClient":
+    """Return the conversation with model servers about trials."""
     from titlebout.adapters.http_server_client import HttpServerClient
 
     return HttpServerClient()
@@ -202,24 +217,12 @@ def _sql_source(spec: ModelSpec, connection: ConnectionFields, query: PartitionQ
 
 
 def _docker_host(spec: ModelSpec, connection: ConnectionFields) -> ServerHost:
-    import docker
-    from docker.errors import DockerException
+    from titlebout.adapters.docker_host import DockerHost, connected_engine
 
-    from titlebout.adapters.docker_host import DockerHost
-
-    # Host and login of the Docker provider's connection are those of an image registry; nothing is pulled here.
-    extra = named_extra(connection, optional=("base_url", "network"))
-    engine_url = extra.get("base_url", DOCKER_URL)
-    try:
-        client = docker.DockerClient(base_url=engine_url, timeout=DOCKER_TIMEOUT_SECONDS)
-    except DockerException as error:
-        message = (
-            f"connection {connection.conn_id!r}: the Docker engine at {engine_url} does not answer: "
-            f"{bounded(str(error), 200)}; start it, or let this user use it"
-        )
-        raise UnavailableError(message) from error
+    extra = named_extra(connection, optional=DOCKER_EXTRA)
+    engine_url = docker_url(connection)
     return DockerHost(
-        client,
+        connected_engine(engine_url, connection.conn_id),
         spec.deployment.image,
         engine_url=engine_url,
         port=spec.deployment.port,

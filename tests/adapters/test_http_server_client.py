@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
+from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -14,7 +15,7 @@ from starlette.routing import Route
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import listening
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server_client import HttpServerClient, Predictions
 from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError
 from titlebout.core.ports import ServerAddress
 
@@ -125,13 +126,13 @@ def test_proxies_of_the_environment_never_see_the_admin_token(monkeypatch):
     assert seen[0].headers["authorization"] == "Bearer the token"
 
 
-def test_only_a_push_bears_the_admin_token():
+def test_every_call_bears_the_admin_token_for_a_server_may_ask_for_it_everywhere():
     seen: list[Request] = []
     with answering(JSONResponse({}, status_code=404), seen) as address:
         for call in calls(address):
             with pytest.raises(DeploymentError):
                 call()
-    assert ["authorization" in request.headers for request in seen] == [True, False, False]
+    assert {request.headers["authorization"] for request in seen} == {"Bearer the token"}
 
 
 def test_messages_stay_short_and_free_of_secrets():
@@ -155,3 +156,22 @@ def test_a_row_with_nan_reaches_the_server_which_names_the_field():
         CLIENT.predict(ServerAddress(url, "x"), [{**ROW, "temperature": float("nan")}])
     assert "NaN" in seen[0].decode()
     assert json.loads(seen[0])["rows"][0]["hour"] == 8
+
+
+@pytest.mark.parametrize(
+    ("answer", "scores"),
+    [
+        ({"predictions": [1, 2.5]}, [1.0, 2.5]),
+        ({"predictions": ["low"], "probabilities": [[0.75, 0.25]]}, [[0.75, 0.25]]),
+        ({"predictions": [3], "probabilities": [[0.75, 0.25]]}, [[0.75, 0.25]]),
+        ({"predictions": [True], "probabilities": [[0.75, 0.25]]}, [[0.75, 0.25]]),
+    ],
+)
+def test_scores_are_numbers_or_probabilities(answer, scores):
+    assert Predictions.model_validate_json(json.dumps({"version": "1", **answer})).scores == scores
+
+
+@pytest.mark.parametrize("predictions", [["low"], [True], [None], [[0.5, 0.5]]])
+def test_classes_without_probabilities_are_no_answer(predictions):
+    with pytest.raises(ValidationError):
+        Predictions.model_validate_json(json.dumps({"version": "1", "predictions": predictions}))

@@ -47,8 +47,8 @@ def test_a_documented_command_works(command, project, capsys):
     match words:
         case ["make", *targets]:
             assert set(targets) <= MAKE_TARGETS
-        case ["titlebout", "rollback", *_]:
-            # Its answer needs two versions that served; tests/cli/test_rollbacks.py has them.
+        case ["titlebout", "rollback" | "trial", *_]:
+            # Their answers need two versions; tests/cli/test_rollbacks.py and test_trial_commands.py have them.
             assert build_parser().parse_args(words[1:]).run
         case ["titlebout", *arguments]:
             # What served at a moment in the past depends on the day on which this test runs.

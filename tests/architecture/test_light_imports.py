@@ -50,11 +50,13 @@ pathlib.Path({str(seconds)!r}).write_text(str(time.process_time() - start))
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
-    """Return an Airflow home with a project of one model in it, for which the DAG files make DAGs."""
+    """Return an Airflow home with a project of two models in it, one with every gate before its release."""
     models, suites = tmp_path / "include" / "models", tmp_path / "expectations"
     models.mkdir(parents=True)
     suites.mkdir()
     (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
+    gated = demand_document(name="gated", deployment__target="docker", release__approval__required=True)
+    (models / "gated.yaml").write_text(yaml.safe_dump(gated), encoding="utf-8")
     (suites / "demand.json").write_text('{"expectations": [{"type": "any"}]}', encoding="utf-8")
     return tmp_path
 

@@ -299,6 +299,9 @@ COMMANDS = [
     ("lineage", "bike_sharing", "--partition", "{}"),
     ("lineage", "bike_sharing", "{}"),
     ("served-at", "bike_sharing", "{}"),
+    ("score", "bike_sharing", "{}", "--version", "champion"),
+    ("predictions", "bike_sharing", "--from", "{}"),
+    ("predictions", "bike_sharing", "--to", "{}"),
 ]
 
 

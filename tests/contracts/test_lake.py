@@ -221,6 +221,21 @@ class TestLake:
             seen = reader.result()
         assert seen == sorted(seen)
 
+    def test_only_a_file_of_an_inference_log_can_be_forgotten(self, lake: Lake):
+        logged = "demand/inference_log/2024-01-05/0123456789abcdef-00000001-0123456789ab.parquet"
+        evidence = ["demand/partitions/2024-01-05/1-0123456789ab/data.parquet", "demand/versions/v1/model.ubj"]
+        for path in (logged, *evidence):
+            lake.publish(path, b"x")
+        for _ in range(2):
+            lake.forget(logged)
+        assert not lake.has(logged)
+        for path in (*evidence, "demand/inference_log", "inference_log/a/b/c", "demand/inference_log/../versions/v1"):
+            with pytest.raises(LakePathError):
+                lake.forget(path)
+        assert list(lake.list_paths("")) == evidence
+        lake.publish(logged, b"y")
+        assert lake.read(logged) == b"y"
+
     def test_a_flipped_bit_is_found_before_anybody_parses_it(self, place: Place):
         place.lake.publish("m/a.bin", b"hello")
         place.overwrite("m/a.bin", b"hellp")

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from fakes.bundles import ROW, demand_bundle, scores_of, with_wrong_golden_rows
+from fakes.bundles import ROW, demand_bundle, load_bundle, scores_of, with_wrong_golden_rows
 from fakes.live_server import live_server, proven_in_this_process
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError
+from titlebout.core.golden import GoldenRows
+from titlebout.core.live_trials.trial_port import TrialClient
+from titlebout.core.live_trials.trial_wire import TrialOffer
 from titlebout.core.ports import ServedRelease, ServerAddress, ServerClient
+from titlebout.core.specs.release_spec import ReleaseStrategy
 
 FIRST = demand_bundle("2024-01-10-aaaaaaaaaaaa")
 SECOND = demand_bundle("2024-01-11-bbbbbbbbbbbb", rounds=9)
@@ -54,6 +59,66 @@ def test_a_pushed_release_serves(setup: Setup):
     assert pushed == ServedRelease("demand", FIRST.version, 3)
     assert setup.client.served(setup.address) == pushed
     assert setup.client.predict(setup.address, [ROW, ROW]) == pytest.approx(scores_of(FIRST, ROW, ROW), abs=1e-6)
+
+
+def offered(step: int = 0, **changes) -> TrialOffer:
+    champion = {"champion": FIRST.version, "champion_token": 3}
+    steps = {"strategy": ReleaseStrategy.CANARY, "step": step, "percent": 5 + step, "max_latency_ratio": 3.0}
+    ends_at = datetime(2100, 1, 1, tzinfo=UTC)
+    named = {"model": "demand", "version": SECOND.version, "token": 7, "ends_at": ends_at}
+    return TrialOffer.model_validate({**named, **champion, **steps, **changes})
+
+
+def trials_of(setup: Setup) -> TrialClient:
+    setup.client.push(setup.address, FIRST, token=3)
+    return setup.client  # type: ignore[return-value]  # both speak of trials too
+
+
+def test_a_trial_starts_goes_on_and_ends(setup: Setup):
+    trials = trials_of(setup)
+    assert trials.trial(setup.address) is None
+    for step in (0, 1, 1):
+        status = trials.push_trial(setup.address, offered(step), SECOND)
+        assert (status.offer, status.is_running) == (offered(step), True)
+        assert trials.trial(setup.address).offer == offered(step)
+    assert setup.client.served(setup.address) == ServedRelease("demand", FIRST.version, 3)
+    for _ in range(2):
+        trials.end_trial(setup.address, 7)
+    assert trials.trial(setup.address) is None
+
+
+def test_a_trial_that_is_over_is_stale_and_says_so(setup: Setup):
+    trials = trials_of(setup)
+    with pytest.raises(StaleTokenError):
+        trials.push_trial(setup.address, offered(champion_token=2), SECOND)
+    trials.push_trial(setup.address, offered(1), SECOND)
+    for stale in (offered(0), offered(token=6)):
+        with pytest.raises(StaleTokenError):
+            trials.push_trial(setup.address, stale, SECOND)
+    with pytest.raises(StaleTokenError):
+        trials.end_trial(setup.address, 6)
+    setup.client.push(setup.address, SECOND, token=9)
+    assert not trials.trial(setup.address).is_running
+    trials.end_trial(setup.address, 7)
+    with pytest.raises(StaleTokenError):
+        trials.push_trial(setup.address, offered(1), SECOND)
+
+
+def test_a_candidate_that_does_not_prove_itself_is_refused(setup: Setup):
+    with pytest.raises(DeploymentError):
+        trials_of(setup).push_trial(setup.address, offered(), with_wrong_golden_rows(SECOND))
+    assert setup.client.served(setup.address) == ServedRelease("demand", FIRST.version, 3)
+
+
+def test_a_dead_server_is_not_there_for_trials_either(setup: Setup):
+    trials = trials_of(setup)
+    for call in (
+        lambda: trials.trial(setup.dead_address),
+        lambda: trials.push_trial(setup.dead_address, offered(), SECOND),
+        lambda: trials.end_trial(setup.dead_address, 7),
+    ):
+        with pytest.raises(UnavailableError):
+            call()
 
 
 def test_a_newer_release_takes_over(setup: Setup):
@@ -143,3 +208,12 @@ def test_a_dead_server_is_unavailable(setup: Setup):
     ):
         with pytest.raises(UnavailableError):
             call()
+
+
+def test_a_model_of_several_classes_answers_the_probability_of_each(setup: Setup):
+    bundle = load_bundle()
+    setup.client.push(setup.address, bundle, token=1)
+    golden = GoldenRows.model_validate_json(bundle.golden)
+    found = setup.client.predict(setup.address, golden.rows)
+    assert [len(each) for each in found if isinstance(each, list)] == [3] * len(golden.rows)
+    assert golden.difference(found) is None

@@ -83,3 +83,12 @@ def test_two_models_have_two_servers(place: Place, model: str):
         assert place.host.find(model) == first
     finally:
         place.host.stop(other)
+
+
+def test_a_server_of_the_newest_image_is_not_renewed(place: Place, model: str):
+    place.host.renew(model)
+    assert place.host.find(model) is None  # nothing ran, so nothing is started
+    address = place.host.ensure_running(model)
+    assert place.host.image_id() == place.host.image_id()
+    place.host.renew(model)
+    assert place.host.find(model) == address

@@ -14,7 +14,7 @@ from titlebout.core.contract.contract import CheckOutcome, Contract
 from titlebout.core.contract.day_check import rows_of_other_days, stored_day
 from titlebout.core.contract.history_checks import GoodDay, HistoryChecks
 from titlebout.core.contract.usual_rows import RowBand
-from titlebout.core.drift import labels_are_due
+from titlebout.core.drifting.judgement import labels_are_due
 from titlebout.core.errors import PartitionKeyError, SpecError
 from titlebout.core.layout import partition_folder
 from titlebout.core.learning.labels import row_weights, validation_rows

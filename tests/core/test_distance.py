@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from titlebout.core.distance import leave_one_out, relative_entropy, sampling_noise
+from titlebout.core.distance import leave_one_out, relative_entropy
 
 COUNTS = arrays(np.int64, st.tuples(st.integers(2, 6), st.integers(2, 8)), elements=st.integers(0, 50))
 
@@ -51,21 +51,3 @@ def test_each_partition_is_held_against_the_others_only():
 
 def test_a_partition_without_rows_is_at_no_distance():
     assert relative_entropy(np.array([0, 0]), np.array([5, 5])) == 0
-
-
-@pytest.mark.parametrize("degrees", [1, 2, 5, 22])
-def test_the_noise_floor_is_the_quantile_of_chi_squared(degrees):
-    reference = np.array([100] * degrees + [0])
-    expected = stats.chi2.ppf(0.999, degrees) / (2 * 24)
-    assert sampling_noise(24, reference) == pytest.approx(expected, rel=0.04)  # Wilson and Hilferty approximate it
-
-
-def test_an_unused_reference_still_has_a_floor():
-    assert sampling_noise(24, np.array([0, 0])) > 0
-
-
-def test_rows_of_the_reference_itself_rarely_exceed_the_floor():
-    rng = np.random.default_rng(0)
-    reference = np.full(20, 500)
-    drawn = rng.multinomial(240, np.full(20, 1 / 20), size=4000)
-    assert (relative_entropy(drawn, reference) > sampling_noise(240, reference)).mean() < 0.003

@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from fakes.demand_days import demand_rows
+from fakes.load_days import load_spec
 from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError
 from titlebout.core.features import FeaturePlan
@@ -28,6 +29,8 @@ def train(spec, labels=RENTALS, **more):
 
 
 def spec_of(objective, **more):
+    if objective == "multiclass":
+        return load_spec(training__rounds=20, training__params={"max_depth": 6, "eta": 0.1}, **more)
     return demand_spec(
         training__objective=objective,
         comparison__metric="log_loss" if objective == "binary" else "mae",
@@ -37,6 +40,8 @@ def spec_of(objective, **more):
 
 
 def labels_of(objective):
+    if objective is Objective.MULTICLASS:
+        return np.digitize(RENTALS, (110, 165)).astype(float)
     return BUSY if objective is Objective.BINARY else RENTALS
 
 

@@ -15,6 +15,7 @@ def doubts_of(*expectations, partition="2024-03-01", **changes):
 
 def test_a_sound_spec_raises_no_doubt():
     assert doubts_of(TARGET) == []
+    assert doubts_of(TARGET, training__search={"validation_days": 4}) == []
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,9 @@ def test_a_sound_spec_raises_no_doubt():
         ({"training__features__numeric": ["hour"]}, "read and used for nothing: temperature"),
         ({"comparison": {"max_error": 5.0}}, "min_gain is 0"),
         ({"comparison": {"min_gain": 0.1}}, "max_error is not set"),
+        ({"training__search": {"min_gain": None}}, "the luckiest of all trials is believed"),
+        ({"training__search": {"validation_days": 3}}, "validation_days 3 has 3 blocks: too few to prove"),
+        ({"release": {"strategy": "canary", "step_timeout_hours": 9}}, "a trial may take 27 h (3 steps"),
         ({"dataset__first_partition": "2024-02-25"}, "reach 7 days further back than first_partition 2024-02-25"),
     ],
 )

@@ -107,3 +107,23 @@ def test_a_calibration_is_told_with_its_days():
     )
     assert told["learns"].endswith("; isotonic calibration by the newest 3 days, which no tree learns")
     assert "calibration" not in words()["learns"]
+
+
+def test_a_trial_is_told_with_its_shares_and_its_patience():
+    assert "proven itself" not in words()["serves"]
+    told = "and it has proven itself answering 5 %, 25 %, 100 % of the requests, each step within 6 h and at least 500"
+    assert told in words(release__strategy="canary")["serves"]
+    assert "scoring every request unseen" in words(release__strategy="shadow")["serves"]
+
+
+def test_what_is_logged_is_told():
+    assert "logged" not in words()["serves"]
+    assert words(serving__log={"enabled": True})["serves"].endswith("; every request is logged and kept for ever")
+    log = {
+        "enabled": True,
+        "sample_rate": 0.1,
+        "retention_days": 30,
+        "columns": {"default": "value", "weather": "hash", "hour": "drop"},
+    }
+    told = "; 10% of the requests are logged and kept for 30 days: all others as sent, weather hashed, hour left out"
+    assert words(serving__log=log)["serves"].endswith(told)

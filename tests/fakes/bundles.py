@@ -7,9 +7,12 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 
+from fakes.load_days import CLASSES, load_rows, load_spec
 from fakes.specs import demand_spec
 from titlebout.core.features import FeaturePlan
 from titlebout.core.golden import GoldenRows
+from titlebout.core.learning.labels import target_values
+from titlebout.core.learning.training import train_booster
 from titlebout.core.ports import ReleaseBundle
 from titlebout.core.predictor import Predictor
 
@@ -64,3 +67,15 @@ def with_wrong_golden_rows(bundle: ReleaseBundle) -> ReleaseBundle:
     golden = GoldenRows.model_validate_json(bundle.golden)
     promised = golden.model_copy(update={"scores": tuple(score + 0.01 for score in golden.scores)})
     return replace(bundle, golden=promised.model_dump_json().encode())
+
+
+@cache
+def load_bundle(version: str = "2024-01-10-cccccccccccc", *, classes: tuple[str, ...] = CLASSES) -> ReleaseBundle:
+    """Return a release of a model of classes; its rows are those of `demand_bundle`."""
+    table = load_rows("2024-01-10", rows=240)
+    spec = load_spec(training__rounds=4, training__classes=[*classes])
+    plan = FeaturePlan.fit(spec, table)
+    raw = train_booster(spec.training, plan, plan.encode(table), target_values(spec, table))
+    encoded = plan.model_dump_json().encode()
+    golden = GoldenRows.pick(Predictor.load(raw, encoded), table, 8).model_dump_json().encode()
+    return ReleaseBundle(model="demand", version=version, booster=raw, plan=encoded, golden=golden)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from titlebout.core.errors import CorruptObjectError, LakeConflictError, ObjectMissingError
-from titlebout.core.lake_paths import checked_path, checked_prefix, is_below
+from titlebout.core.lake_paths import checked_path, checked_prefix, forgettable_path, is_below
 
 
 class MemoryLake:
@@ -49,6 +49,9 @@ class MemoryLake:
     def list_paths(self, prefix: str) -> Iterator[str]:
         folder = checked_prefix(prefix)
         return iter(sorted(path for path in [*self.objects] if is_below(path, folder)))
+
+    def forget(self, path: str) -> None:
+        self.objects.pop(forgettable_path(path), None)
 
     def uri(self, path: str) -> str:
         return f"memory:///{checked_path(path)}"

@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pydantic import JsonValue
 
 from titlebout.core.errors import LedgerConflictError
-from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, ModelSummary, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
 from titlebout.core.ledgers.ledger_chain import ChainHead
+from titlebout.core.ledgers.model_summary import ModelSummary
 
 
 def _now() -> datetime:

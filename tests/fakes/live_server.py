@@ -4,7 +4,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from titlebout.core.ports import ReleaseBundle, ServerAddress
 from titlebout.core.wire import ADMIN_RELEASE_PATH, ReleasePush
 from titlebout.serving.application import create_app
+from titlebout.serving.inference_log import InferenceLog
 from titlebout.serving.proof import load_proven, read_bundle
 from titlebout.serving.settings import ServingSettings
 
@@ -29,7 +30,10 @@ def proven_in_this_process() -> Iterator[None]:
     def prove_here(folder: Path, *, model: str, version: str) -> None:
         load_proven(read_bundle(folder, model=model, version=version))
 
-    with patch("titlebout.serving.release_gate.prove_apart", prove_here):
+    gates = ("release_gate", "trial_gate")
+    with ExitStack() as patched:
+        for gate in gates:
+            patched.enter_context(patch(f"titlebout.serving.{gate}.prove_apart", prove_here))
         yield
 
 
@@ -52,18 +56,33 @@ def listening(app: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
+def served_app(settings: ServingSettings) -> Iterator[ASGIApp]:
+    """Make the application of a server, and close its log in the end."""
+    log = InferenceLog(settings)
+    try:
+        yield create_app(settings, log)
+    finally:
+        log.close()
+
+
+@contextmanager
 def live_server(state_dir: Path, *, model: str = "demand") -> Iterator[ServerAddress]:
     """Run a model server and yield its address."""
-    app = create_app(ServingSettings(model=model, state_dir=state_dir, admin_token=ADMIN_TOKEN))
-    with listening(app) as url:
+    settings = ServingSettings(model=model, state_dir=state_dir, admin_token=ADMIN_TOKEN)
+    with served_app(settings) as app, listening(app) as url:
         yield ServerAddress(url=url, admin_token=ADMIN_TOKEN)
 
 
 @contextmanager
 def client_of_server(state_dir: Path, **settings: Any) -> Iterator[httpx.Client]:
     """Run a model server of `demand`, which serves nothing yet, and yield a client of it."""
-    app = create_app(ServingSettings(model="demand", state_dir=state_dir, admin_token=ADMIN_TOKEN, **settings))
-    with proven_in_this_process(), listening(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+    wanted = ServingSettings(model="demand", state_dir=state_dir, admin_token=ADMIN_TOKEN, **settings)
+    with (
+        served_app(wanted) as app,
+        proven_in_this_process(),
+        listening(app) as url,
+        httpx.Client(base_url=url, trust_env=False) as client,
+    ):
         yield client
 
 

@@ -113,6 +113,12 @@ class AddressHost:
     def ensure_running(self, model: str) -> ServerAddress:
         return self._address
 
+    def renew(self, model: str) -> None:
+        """A process keeps its code."""
+
+    def image_id(self) -> None:
+        """A process needs no image."""
+
     def stop(self, model: str) -> None:
         raise AssertionError("a racer stopped the server of another one")
 

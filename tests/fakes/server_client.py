@@ -1,12 +1,15 @@
 """The conversation with a model server in memory: real models and the real proof, but no network."""
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
 from fakes.server_host import MemoryServer, MemoryServerHost
 from titlebout.core.errors import DeploymentError, FieldError, StaleTokenError, UnavailableError
-from titlebout.core.ports import ReleaseBundle, ServedRelease, ServerAddress
+from titlebout.core.live_trials.trial_counts import TrialCounts
+from titlebout.core.live_trials.trial_wire import TrialOffer, TrialStatus
+from titlebout.core.ports import ReleaseBundle, ServedRelease, ServedScores, ServerAddress
 from titlebout.core.predictor import Predictor
 from titlebout.serving.proof import load_proven
 
@@ -48,7 +51,7 @@ class MemoryServerClient:
         """Return what the server serves."""
         return self._server(address).served
 
-    def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> list[float]:
+    def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> ServedScores:
         """Score rows."""
         predictor: Predictor | None = self._server(address).predictor
         if predictor is None:
@@ -58,10 +61,53 @@ class MemoryServerClient:
             message = f"{address.url} refused the rows: there are none"
             raise DeploymentError(message)
         try:
-            return [float(score) + self.offset for score in predictor.predict_rows(rows)]
+            return (predictor.predict_rows(rows) + self.offset).tolist()
         except FieldError as error:
             message = f"{address.url} refused the rows: {error}"
             raise DeploymentError(message) from error
+
+    def push_trial(self, address: ServerAddress, offer: TrialOffer, bundle: ReleaseBundle) -> TrialStatus:
+        """Check the tokens, prove the candidate, let it take part."""
+        server = self._server(address)
+        served, now = server.served, server.trial
+        if served is None or (served.version, served.token) != (offer.champion, offer.champion_token):
+            message = f"{address.url} refused the trial: {served} serves"
+            raise StaleTokenError(message)
+        if offer.token <= server.ended_trial or (now and offer.token < now.offer.token):
+            message = f"{address.url} refused the trial: trial {offer.token} is over"
+            raise StaleTokenError(message)
+        if now and now.offer.token == offer.token and offer.step < now.offer.step:
+            message = f"{address.url} refused the trial: it is at step {now.offer.step}"
+            raise StaleTokenError(message)
+        if now is None or now.offer != offer:
+            load_proven(bundle)
+            since = datetime.now(tz=UTC)
+            server.trial = TrialStatus(offer=offer, is_running=True, instance="memory", counted_since=since)
+        assert server.trial is not None
+        return server.trial
+
+    def trial(self, address: ServerAddress) -> TrialStatus | None:
+        """Return what is on trial; another release than its champion ends it."""
+        server = self._server(address)
+        now, served = server.trial, server.served
+        if now is None or served is None:
+            return now
+        is_on = served.token == now.offer.champion_token and datetime.now(tz=UTC) < now.offer.ends_at
+        return now.model_copy(update={"is_running": is_on})
+
+    def end_trial(self, address: ServerAddress, token: int) -> None:
+        """End it for good."""
+        server = self._server(address)
+        if server.trial and token < server.trial.offer.token:
+            message = f"{address.url} refused the end of the trial: a newer one runs"
+            raise StaleTokenError(message)
+        server.ended_trial, server.trial = max(server.ended_trial, token), None
+
+    def count(self, model: str, **counts: object) -> None:
+        """Have the server have counted so much in the present step."""
+        server = self._host.servers[model]
+        assert server.trial is not None
+        server.trial = server.trial.model_copy(update={"counts": TrialCounts.model_validate(counts)})
 
     def _server(self, address: ServerAddress) -> MemoryServer:
         running = [server for server in self._host.servers.values() if server.is_running]

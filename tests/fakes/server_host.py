@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from titlebout.core.errors import UnavailableError
+from titlebout.core.live_trials.trial_wire import TrialStatus
 from titlebout.core.ports import ServedRelease, ServerAddress
 from titlebout.core.predictor import Predictor
 
@@ -17,6 +18,8 @@ class MemoryServer:
     newest_token: int = 0
     served: ServedRelease | None = None
     predictor: Predictor | None = None
+    trial: TrialStatus | None = None
+    ended_trial: int = 0
 
 
 class MemoryServerHost:
@@ -25,11 +28,15 @@ class MemoryServerHost:
     Attributes:
         servers: Model to its server, running or not.
         is_down: Set it to make every call raise `UnavailableError`.
+        renewed: Models whose server was to run the newest image.
+        image: Content id of the image that servers are started from, where they need one.
     """
 
     def __init__(self) -> None:
         self.servers: dict[str, MemoryServer] = {}
         self.is_down = False
+        self.image: str | None = None
+        self.renewed: list[str] = []
 
     def ensure_running(self, model: str) -> ServerAddress:
         """Start the server if it was not running."""
@@ -50,6 +57,16 @@ class MemoryServerHost:
         self._answer()
         if model in self.servers:
             self.servers[model].is_running = False
+
+    def renew(self, model: str) -> None:
+        """Note it: nothing runs an image here."""
+        self._answer()
+        self.renewed.append(model)
+
+    def image_id(self) -> str | None:
+        """Return the image that a test has set."""
+        self._answer()
+        return self.image
 
     def _answer(self) -> None:
         if self.is_down:

@@ -98,7 +98,7 @@ class CrashError(BaseException):
 SIDE_EFFECTS = {
     "ledger": ("append",),
     "host": ("ensure_running",),
-    "client": ("push", "served", "predict"),
+    "client": ("push", "served", "predict", "push_trial", "trial", "end_trial"),
     "registry": ("set_champion",),
 }
 

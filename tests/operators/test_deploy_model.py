@@ -32,8 +32,9 @@ def test_it_releases_the_verdicts_challenger_and_leaves_the_servers_address(step
         "lake": "LocalLake",
         "ledger": "SqlLedger",
         "registry": "MlflowRegistry",
-        "host": "ProcessHost",
+        "host": "LoggingHost",
         "client": "HttpServerClient",
+        "trials": "NoneType",
     }
     assert context["ti"].pushed == {ModelServerLink.address_key: "http://127.0.0.1:9000"}
 

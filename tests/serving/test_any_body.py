@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import client_of_server, push_release
-from titlebout.serving import endpoints
+from titlebout.serving import predictions
 
 ROUTES = ("/predict", "/invocations", "/v2/models/demand/infer")
 
@@ -53,7 +53,7 @@ def test_any_body_is_answered(client, route, body, sent):
 
 
 def test_too_many_large_requests_at_once_are_sent_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(endpoints, "LARGE_WAITING", 2)
+    monkeypatch.setattr(predictions, "LARGE_WAITING", 2)
     entered, may_end = threading.Semaphore(0), threading.Event()
 
     def slowly(*_: object) -> None:

@@ -10,6 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from fakes.bundles import ROW, demand_bundle, scores_of
 from fakes.live_server import client_of_server, push_release
+from titlebout.core.quick_trees import QuickTrees
 from titlebout.serving.measurements import Histogram
 
 BUNDLE = demand_bundle()
@@ -57,6 +58,18 @@ def test_the_release_that_answers_is_named(client):
     assert samples(client)["titlebout_release_token", BUNDLE.version] == 3
 
 
+def test_a_release_that_cannot_be_answered_quickly_says_so_and_is_answered_by_xgboost(client, monkeypatch, caplog):
+    push(client)
+    assert samples(client)["titlebout_release_is_quick", BUNDLE.version] == 1
+    right = QuickTrees.scores_of_row
+    monkeypatch.setattr(QuickTrees, "scores_of_row", lambda self, row: right(self, row) + 0.001)
+    push(client, "2024-01-11-bbbbbbbbbbbb", token=4)
+    assert samples(client)["titlebout_release_is_quick", "2024-01-11-bbbbbbbbbbbb"] == 0
+    assert "rows score differently" in caplog.text
+    answer = client.post("/predict", content=json.dumps({"rows": [ROW]})).json()
+    assert answer["predictions"] == pytest.approx(scores_of(BUNDLE, ROW), abs=1e-6)
+
+
 def test_scores_are_counted_per_version(client):
     push(client)
     rows = [{**ROW, "hour": hour % 24} for hour in range(30)]
@@ -65,9 +78,9 @@ def test_scores_are_counted_per_version(client):
     push(client, "2024-01-11-bbbbbbbbbbbb", 4)
     client.post("/predict", json={"rows": [ROW]})
     found = samples(client)
-    assert found["titlebout_score_count", BUNDLE.version] == 31
-    assert found["titlebout_score_count", "2024-01-11-bbbbbbbbbbbb"] == 1
-    assert found["titlebout_score_sum", BUNDLE.version] == pytest.approx(sum(scores_of(BUNDLE, *rows, ROW)))
+    assert found["titlebout_score_count", BUNDLE.version, "champion"] == 31
+    assert found["titlebout_score_count", "2024-01-11-bbbbbbbbbbbb", "champion"] == 1
+    assert found["titlebout_score_sum", BUNDLE.version, "champion"] == pytest.approx(sum(scores_of(BUNDLE, *rows, ROW)))
     buckets = [value for key, value in found.items() if key[:2] == ("titlebout_score_bucket", BUNDLE.version)]
     assert buckets == sorted(buckets)
     assert len({*buckets}) > 3
@@ -79,8 +92,8 @@ def test_a_large_batch_is_counted_too(client):
     assert len(body) > 64 * 1024
     assert client.post("/predict", content=body).status_code == 200
     found = samples(client)
-    assert found["titlebout_score_count", BUNDLE.version] == 3000
-    assert found["titlebout_unknown_categories_total", BUNDLE.version, "weather"] == 3000
+    assert found["titlebout_score_count", BUNDLE.version, "champion"] == 3000
+    assert found["titlebout_unknown_categories_total", BUNDLE.version, "champion", "weather"] == 3000
 
 
 def test_missing_values_and_unknown_categories_are_counted_by_field(client):
@@ -88,9 +101,9 @@ def test_missing_values_and_unknown_categories_are_counted_by_field(client):
     client.post("/predict", json={"rows": [{**ROW, "hour": None}, {**ROW, "weather": "hail"}, ROW]})
     client.post("/predict", json={"rows": [{**ROW, "hour": None, "weather": None}]})
     found = samples(client)
-    assert found["titlebout_missing_values_total", BUNDLE.version, "hour"] == 2
-    assert found["titlebout_missing_values_total", BUNDLE.version, "weather"] == 1
-    assert found["titlebout_unknown_categories_total", BUNDLE.version, "weather"] == 1
+    assert found["titlebout_missing_values_total", BUNDLE.version, "champion", "hour"] == 2
+    assert found["titlebout_missing_values_total", BUNDLE.version, "champion", "weather"] == 1
+    assert found["titlebout_unknown_categories_total", BUNDLE.version, "champion", "weather"] == 1
 
 
 def test_what_was_refused_counts_no_score(client):

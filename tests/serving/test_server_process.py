@@ -1,57 +1,22 @@
 """The model server as a program of its own."""
 
 import json
-import os
 import signal
 import socket
 import stat
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 import pytest
 
 from fakes.bundles import ROW, demand_bundle, scores_of
+from fakes.server_program import PROGRAM, running
 from titlebout.adapters.http_server_client import HttpServerClient
-from titlebout.core.ports import ServedRelease, ServerAddress
+from titlebout.core.ports import ServedRelease
 from titlebout.serving.server_process import admin_token
-
-PROGRAM = [sys.executable, "-m", "titlebout.serving", "--model", "demand"]
-
-
-@dataclass
-class Running:
-    process: "subprocess.Popen[str]"
-    description: dict
-    address: ServerAddress
-
-
-@contextmanager
-def running(state_dir: Path, *options: str, env: dict[str, str] | None = None) -> Iterator[Running]:
-    process = subprocess.Popen(
-        [*PROGRAM, "--state-dir", str(state_dir), *options],
-        stderr=subprocess.PIPE,
-        text=True,
-        env={**os.environ, **(env or {})},
-    )
-    address_file = state_dir / "address.json"
-    try:
-        deadline = time.monotonic() + 30
-        while not address_file.exists():
-            assert process.poll() is None, process.stderr.read()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        description = json.loads(address_file.read_text())
-        token = (env or {}).get("TITLEBOUT_ADMIN_TOKEN") or (state_dir / "admin_token").read_text()
-        yield Running(process, description, ServerAddress(f"http://127.0.0.1:{description['port']}", token))
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_it_serves_stops_on_sigterm_and_serves_again(tmp_path: Path):

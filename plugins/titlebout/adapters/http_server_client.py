@@ -2,16 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Self, TypeVar
 
 import httpx
-from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, TypeAdapter, ValidationError, model_validator
 
 from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError, bounded
-from titlebout.core.ports import ReleaseBundle, ServedRelease, ServerAddress
+from titlebout.core.live_trials.trial_wire import ADMIN_TRIAL_PATH, TrialOffer, TrialPush, TrialStatus
+from titlebout.core.ports import ReleaseBundle, ServedRelease, ServedScores, ServerAddress
+from titlebout.core.specs.class_list import ClassName
 from titlebout.core.wire import ADMIN_RELEASE_PATH, NOT_READY, PREDICT_PATH, RELEASE_PATH, ReleasePush, ReleaseReceipt
 
 if TYPE_CHECKING:
+    from titlebout.core.live_trials.trial_port import TrialClient
     from titlebout.core.ports import ServerClient
 
 Answer = TypeVar("Answer", bound=BaseModel)
@@ -26,12 +29,38 @@ _WORTH_A_RETRY = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
 
 
 class Predictions(BaseModel):
-    """Answer of a prediction. Infinity and NaN are no scores."""
+    """Answer of a prediction. Infinity and NaN are no scores. Classes are predicted with their probabilities."""
 
     model_config = ConfigDict(extra="ignore")
 
     version: str
-    predictions: list[FiniteFloat]
+    predictions: list[FiniteFloat] | list[ClassName]
+    probabilities: list[list[FiniteFloat]] | None = None
+
+    @model_validator(mode="after")
+    def _has_numbers(self) -> Self:
+        if self.probabilities is None and not all(map(_is_number, self.predictions)):
+            message = "classes come with their probabilities"
+            raise ValueError(message)
+        return self
+
+    @property
+    def scores(self) -> ServedScores:
+        """The scores of the rows."""
+        return self.probabilities or [float(each) for each in self.predictions if _is_number(each)]
+
+
+def _is_number(prediction: object) -> bool:
+    """Whether it is a score: JSON may write 5.0 as 5, and a flag is a class."""
+    return isinstance(prediction, int | float) and not isinstance(prediction, bool)
+
+
+class TrialAnswer(BaseModel):
+    """Answer about a trial; None where there is none."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    trial: TrialStatus | None
 
 
 class HttpServerClient:
@@ -72,13 +101,14 @@ class HttpServerClient:
             DeploymentError: Something else answers at this address.
             UnavailableError: It does not answer.
         """
-        answer = _send("GET", address.url + RELEASE_PATH, timeout=self._answer_timeout)
+        url = address.url + RELEASE_PATH
+        answer = _send("GET", url, timeout=self._answer_timeout, headers=_as_admin(address))
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and _said(answer).get("code") == NOT_READY:
             return None
         _raise_for_status(answer, "the question what it serves")
         return _read(answer, ReleaseReceipt).served
 
-    def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> list[float]:
+    def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> ServedScores:
         """Score rows of raw, named fields.
 
         Raises:
@@ -86,13 +116,63 @@ class HttpServerClient:
             UnavailableError: It does not answer, or serves no release yet.
         """
         body = json.dumps({"rows": [dict(row) for row in rows]})
-        answer = _send("POST", address.url + PREDICT_PATH, timeout=self._answer_timeout, body=body)
+        url = address.url + PREDICT_PATH
+        answer = _send("POST", url, timeout=self._answer_timeout, body=body, headers=_as_admin(address))
         _raise_for_status(answer, "the rows")
-        predictions = _read(answer, Predictions).predictions
-        if len(predictions) != len(rows):
-            message = f"{address.url} answered {len(predictions)} predictions to {len(rows)} rows; look at its log"
+        scores = _read(answer, Predictions).scores
+        if len(scores) != len(rows):
+            message = f"{address.url} answered {len(scores)} predictions to {len(rows)} rows; look at its log"
             raise DeploymentError(message)
-        return predictions
+        return scores
+
+    def push_trial(self, address: ServerAddress, offer: TrialOffer, bundle: ReleaseBundle) -> TrialStatus:
+        """Start a trial or its next step.
+
+        Raises:
+            StaleTokenError: The trial is over for this server.
+            DeploymentError: The server refused the candidate; the champion answers alone.
+            UnavailableError: It does not answer.
+        """
+        answer = _send(
+            "PUT",
+            address.url + ADMIN_TRIAL_PATH,
+            timeout=self._push_timeout,
+            body=TrialPush.of(offer, bundle).model_dump_json(),
+            headers=_as_admin(address),
+        )
+        _raise_for_status(answer, "the trial")
+        found = _read(answer, TrialAnswer).trial
+        if found is None:
+            message = f"{address.url} took trial {offer.token} and says that there is none; look at its log"
+            raise DeploymentError(message)
+        return found
+
+    def trial(self, address: ServerAddress) -> TrialStatus | None:
+        """Return what is on trial, and what was counted.
+
+        Raises:
+            DeploymentError: Something else answers at this address.
+            UnavailableError: It does not answer.
+        """
+        url = address.url + ADMIN_TRIAL_PATH
+        answer = _send("GET", url, timeout=self._answer_timeout, headers=_as_admin(address))
+        _raise_for_status(answer, "the question about its trial")
+        return _read(answer, TrialAnswer).trial
+
+    def end_trial(self, address: ServerAddress, token: int) -> None:
+        """Have the champion answer alone again.
+
+        Raises:
+            StaleTokenError: A newer trial runs.
+            UnavailableError: The server does not answer.
+        """
+        url = f"{address.url}{ADMIN_TRIAL_PATH}/{token}"
+        answer = _send("DELETE", url, timeout=self._answer_timeout, headers=_as_admin(address))
+        _raise_for_status(answer, "the end of the trial")
+
+
+def _as_admin(address: ServerAddress) -> dict[str, str]:
+    return {"authorization": f"Bearer {address.admin_token}"}
 
 
 def _send(
@@ -145,3 +225,4 @@ def _read(answer: httpx.Response, model: type[Answer]) -> Answer:
 
 if TYPE_CHECKING:
     _client: ServerClient = HttpServerClient()
+    _trials: TrialClient = HttpServerClient()

@@ -18,7 +18,7 @@ from titlebout.core.errors import (
     ObjectMissingError,
     UnavailableError,
 )
-from titlebout.core.lake_paths import checked_path, checked_prefix
+from titlebout.core.lake_paths import checked_path, checked_prefix, forgettable_path
 
 if TYPE_CHECKING:
     from titlebout.core.ports import Lake
@@ -92,6 +92,15 @@ class LocalLake:
     def uri(self, path: str) -> str:
         """Return the URI of a path."""
         return (self._root / checked_path(path)).as_uri()
+
+    def forget(self, path: str) -> None:
+        """Delete a file of an inference log; see the port."""
+        target = self._located(forgettable_path(path))
+        with self._translated(target):
+            if not target.is_file():
+                return
+            target.unlink(missing_ok=True)
+            _flush_folder(target.parent)
 
     def _located(self, path: str) -> Path:
         """Return the file of a path. A symbolic link on the way could lead out of the lake, so it is refused."""

@@ -27,6 +27,12 @@ class NoServer:
     def stop(self, model: str) -> None:
         """Do nothing."""
 
+    def renew(self, model: str) -> None:
+        """Do nothing."""
+
+    def image_id(self) -> None:
+        """Name none."""
+
 
 if TYPE_CHECKING:
     _: ServerHost = NoServer()

@@ -26,6 +26,7 @@ from titlebout.core.wire import (
     LOCK_FILE,
     ServerDescription,
     checked_model_name,
+    first_token,
 )
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ class ProcessHost:
         if described is None or not _answers_as(described):
             return None
         try:
-            token = (folder / STATE / ADMIN_TOKEN_FILE).read_text(encoding="ascii").strip()
+            token = first_token((folder / STATE / ADMIN_TOKEN_FILE).read_text(encoding="ascii"))
         except OSError as error:
             message = f"server of {model!r} runs, but its admin token is not readable: {error}; run as its user"
             raise DeploymentError(message) from error
@@ -104,6 +105,12 @@ class ProcessHost:
         if folder.exists():
             with _sole_starter(folder, self._start_timeout + STOP_TIMEOUT_SECONDS):
                 self._end(model)
+
+    def renew(self, model: str) -> None:
+        """Do nothing: a process keeps the code it was started with until somebody restarts it."""
+
+    def image_id(self) -> None:
+        """Name none: a process runs what is installed here."""
 
     def _folder(self, model: str) -> Path:
         return self._root / checked_model_name(model)

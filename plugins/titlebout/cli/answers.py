@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from titlebout.cli.commands import Commands, add_command, add_models
+from titlebout.core.candidates.approvals import APPROVAL_KINDS, approval_before
 from titlebout.core.errors import PartitionKeyError, SpecError, did_you_mean
 from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.core.ledgers.withdrawals import why_withdrawn, withdrawn
+from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, trial_at
 from titlebout.core.ports import Ledger
 from titlebout.wiring import build_ledger, environment_connection
 
@@ -82,14 +84,18 @@ def served_at(options: argparse.Namespace) -> bool:
     if served is None:
         print(f"{options.model}: nothing served at {when(moment)}")
         return False
+    approval = approval_before(ledger.entries(options.model, kinds=APPROVAL_KINDS), served.version, served.since)
+    tried = trial_at(ledger.entries(options.model, kinds=TRIAL_AND_RELEASE_KINDS), moment)
     print(f"{options.model}: {served.version}")
     for label, value in (
         ("partition", served.partition),
         ("since", when(served.since)),
         ("made by", served.actor),
         ("reason", served.reason),
+        ("approval", str(approval) if approval else None),
         ("release", str(served.token)),
         ("replaced", served.withdraws),
+        ("on trial", str(tried) if tried else None),
     ):
         if value is not None:
             print(f"  {label:<10}{value}")

@@ -32,7 +32,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     known = parser.add_argument_group("what you know", "whatever is not said is found out, and marked as a guess")
     known.add_argument("--target", help="column to predict, or minutes:START:END of two columns of times")
-    known.add_argument("--task", choices=["regression", "binary"])
+    known.add_argument("--task", choices=["regression", "binary", "multiclass"])
     known.add_argument("--time-column", metavar="COLUMN", help="when a row happened")
     known.add_argument("--key", metavar="COLUMNS", help="names a row; several with commas between")
     known.add_argument(

@@ -6,21 +6,40 @@ from collections.abc import Sequence
 
 import titlebout
 from titlebout.cli import (
+    alerting,
     answers,
     cards,
     drafts,
     inspections,
     ledger_commands,
     lineage,
+    logged_answers,
     nights,
     quarantine,
     replays,
     rollbacks,
+    scorings,
+    trial_commands,
 )
 from titlebout.core.errors import TitleboutError
 
 EXIT_OK, EXIT_NO, EXIT_MISTAKE = 0, 1, 2
-_MODULES = (drafts, inspections, answers, ledger_commands, lineage, cards, quarantine, nights, replays, rollbacks)
+_MODULES = (
+    drafts,
+    inspections,
+    answers,
+    ledger_commands,
+    lineage,
+    cards,
+    quarantine,
+    nights,
+    logged_answers,
+    replays,
+    trial_commands,
+    rollbacks,
+    scorings,
+    alerting,
+)
 _EPILOG = """\
 Connections come from the same variables that Airflow reads (AIRFLOW_CONN_TITLEBOUT_LEDGER and so on, JSON form);
 the project folder from TITLEBOUT_HOME, then AIRFLOW_HOME, then the working directory.

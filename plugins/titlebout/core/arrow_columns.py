@@ -9,9 +9,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from titlebout.core.class_codes import class_codes, foreign_values
 from titlebout.core.errors import FieldError, did_you_mean
 from titlebout.core.field_values import LARGEST_NUMBER, FieldValue, category_text, wall_clock
 from titlebout.core.reading.casting import ARROW_TYPES
+from titlebout.core.specs.class_list import ClassName, listed
 from titlebout.core.specs.dataset_spec import ColumnType
 
 
@@ -52,6 +54,26 @@ class SnapshotColumn:
             remedy = "reject such rows with an expectation"
             raise FieldError(self._name, f"holds infinity or a number beyond 3.4e38; {remedy}")
         return values
+
+    def classes(self, classes: Sequence[ClassName]) -> NDArray[np.float64]:
+        """Return the class of each row as its place among all.
+
+        Returns:
+            float64, shape (n_rows,); NaN where it is missing.
+
+        Raises:
+            FieldError: A value is none of the classes.
+        """
+        foreign = foreign_values(self._column, classes)
+        if foreign:
+            (value, rows), *others = foreign.most_common()
+            more = f" and {len(others)} other values" if others else ""
+            problem = (
+                f"holds {value!r:.60} in {rows} rows{more}, none of training.classes ({listed(classes)}); add it "
+                "there, or reject the partition"
+            )
+            raise FieldError(self._name, problem)
+        return class_codes(self._column, classes)
 
     @property
     def missing(self) -> int:

@@ -106,6 +106,10 @@ class NotEnoughPartitionsError(TitleboutError):
     """The windows hold fewer accepted partitions than the spec asks for."""
 
 
+class NobodyServedError(TitleboutError):
+    """No version served at the moment that was asked about."""
+
+
 class ObjectMissingError(TitleboutError):
     """The lake does not hold the object at this path."""
 

@@ -26,6 +26,7 @@ from titlebout.core.field_values import zone_of
 from titlebout.core.history.row_groups import with_number
 from titlebout.core.history.served_history import ServedHistory
 from titlebout.core.row_encoder import RowEncoder
+from titlebout.core.specs.class_list import ClassName
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.specs.features_spec import ColumnPair, Cycle, DatePart, HistoryFeature
 from titlebout.core.specs.spec import ModelSpec
@@ -88,6 +89,8 @@ class FeaturePlan(BaseModel):
     history: dict[str, ServedHistory] = Field(default_factory=dict, exclude_if=not_)
     calibration: Calibration | None = Field(default=None, exclude_if=not_)
     """What scores mean. It stands in this file: a server that cannot calibrate refuses it, and serves no raw score."""
+    classes: tuple[ClassName, ...] = Field(default=(), exclude_if=not_)
+    """Of the objective multiclass: what the columns of its scores stand for. Of all others there are none."""
 
     @classmethod
     def fit(cls, spec: ModelSpec, table: "pa.Table") -> Self:
@@ -134,6 +137,7 @@ class FeaturePlan(BaseModel):
             ratios=features.ratios,
             differences=features.differences,
             history=history or {name: ServedHistory(feature=each) for name, each in features.history.items()},
+            classes=spec.training.classes,
         )
 
     @cached_property
@@ -182,8 +186,21 @@ class FeaturePlan(BaseModel):
         Raises:
             FieldError: A field is unknown, missing, or not of its type; the message names row and field.
         """
-        matrix = [self._row_encoder.encode(index, row) for index, row in enumerate(rows)]
-        return np.array(matrix, dtype=np.float64).reshape(len(rows), len(self.feature_names)).astype(np.float32)
+        if len(rows) == 1:
+            return np.array([self.encode_row(rows[0])], dtype=np.float32)
+        return self._row_encoder.encode_all(rows).reshape(len(rows), len(self.feature_names)).astype(np.float32)
+
+    def encode_row(self, row: Mapping[str, JsonValue], index: int = 0) -> list[float]:
+        """Return the numbers of one row of raw, named fields; float32 is what they have to be rounded to.
+
+        Args:
+            row: Exactly the plan's fields; null is missing.
+            index: Which row of the request it is, for messages.
+
+        Raises:
+            FieldError: A field is unknown, missing, or not of its type.
+        """
+        return self._row_encoder.encode(index, row)
 
     def rows(self, table: "pa.Table") -> list[dict[str, JsonValue]]:
         """Return a table's rows as a caller of the model server would send them."""

@@ -60,6 +60,8 @@ def category_text(value: FieldValue, declared: ColumnType) -> str:
     >>> category_text(True, ColumnType.FLAG), category_text(-0.0, ColumnType.NUMBER)
     ('true', '0.0')
     """
+    if type(value) is str:
+        return value  # nearly all are texts
     match value:
         case bool():
             return "true" if value else "false"
@@ -122,6 +124,8 @@ def _read_integer(value: JsonValue) -> int:
 
 
 def _read_number(value: JsonValue) -> float:
+    if type(value) is float and -LARGEST_NUMBER <= value <= LARGEST_NUMBER:
+        return value  # nearly all are
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
     # NaN fails every comparison; an integer of any size compares exactly, without becoming a float first.
     if is_number and -LARGEST_NUMBER <= (number := cast("float", value)) <= LARGEST_NUMBER:

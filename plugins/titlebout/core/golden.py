@@ -27,12 +27,17 @@ class GoldenRows(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     rows: tuple[dict[str, JsonValue], ...] = Field(min_length=1)
-    scores: tuple[FiniteFloat, ...] = Field(description="One per row, in the model's unit.")
+    scores: tuple[FiniteFloat, ...] | tuple[tuple[FiniteFloat, ...], ...] = Field(
+        description="One per row, in the model's unit; of several classes the probability of each."
+    )
 
     @model_validator(mode="after")
     def _one_score_per_row(self) -> Self:
         if len(self.rows) != len(self.scores):
             message = f"{len(self.rows)} rows but {len(self.scores)} scores"
+            raise ValueError(message)
+        if len({len(score) for score in self.scores if isinstance(score, tuple)}) > 1:
+            message = "the scores of some rows name more classes than those of others"
             raise ValueError(message)
         return self
 
@@ -57,8 +62,8 @@ class GoldenRows(BaseModel):
         picked = predictor.plan.as_served(table.take(golden_positions(table.num_rows, count)))
         rows = predictor.plan.rows(picked)
         hard = [dict.fromkeys(rows[0]), _with_unseen_categories(predictor, rows[0])]
-        scores = [*predictor.predict_table(picked), *predictor.predict_rows(hard)]
-        return cls(rows=(*rows, *hard), scores=tuple(float(score) for score in scores))
+        scores = np.concatenate([predictor.predict_table(picked), predictor.predict_rows(hard)]).tolist()
+        return cls(rows=(*rows, *hard), scores=tuple(map(tuple, scores) if predictor.plan.classes else scores))
 
     def mismatch(self, predictor: Predictor, tolerance: float = 1e-6) -> str | None:
         """Score the rows again and say what differs, or None.
@@ -72,19 +77,25 @@ class GoldenRows(BaseModel):
         except TitleboutError as error:
             return f"golden rows are refused: {error}"
 
-    def difference(self, found: Sequence[float] | NDArray[np.float64], tolerance: float = 1e-6) -> str | None:
+    def difference(
+        self, found: Sequence[float] | Sequence[Sequence[float]] | NDArray[np.float64], tolerance: float = 1e-6
+    ) -> str | None:
         """Say how scores of the rows, wherever they were asked for, differ from those promised, or None."""
         wanted, scores = np.array(self.scores), np.asarray(found, dtype=np.float64)
         if len(scores) != len(wanted):
             return f"{len(wanted)} golden rows got {len(scores)} scores"
+        if scores.shape != wanted.shape:
+            return f"golden rows got scores of shape {scores.shape} instead of {wanted.shape}: other classes"
         # Not `any(difference > allowed)`: NaN has to count as a mismatch.
         is_equal = np.abs(scores - wanted) <= tolerance * np.maximum(1, np.abs(wanted))
         if is_equal.all():
             return None
-        first = int(np.argmin(is_equal))
+        first = np.unravel_index(int(np.argmin(is_equal)), wanted.shape)
+        rows = np.count_nonzero(~is_equal.reshape(len(wanted), -1).all(axis=1))
+        of_class = f", class {first[1]}" if wanted.ndim > 1 else ""
         return (
-            f"{np.count_nonzero(~is_equal)} of {len(wanted)} golden rows score differently; "
-            f"row {first}: {scores[first]:.9g} instead of {wanted[first]:.9g}"
+            f"{rows} of {len(wanted)} golden rows score differently; "
+            f"row {first[0]}{of_class}: {scores[first]:.9g} instead of {wanted[first]:.9g}"
         )
 
 

@@ -28,6 +28,11 @@ def sums_path(ref: SnapshotRef, question_sha256: str) -> str:
     return f"{ref.data_path.rpartition('/')[0]}/sums-{question_sha256[:12]}.json"
 
 
+def profile_path(ref: SnapshotRef, question_sha256: str) -> str:
+    """Return the path of a snapshot's profile, by which drift is measured: a file beside its rows."""
+    return f"{ref.data_path.rpartition('/')[0]}/profile-{question_sha256[:12]}.json"
+
+
 def _folder_of(snapshot: Snapshot) -> str:
     return partition_folder(snapshot.model, snapshot.partition, snapshot.revision, snapshot.data_sha256)
 
@@ -64,6 +69,29 @@ def search_path(model: str, asked: str, *, is_search: bool) -> str:
     return f"{model}/searches/{asked}/{'search' if is_search else 'kept'}.json"
 
 
+def search_part(model: str, asked: str, name: str) -> str:
+    """Return the path of a part of a search that may still be going on: its plan, a trial, who takes part."""
+    return f"{model}/searches/{asked}/{name}.json"
+
+
 def version_report(model: str, version: str, name: str) -> str:
     """Return the path of a report beside a version's files, such as `search` or `ladder`."""
     return f"{version_folder(model, version)}/{name}.json"
+
+
+def predictions_path(model: str, partition: PartitionKey, version: str, sha256: str) -> str:
+    """Return the path of what a version says of a partition; the start of its SHA-256 tells one file from another.
+
+    Raises:
+        PartitionKeyError: It is no partition key.
+    """
+    return f"{model}/predictions/{checked_key(partition)}/{version}-{sha256[:12]}.parquet"
+
+
+def inference_log_folder(model: str, partition: PartitionKey | None = None) -> str:
+    """Return the folder of what servers logged, in a partition or in all.
+
+    Raises:
+        PartitionKeyError: It is no partition key.
+    """
+    return f"{model}/inference_log" + (f"/{checked_key(partition)}" if partition else "")

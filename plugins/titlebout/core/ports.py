@@ -55,6 +55,15 @@ class Lake(Protocol):
         """Return the URI of a path, published or not."""
         ...
 
+    def forget(self, path: str) -> None:
+        """Delete a file of an inference log, the only thing that may ever go; none at the path is fine too.
+
+        Raises:
+            LakePathError: The path is of something else.
+            UnavailableError: The store does not answer.
+        """
+        ...
+
 
 class PartitionSource(Protocol):
     """Where raw rows come from."""
@@ -168,6 +177,24 @@ class ServerHost(Protocol):
         """Stop the model's server; no error when none runs."""
         ...
 
+    def renew(self, model: str) -> None:
+        """Have the model's running server run the image of `image_id`, where it runs another one.
+
+        Raises:
+            DeploymentError: It does not come up of that image; it runs the one before again.
+            UnavailableError: The engine does not answer.
+        """
+        ...
+
+    def image_id(self) -> str | None:
+        """Return the content id of the image that servers are started from; None where they need none.
+
+        Raises:
+            DeploymentError: There is no such image.
+            UnavailableError: The engine does not answer.
+        """
+        ...
+
 
 @dataclass(frozen=True)
 class ReleaseBundle:
@@ -187,6 +214,10 @@ class ServedRelease:
     model: str
     version: str
     token: int
+
+
+ServedScores = list[float] | list[list[float]]
+"""What a server says of rows: a number each, or the probability of each class."""
 
 
 class ServerClient(Protocol):
@@ -210,6 +241,6 @@ class ServerClient(Protocol):
         """
         ...
 
-    def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> list[float]:
-        """Score rows of raw, named fields."""
+    def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> ServedScores:
+        """Score rows of raw, named fields: a number each, or the probabilities of all classes."""
         ...

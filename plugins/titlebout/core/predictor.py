@@ -1,5 +1,6 @@
 """A trained model that scores tables and rows: booster and feature plan belong together."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Self
 
@@ -9,7 +10,8 @@ from pydantic import JsonValue, ValidationError
 
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.features import FeaturePlan
-from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.core.machine.lean_xgboost import load_xgboost
+from titlebout.core.quick_trees import QuickTrees
 from titlebout.core.shapley import matrix_of, shap_values
 
 if TYPE_CHECKING:
@@ -23,6 +25,7 @@ class Predictor:
     def __init__(self, booster: "xgboost.Booster", plan: FeaturePlan) -> None:
         """Take a booster and the plan that it was trained with."""
         self._booster = booster
+        self._quick: QuickTrees | None = None
         self.plan = plan
 
     @classmethod
@@ -37,7 +40,7 @@ class Predictor:
         Raises:
             CorruptObjectError: The bytes are no model, no plan, or do not belong together.
         """
-        let_threads_sleep()
+        load_xgboost()
         import xgboost
 
         try:
@@ -56,13 +59,38 @@ class Predictor:
         if found != wanted:
             message = f"the booster has {found} features and its plan {wanted}; they belong to different versions"
             raise CorruptObjectError(message)
+        found, wanted = _classes_of(loaded), len(fitted.classes)
+        if found != wanted:
+            message = f"the booster has {found} classes and its plan {wanted}; they belong to different versions"
+            raise CorruptObjectError(message)
         return cls(loaded, fitted)
+
+    def answer_quickly(self, proof: Sequence[Mapping[str, JsonValue]]) -> None:
+        """From now on score a few rows at a time by walking the trees, as a model server is mostly asked.
+
+        Args:
+            proof: Rows that both have to score alike; others are made of the trees' own thresholds.
+
+        Raises:
+            ValueError: These trees are not understood, or score differently than XGBoost. XGBoost scores on.
+            FieldError: A row of the proof has a field that is unknown, missing, or not of its type.
+        """
+        quick = QuickTrees(bytes(self._booster.save_raw("ubj")))
+        if difference := quick.difference(self.plan, self.plan.encode_rows(proof), self._by_xgboost, self.calibrated):
+            raise ValueError(difference)
+        self._quick = quick
+
+    @property
+    def is_quick(self) -> bool:
+        """Whether a few rows are scored by walking the trees; else XGBoost scores all."""
+        return self._quick is not None
 
     def predict_table(self, table: "pa.Table") -> NDArray[np.float64]:
         """Score the rows of a table.
 
         Returns:
-            float64, shape (n_rows,): the expected target, or the probability of class 1 in [0, 1].
+            float64, shape (n_rows,): the expected target, or the probability of class 1 in [0, 1]; of several classes
+            (n_rows, n_classes): the probability of each of the plan's classes.
 
         Raises:
             FieldError: The table lacks a field or holds what cannot be scored.
@@ -73,11 +101,14 @@ class Predictor:
         """Score rows of raw, named fields.
 
         Returns:
-            float64, shape (n_rows,): the expected target, or the probability of class 1 in [0, 1].
+            float64, shape (n_rows,): the expected target, or the probability of class 1 in [0, 1]; of several classes
+            (n_rows, n_classes): the probability of each of the plan's classes.
 
         Raises:
             FieldError: A field is unknown, missing, or not of its type.
         """
+        if self._quick is not None and len(rows) == 1:
+            return self.calibrated(self._quick.scores_of_row(self.plan.encode_row(rows[0])))
         return self._predict(self.plan.encode_rows(rows))
 
     def predict_encoded(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
@@ -87,35 +118,53 @@ class Predictor:
             matrix: float32, shape (n_rows, n_features); NaN is missing.
 
         Returns:
-            float64, shape (n_rows,): as `predict_table`.
+            float64, as `predict_table`.
         """
         return self._predict(matrix)
 
-    def contributions(self, rows: Sequence[Mapping[str, JsonValue]]) -> NDArray[np.float64]:
+    def contributions(
+        self, rows: Sequence[Mapping[str, JsonValue]], of: NDArray[np.intp] | None = None
+    ) -> NDArray[np.float64]:
         """Return the exact share of each feature in each row's score: Shapley values of the trees.
+
+        Args:
+            rows: Rows of raw, named fields.
+            of: Of several classes: whose score is explained, one place for each row; None: the first one's.
 
         Returns:
             float64, shape (n_rows, n_features + 1), in the unit in which trees add up: the target's, its logarithm for
-            counts, log-odds for a probability. The last column is what all rows share; a row's sum is its margin.
+            counts, log-odds for a probability, the logarithm of a probability, but for what is common to all classes.
+            The last column is what all rows share; a row's sum is its margin.
 
         Raises:
             FieldError: A field is unknown, missing, or not of its type.
         """
-        return shap_values(self._booster, matrix_of(self.plan.encode_rows(rows), self.plan))[:, 0]
+        shares = shap_values(self._booster, matrix_of(self.plan.encode_rows(rows), self.plan))
+        return shares[:, 0] if of is None else shares[np.arange(len(shares)), of]
 
     def calibrated(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return what the booster's own scores mean: themselves, or probabilities by the version's calibration.
 
         Args:
-            scores: float64, shape (n_rows,), as the booster gives them.
+            scores: float64, shape (n_rows,) or (n_rows, n_classes), as the booster gives them.
         """
         return scores if self.plan.calibration is None else self.plan.calibration.probabilities(scores)
 
     def _predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         if not len(matrix):
-            return np.empty(0)
+            return np.empty((0, len(self.plan.classes)) if self.plan.classes else 0)
+        if self._quick is not None and self._quick.suits(len(matrix)):
+            return self.calibrated(self._quick.scores(matrix))
+        return self.calibrated(self._by_xgboost(matrix))
+
+    def _by_xgboost(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         scores: NDArray[np.float32] = self._booster.inplace_predict(matrix, missing=np.nan)
-        return self.calibrated(scores.astype(np.float64))
+        return scores.astype(np.float64)
+
+
+def _classes_of(booster: "xgboost.Booster") -> int:
+    """Return how many classes a booster tells apart; 0 where it gives one number."""
+    return int(json.loads(booster.save_config())["learner"]["learner_model_param"]["num_class"])
 
 
 def _whole_object(ubj: bytes) -> bytes:

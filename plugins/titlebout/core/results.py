@@ -144,6 +144,10 @@ class TrainingProof(Result):
     )
 
 
+Baseline = float | tuple[float, ...]
+"""A constant prediction: a number, or the probability of each class."""
+
+
 class TrainedChallenger(Result):
     """A trained model version: content-addressed, complete in the lake, tracked in MLflow."""
 
@@ -163,7 +167,7 @@ class TrainedChallenger(Result):
     recipe_sha256: Sha256
     proof: TrainingProof
     training_rows: int
-    baseline: float = Field(description="What a constant prediction would be, learned from the training rows.")
+    baseline: Baseline = Field(description="What a constant prediction would be, learned from the training rows.")
     metrics: dict[str, float] = Field(default_factory=dict, description="Numbers of the training, for the registry.")
     code_version: str
 
@@ -226,7 +230,10 @@ class DriftFinding(Result):
     champion: str
     newest_partition: PartitionKey
     drifted_partitions: tuple[PartitionKey, ...]
-    columns: dict[str, float] = Field(description="Column to its largest distance over the limit (1 = at the limit).")
+    columns: dict[str, float] = Field(description="Column to its largest change over the limit (1 = at the limit).")
+    measures: dict[str, str] = Field(
+        default={}, exclude_if=not_, description="Column to what changed most about it, in standard deviations."
+    )
     fingerprint: str = Field(description="Same champion, partition and columns: same fingerprint.")
 
 

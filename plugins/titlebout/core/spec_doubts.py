@@ -17,6 +17,7 @@ from titlebout.core.windows import window_numbers
 
 _TELL_TIME = frozenset({"year", "yr", "instant", "index", "row", "rownum", "rowid", "timestamp", "unixtime"})
 _SHOWN = 8
+_FEWEST_TO_PROVE = 4
 
 
 def doubts(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: PartitionKey) -> list[str]:
@@ -27,7 +28,15 @@ def doubts(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: Partition
         suite: Its suite.
         partition: The newest day, from which windows look back.
     """
-    return [*_suite(spec, suite), *_windows(spec, partition), *_columns(spec), *_scores(spec), *_bout(spec)]
+    return [
+        *_suite(spec, suite),
+        *_windows(spec, partition),
+        *_columns(spec),
+        *_scores(spec),
+        *_search(spec, partition),
+        *_bout(spec),
+        *_trial(spec),
+    ]
 
 
 def _suite(spec: ModelSpec, suite: Mapping[str, JsonValue]) -> Iterator[str]:
@@ -111,6 +120,23 @@ def _scores(spec: ModelSpec) -> Iterator[str]:
         )
 
 
+def _search(spec: ModelSpec, partition: PartitionKey) -> Iterator[str]:
+    search, calendar = spec.training.search, spec.calendar
+    if search is None:
+        return
+    if search.min_gain is None:
+        yield "training.search.min_gain is null: the luckiest of all trials is believed, clearly better or not"
+        return
+    learned = window_numbers(spec, calendar.number(partition))[0]
+    tail = range(calendar.grid.first_within(learned[-1], search.validation_days), learned.stop)
+    blocks = {block_of(calendar.key(number)) for number in tail}
+    if len(blocks) < _FEWEST_TO_PROVE:
+        yield (
+            f"training.search.validation_days {search.validation_days} has {len(blocks)} blocks: too few to prove that "
+            "a trial is better than the spec's own parameters, which will nearly always stay"
+        )
+
+
 def _bout(spec: ModelSpec) -> Iterator[str]:
     comparison = spec.comparison
     if not comparison.min_gain:
@@ -121,3 +147,14 @@ def _bout(spec: ModelSpec) -> Iterator[str]:
 
 def _listed(names: "tuple[str, ...] | list[str]") -> str:
     return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+
+
+def _trial(spec: ModelSpec) -> Iterator[str]:
+    release, grid = spec.release, spec.calendar.grid
+    hours = len(release.shares) * release.step_timeout_hours
+    night = 1 if spec.dataset.cadence is Cadence.HOURLY else HOURS
+    if release.has_trial and spec.dataset.cadence in {Cadence.DAILY, Cadence.HOURLY} and hours > night:
+        yield (
+            f"a trial may take {hours:g} h ({len(release.shares)} steps of release.step_timeout_hours), and the next "
+            f"{grid.noun} waits for it; shorten it"
+        )

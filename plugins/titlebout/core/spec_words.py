@@ -7,8 +7,10 @@ from pydantic import JsonValue
 
 from titlebout.core.cadences import Cadence
 from titlebout.core.results import PartitionKey, Severity
+from titlebout.core.specs.class_list import listed
 from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
 from titlebout.core.specs.dataset_spec import DatasetSection, DemoSource, FilesSource, S3Source, SqlSource
+from titlebout.core.specs.serving_spec import EVERY_OTHER, ColumnPolicy, LogSection
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.core.specs.training_spec import TrainingSection
 from titlebout.core.specs.validation_spec import CheckSeverity
@@ -25,7 +27,10 @@ _METRICS = {
     Metric.AVERAGE_PRECISION: "ranking error (1 - average precision)",
     Metric.LIFT: "share of class 1 outside the top tenth",
     Metric.ECE: "calibration error",
+    Metric.ERROR_RATE: "share of wrong classes",
+    Metric.MACRO_F1: "classing error (1 - macro F1)",
 }
+_TREATED = {ColumnPolicy.VALUE: "as sent", ColumnPolicy.HASH: "hashed", ColumnPolicy.DROP: "left out"}
 _SHOWN = 12
 
 
@@ -107,10 +112,11 @@ def _training(spec: ModelSpec, partition: PartitionKey) -> str:
     shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
     params = ", ".join(f"{name} {value}" for name, value in training.params.items())
     ageing = f"; a row {training.half_life_days:g} days older weighs half" if training.half_life_days else ""
+    classes = f" ({listed(training.classes)})" if training.classes else ""
     return (
         f"for {partition}: from the accepted days of {len(windows.training)}, {span}, at least "
-        f"{training.min_partitions} of them{ageing}; {training.objective} of {spec.dataset.target} by {shown}; "
-        f"{training.rounds} rounds, {params}{_calibration(training)}"
+        f"{training.min_partitions} of them{ageing}; {training.objective} of {spec.dataset.target}{classes} by "
+        f"{shown}; {training.rounds} rounds, {params}{_calibration(training)}"
     )
 
 
@@ -168,7 +174,29 @@ def _serving(spec: ModelSpec) -> str:
         return "nowhere: a release is recorded and other systems fetch the model"
     port = f"port {deployment.port}" if deployment.port else "a free port"
     where = "a local process" if deployment.target is DeploymentTarget.PROCESS else f"a container of {deployment.image}"
-    return f"as {where} on {port}, after {deployment.golden_rows} golden rows gave the same scores there as in training"
+    agreed = " and a person agreed" if spec.release.approval.required else ""
+    proof = f"{deployment.golden_rows} golden rows gave the same scores there as in training"
+    return f"as {where} on {port}, after {proof}{agreed}{_trial(spec)}{_log(spec.serving.log)}"
+
+
+def _trial(spec: ModelSpec) -> str:
+    release = spec.release
+    if not release.has_trial:
+        return ""
+    shares = ", ".join(f"{percent} %" for percent in release.shares)
+    how = f"answering {shares} of the requests" if any(release.shares) else "scoring every request unseen"
+    proven = f"each step within {release.step_timeout_hours:g} h and at least {release.min_requests} requests"
+    return f" and it has proven itself {how}, {proven}"
+
+
+def _log(log: LogSection) -> str:
+    if not log.enabled:
+        return ""
+    share = "every request is" if log.sample_rate >= 1 else f"{log.sample_rate:.0%} of the requests are"
+    kept = "for ever" if log.retention_days is None else f"for {log.retention_days} days"
+    named = {"all others" if name == EVERY_OTHER else name: policy for name, policy in log.columns.items()}
+    treated = ", ".join(f"{name} {_TREATED[policy]}" for name, policy in named.items())
+    return f"; {share} logged and kept {kept}{': ' if treated else ''}{treated}"
 
 
 def _drift(spec: ModelSpec) -> str:
@@ -176,8 +204,7 @@ def _drift(spec: ModelSpec) -> str:
     columns = ", ".join(drift.columns) or "all features and the target"
     return (
         f"{columns}: retrains when {drift.drifted_partitions} of the newest {drift.newest_partitions} days, and the "
-        f"newest, lie {drift.margin:g} times farther away than any day did in training; at most every "
-        f"{drift.cooldown_days} days"
+        f"newest, changed more than days do by themselves; at most every {drift.cooldown_days} days"
     )
 
 

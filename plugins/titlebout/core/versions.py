@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.layout import version_folder, version_manifest
-from titlebout.core.ports import Lake
+from titlebout.core.ports import Lake, ReleaseBundle
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import TrainedChallenger
 
@@ -70,6 +70,22 @@ def read_file(lake: Lake, manifest: TrainedChallenger, word: str) -> bytes:
         CorruptObjectError: Its bytes are not those that were trained.
     """
     return lake.read(getattr(manifest, f"{word}_path"), sha256=getattr(manifest, f"{word}_sha256"))
+
+
+def read_bundle(lake: Lake, manifest: TrainedChallenger) -> ReleaseBundle:
+    """Read everything that a server needs to answer for a version.
+
+    Raises:
+        ObjectMissingError: The lake does not hold a file.
+        CorruptObjectError: A file is not the one that was trained.
+    """
+    return ReleaseBundle(
+        model=manifest.model,
+        version=manifest.version,
+        booster=read_file(lake, manifest, "model"),
+        plan=read_file(lake, manifest, "plan"),
+        golden=read_file(lake, manifest, "golden"),
+    )
 
 
 def load_predictor(lake: Lake, manifest: TrainedChallenger, *, threads: int) -> Predictor:

@@ -30,6 +30,21 @@ ADMIN_TOKEN_FILE = "admin_token"  # noqa: S105  # the name of a file
 """Files of a server's state folder that the host which started it reads: where it listens, whether it lives
 (the server holds the lock as long as it does), and the secret that a push presents."""
 
+OPEN_PREDICTIONS = "TITLEBOUT_OPEN_PREDICTIONS"
+"""Variable of the environment: whoever starts a server says with 1 that its network keeps strangers away."""
+
+
+def first_token(content: str) -> str:
+    r"""Return the token that is in use, of the content of a file of tokens; empty where there is none.
+
+    Others may follow, one a line: they are valid too, while those who use them change over.
+
+    >>> first_token("the new one\nthe old one\n")
+    'the new one'
+    """
+    return content.strip().partition("\n")[0].strip()
+
+
 # Becomes the name of a folder on the server.
 VersionName = Annotated[str, Field(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,127}\z")]
 
@@ -140,9 +155,10 @@ class ServerDescription(BaseModel):
     pid: int
     host: str
     port: int
+    scheme: str = "http"
     started_at: datetime
 
     @property
     def url(self) -> str:
         """Where it listens."""
-        return f"http://{self.host}:{self.port}"
+        return f"{self.scheme}://{self.host}:{self.port}"

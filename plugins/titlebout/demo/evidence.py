@@ -152,7 +152,7 @@ class Evidence:
         manifest = self._manifest(champion.version)
         plan = FeaturePlan.model_validate_json(self.lake.read(manifest.plan_path, sha256=manifest.plan_sha256))
         rows = plan.rows(table)
-        predicted = self.client.predict(self.server(), rows)
+        predicted = [value for value in self.client.predict(self.server(), rows) if isinstance(value, float)]
         if len(predicted) != count or not all(math.isfinite(value) for value in predicted):
             message = f"asked the model server for {count} predictions, got {predicted}"
             raise DemoError(message)

@@ -12,7 +12,14 @@ from titlebout.core.results import Release, ReleaseStatus, RunContext, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
 from titlebout.task_links import ModelServerLink
-from titlebout.wiring import build_client, build_host, build_lake, build_ledger, build_registry
+from titlebout.wiring import (
+    build_client,
+    build_host,
+    build_lake,
+    build_ledger,
+    build_registry,
+    build_trial_client,
+)
 
 
 class DeployModelOperator(StepOperator):
@@ -59,6 +66,7 @@ class DeployModelOperator(StepOperator):
             registry=build_registry(airflow_connection(self.mlflow_conn_id)),
             host=build_host(spec, airflow_connection, conn_id=self.server_conn_id),
             client=build_client(),
+            trials=build_trial_client() if spec.release.has_trial else None,
         )
         if release.status is ReleaseStatus.SKIPPED:
             raise AirflowSkipException(release.reason)

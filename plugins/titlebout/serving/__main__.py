@@ -6,11 +6,16 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from titlebout.serving.settings import ServingSettings
 
 EPILOG = """\
 The server starts empty and answers 503 until a release is pushed to it; after a restart it serves the newest
 release of its state folder. The admin token comes from TITLEBOUT_ADMIN_TOKEN, or from a file that is made on
-the first start. SIGTERM ends it after the running requests.
+the first start. Predictions need a token where some are set, in TITLEBOUT_PREDICT_TOKENS, in <state-dir>/predict_tokens
+or by PUT /admin/tokens, and on every address but the loopback. SIGTERM ends it after the running requests.
 
 example:
   python -m titlebout.serving --model bike_demand --state-dir /var/lib/titlebout/bike_demand --port 8080
@@ -27,26 +32,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s", force=True)
 
     from titlebout.core.errors import DeploymentError
-    from titlebout.core.wire import ADDRESS_FILE, ADMIN_TOKEN_FILE
+    from titlebout.core.wire import ADDRESS_FILE
     from titlebout.serving.proof import without_sklearn
-    from titlebout.serving.server_process import admin_token, serve
-    from titlebout.serving.settings import ServingSettings
+    from titlebout.serving.server_process import TlsFiles, serve
 
     without_sklearn()
     state_dir: Path = options.state_dir.absolute()
     try:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-        token = admin_token(options.admin_token_file or state_dir / ADMIN_TOKEN_FILE)
         serve(
-            ServingSettings(model=options.model, state_dir=state_dir, admin_token=token),
+            _settings(options, state_dir),
             host=options.host,
             port=options.port,
             address_file=options.address_file or state_dir / ADDRESS_FILE,
+            tls=TlsFiles(options.ssl_certfile, options.ssl_keyfile) if options.ssl_certfile else None,
         )
     except (DeploymentError, OSError) as error:
         logging.getLogger(__name__).error("%s", error)  # noqa: TRY400  # a mistake of the caller needs no stack
         return 1
     return 0
+
+
+def _settings(options: argparse.Namespace, state_dir: Path) -> "ServingSettings":
+    from titlebout.core.wire import ADMIN_TOKEN_FILE, OPEN_PREDICTIONS
+    from titlebout.serving.server_process import admin_token, is_loopback
+    from titlebout.serving.settings import ServingSettings
+
+    file: Path = options.admin_token_file or state_dir / ADMIN_TOKEN_FILE
+    is_open = is_loopback(options.host) or options.open_predictions or os.environ.get(OPEN_PREDICTIONS) == "1"
+    return ServingSettings(
+        model=options.model,
+        state_dir=state_dir,
+        admin_token=admin_token(file),
+        admin_token_file=None if os.environ.get("TITLEBOUT_ADMIN_TOKEN") else file,
+        predict_tokens=tuple(os.environ.get("TITLEBOUT_PREDICT_TOKENS", "").replace(",", " ").split()),
+        needs_token=not is_open,
+    )
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,6 +89,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--admin-token-file", type=Path, help="secret that a push must present (default: <state-dir>/admin_token)"
     )
+    parser.add_argument(
+        "--open-predictions",
+        action="store_true",
+        help="predictions need no token as long as none is set, though others reach this server; on the loopback, and "
+        "with TITLEBOUT_OPEN_PREDICTIONS=1, that is so anyway",
+    )
+    parser.add_argument("--ssl-certfile", type=Path, help="certificate in PEM; the server speaks HTTPS")
+    parser.add_argument("--ssl-keyfile", type=Path, help="its private key, where the certificate's file holds none")
     return parser
 
 

@@ -10,6 +10,7 @@ from titlebout import __version__
 from titlebout.core.features import FeaturePlan
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import PREDICT_PATH
+from titlebout.serving.class_answers import told_schema
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.settings import ServingSettings
 
@@ -49,13 +50,32 @@ def openapi_document(release: LoadedRelease, settings: ServingSettings) -> dict[
                     "summary": f"Predict {plan.target} for some rows",
                     "requestBody": _json({"$ref": "#/components/schemas/Question"}, is_required=True),
                     "responses": {
-                        "200": {"description": "One prediction a row", **_json(_ANSWER)},
+                        "200": {"description": "One prediction a row", **_json(_answer_schema(plan))},
                         **{status: {"description": why, **_json(_ERROR)} for status, why in _REFUSALS.items()},
                     },
                 }
             }
         },
         "components": {"schemas": {"Row": row_schema(plan), "Question": _question_schema(plan, settings.max_rows)}},
+    }
+
+
+def _answer_schema(plan: FeaturePlan) -> dict[str, JsonValue]:
+    predictions = told_schema(plan)
+    return {
+        "type": "object",
+        "required": ["model", "version", *predictions],
+        "properties": {
+            "model": {"type": "string"},
+            "version": {"type": "string"},
+            **predictions,
+            "explanations": {"type": "array", "items": {"type": "object"}},
+            "other": {
+                "type": "array",
+                "description": "Categories that training never saw and that were scored as *other*; absent where there are none.",
+                "items": {"type": "object", "properties": {"row": {"type": "integer"}, "field": {"type": "string"}}},
+            },
+        },
     }
 
 
@@ -138,16 +158,6 @@ def _text(value: str) -> str:
     return html.escape(value)
 
 
-_ANSWER: dict[str, JsonValue] = {
-    "type": "object",
-    "required": ["model", "version", "predictions"],
-    "properties": {
-        "model": {"type": "string"},
-        "version": {"type": "string"},
-        "predictions": {"type": "array", "items": {"type": "number"}},
-        "explanations": {"type": "array", "items": {"type": "object"}},
-    },
-}
 _ERROR: dict[str, JsonValue] = {
     "type": "object",
     "required": ["error"],

@@ -9,33 +9,52 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from titlebout.serving.access import Access, Guard
 from titlebout.serving.endpoints import Endpoints
+from titlebout.serving.inference_log import InferenceLog
+from titlebout.serving.log_routes import LogRoutes
 from titlebout.serving.measurements import Measurements
 from titlebout.serving.questions import JsonAnswer
+from titlebout.serving.refusals import fault_answer, refusal_answer
 from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.request_body import RefusedRequestError
+from titlebout.serving.scorer import Scorer
 from titlebout.serving.settings import ServingSettings
+from titlebout.serving.shortcut import Shortcut
+from titlebout.serving.token_routes import TokenRoutes
+from titlebout.serving.trial_gate import TrialGate
+from titlebout.serving.trial_routes import TrialRoutes
 
-CLOSE = {"connection": "close"}
-RETRY_AFTER_SECONDS = "1"
 
-
-def create_app(settings: ServingSettings) -> ASGIApp:
+def create_app(settings: ServingSettings, log: InferenceLog | None = None) -> ASGIApp:
     """Return the application of one model, serving what it served before a restart.
+
+    Args:
+        settings: What the server needs to know.
+        log: Where it writes down what it answers; whoever made it closes it when the last request is answered.
+            Default: that of the settings' folder, whose last rows may be lost.
 
     Raises:
         DeploymentError: The state folder is damaged in a way that is not safe to guess about.
     """
-    measurements = Measurements(settings.model)
+    log = log or InferenceLog(settings)
+    measurements = Measurements(settings.model, log.counts)
+    gate = ReleaseGate(settings)
+    trials = TrialGate(settings, gate)
+    scorer = Scorer([measurements.scored, log.observe], trials)
+    endpoints = Endpoints(settings, gate, measurements, scorer)
+    access = Access(settings)
+    admin = (LogRoutes(settings, log), TrialRoutes(settings, trials), TokenRoutes(settings, access))
     app = Starlette(
-        routes=Endpoints(settings, ReleaseGate(settings), measurements).routes(),
+        routes=[*endpoints.routes(), *(route for each in admin for route in each.routes())],
         exception_handlers={
             RefusedRequestError: _answer_refusal,
             HTTPException: _answer_http_error,
             Exception: _answer_our_fault,
         },
     )
-    return Measured(app, measurements)
+    answering = Shortcut(Measured(app, measurements), endpoints.shortcuts(), measurements)
+    return Guard(answering, access, measurements)
 
 
 class Measured:
@@ -63,12 +82,7 @@ class Measured:
 
 
 async def _answer_refusal(request: Request, error: Exception) -> Response:
-    refusal = cast("RefusedRequestError", error)
-    # The rest of the body may still be on its way.
-    headers = dict(CLOSE) if refusal.status in {401, 408, 413, 503} else {}
-    if refusal.status == 503:
-        headers["retry-after"] = RETRY_AFTER_SECONDS
-    return JsonAnswer({"error": refusal.reason, **refusal.details}, status_code=refusal.status, headers=headers)
+    return refusal_answer(cast("RefusedRequestError", error))
 
 
 async def _answer_http_error(request: Request, error: Exception) -> Response:
@@ -78,5 +92,4 @@ async def _answer_http_error(request: Request, error: Exception) -> Response:
 
 
 async def _answer_our_fault(request: Request, error: Exception) -> Response:
-    """Say only where to look: starlette raises the error again, uvicorn logs its stack and closes the connection."""
-    return JsonAnswer({"error": "the server failed; its log has the reason"}, status_code=500, headers=CLOSE)
+    return fault_answer()

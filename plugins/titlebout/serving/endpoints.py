@@ -1,7 +1,6 @@
 """The routes of the model server."""
 
 import asyncio
-import secrets
 
 from pydantic import JsonValue, ValidationError
 from starlette.requests import Request
@@ -9,48 +8,46 @@ from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from titlebout import __version__
-from titlebout.core.errors import CorruptObjectError, DeploymentError, FieldError, StaleTokenError, bounded
+from titlebout.core.errors import CorruptObjectError, DeploymentError, StaleTokenError, bounded
 from titlebout.core.wire import (
     ADMIN_RELEASE_PATH,
     LIVE_PATH,
     NOT_READY,
-    OVERLOADED,
     PREDICT_PATH,
     READY_PATH,
     RELEASE_PATH,
     ReleasePush,
 )
+from titlebout.serving.admin_access import refuse_strangers
 from titlebout.serving.api_description import docs_page, openapi_document
 from titlebout.serving.measurements import MEDIA_TYPE, Measurements
 from titlebout.serving.mlflow_protocol import invocations
-from titlebout.serving.open_inference import infer, model_metadata, refuse_others, server_metadata
-from titlebout.serving.questions import JsonAnswer, Protocol, Sent, plain
+from titlebout.serving.open_inference import infer, infer_version, model_metadata, refuse_others, server_metadata
+from titlebout.serving.predictions import Predictions
+from titlebout.serving.questions import JsonAnswer, Protocol, plain
 from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.release_store import LoadedRelease
-from titlebout.serving.request_body import RefusedRequestError, announced_bytes, discard_body, read_body
+from titlebout.serving.request_body import RefusedRequestError, read_body
+from titlebout.serving.scorer import Scorer
 from titlebout.serving.settings import ServingSettings
+from titlebout.serving.shortcut import Shortcuts
 
 INVOCATIONS_PATH = "/invocations"
 OPENAPI_PATH = "/openapi.json"
 V2_PATH = "/v2"
 
-# Up to here a request is answered on the event loop: handing it to a thread would cost more than scoring it.
-SMALL_BODY_BYTES = 64 * 1024
-# Large batches at a time: each may hold its whole parsed body in memory. A few more may wait for their turn.
-LARGE_BATCHES = 4
-LARGE_WAITING = 4 * LARGE_BATCHES
-
 
 class Endpoints:
     """Answers the requests of one server."""
 
-    def __init__(self, settings: ServingSettings, gate: ReleaseGate, measurements: Measurements) -> None:
+    def __init__(
+        self, settings: ServingSettings, gate: ReleaseGate, measurements: Measurements, scorer: Scorer
+    ) -> None:
         """Take what the routes share."""
         self._measurements = measurements
         self._settings = settings
         self._gate = gate
-        self._large_batches = asyncio.Semaphore(LARGE_BATCHES)
-        self._large_waiting = 0
+        self._predictions = Predictions(settings, self._current, scorer)
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -67,6 +64,17 @@ class Endpoints:
             *self._mlflow_routes(),
             *self._v2_routes(),
         ]
+
+    def shortcuts(self) -> Shortcuts:
+        """Return the paths whose answers should not wait for a router."""
+        return Shortcuts(
+            self._predictions,
+            {
+                PREDICT_PATH: (plain, "predict"),
+                INVOCATIONS_PATH: (invocations, "invocations"),
+                f"{V2_PATH}/models/{self._settings.model}/infer": (infer, "infer"),
+            },
+        )
 
     def _mlflow_routes(self) -> list[Route]:
         return [
@@ -123,16 +131,17 @@ class Endpoints:
 
     async def predict(self, request: Request) -> Response:
         """Score rows: `{"rows": [{field: value}, …]}` gives `{"model", "version", "predictions"}`."""
-        return await self._answer(request, plain)
+        return await self._answer(request, plain, "predict")
 
     async def invocations(self, request: Request) -> Response:
         """Score what MLflow's clients send."""
-        return await self._answer(request, invocations)
+        return await self._answer(request, invocations, "invocations")
 
     async def infer(self, request: Request) -> Response:
         """Score what clients of the Open Inference Protocol send."""
         self._refuse_others(request)
-        return await self._answer(request, infer)
+        protocol = infer_version if "version" in request.path_params else infer
+        return await self._answer(request, protocol, "infer")
 
     async def server_metadata(self, request: Request) -> Response:
         """Say which protocol this is, and in which version of the server."""
@@ -156,12 +165,8 @@ class Endpoints:
         return HTMLResponse(docs_page(self._current(), self._settings, str(request.base_url)))
 
     async def push(self, request: Request) -> Response:
-        """Take a release. Who may not push learns nothing, and nothing of what they send is kept."""
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        is_known = secrets.compare_digest(token.encode(), self._settings.admin_token.encode())
-        if scheme.lower() != "bearer" or not is_known:
-            await discard_body(request)
-            raise RefusedRequestError(401, "send the admin token of this server as `Authorization: Bearer <token>`")
+        """Take a release."""
+        await refuse_strangers(request, self._settings.admin_token)
         body = await self._body(request, self._settings.max_release_bytes)
         receipt = await asyncio.to_thread(self._admit, body)
         return JsonAnswer(receipt)
@@ -182,33 +187,8 @@ class Endpoints:
             raise RefusedRequestError(422, str(error)) from error
         return receipt
 
-    async def _answer(self, request: Request, protocol: Protocol) -> Response:
-        size = announced_bytes(request)
-        if size is not None and size <= SMALL_BODY_BYTES:
-            return self._score(await self._sent(request), protocol)
-        if self._large_waiting >= LARGE_WAITING:
-            await discard_body(request)
-            raise RefusedRequestError(503, "too many large requests at once; try again", code=OVERLOADED)
-        self._large_waiting += 1
-        try:
-            async with self._large_batches:
-                return await asyncio.to_thread(self._score, await self._sent(request), protocol)
-        finally:
-            self._large_waiting -= 1
-
-    async def _sent(self, request: Request) -> Sent:
-        body = await self._body(request, self._settings.max_predict_bytes)
-        return Sent(body, request.headers, self._current(), self._settings.max_rows)
-
-    def _score(self, sent: Sent, protocol: Protocol) -> Response:
-        question = protocol(sent)
-        try:
-            scores = sent.release.predictor.predict_rows(question.rows)
-        except FieldError as error:
-            raise RefusedRequestError(422, str(error), field=error.field, row=error.row) from None
-        answer = question.answer(scores)
-        self._measurements.scored(sent.release, question.rows, scores)
-        return answer
+    async def _answer(self, request: Request, protocol: Protocol, route: str) -> Response:
+        return await self._predictions.answer(request.scope, request.receive, protocol, route)
 
     def _refuse_others(self, request: Request) -> LoadedRelease:
         current = self._current()

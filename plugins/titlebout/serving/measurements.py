@@ -7,15 +7,19 @@ them. Format: https://prometheus.io/docs/instrumenting/exposition_formats/.
 import threading
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from titlebout import __version__
-from titlebout.core.field_values import category_text
-from titlebout.serving.questions import Row, Scores
+from titlebout.core.release_roles import ReleaseRole
+from titlebout.core.specs.class_list import class_text
+from titlebout.serving.class_answers import predicted_classes, surest
+from titlebout.serving.log_metrics import LogCounts, log_samples
+from titlebout.serving.questions import Scores
 from titlebout.serving.release_store import LoadedRelease
+from titlebout.serving.scored_request import ScoredRequest
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
@@ -61,9 +65,11 @@ class Histogram:
 
 @dataclass
 class _OfVersion:
-    """What is counted of one version."""
+    """What is counted of one version in one role."""
 
     scores: Histogram
+    rows: int = 0
+    classes: Counter[str] = field(default_factory=Counter)
     missing: Counter[str] = field(default_factory=Counter)
     unknown: Counter[str] = field(default_factory=Counter)
 
@@ -71,13 +77,18 @@ class _OfVersion:
 class Measurements:
     """Count requests, seconds, scores, missing values and unknown categories. Safe to use from several threads."""
 
-    def __init__(self, model: str) -> None:
-        """Start at nothing."""
-        self._model = model
+    def __init__(self, model: str, log_counts: Callable[[], LogCounts]) -> None:
+        """Start at nothing.
+
+        Args:
+            model: What is served.
+            log_counts: Says how the inference log is doing.
+        """
+        self._model, self._log_counts = model, log_counts
         self._lock = threading.Lock()
         self._answers: Counter[tuple[str, int]] = Counter()
         self._seconds: dict[str, Histogram] = defaultdict(lambda: Histogram(SECONDS))
-        self._versions: dict[str, _OfVersion] = {}
+        self._versions: dict[tuple[str, ReleaseRole], _OfVersion] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
         """Count an answer."""
@@ -85,27 +96,27 @@ class Measurements:
             self._answers[route, status] += 1
             self._seconds[route].add(seconds)
 
-    def scored(self, release: LoadedRelease, rows: Sequence[Row], scores: Scores) -> None:
+    def scored(self, request: ScoredRequest) -> None:
         """Count the rows of one request and what they were scored."""
-        missing = [name for row in rows for name, value in row.items() if value is None]
-        unknown = [
-            name
-            for name, (declared, known) in release.categories.items()
-            for row in rows
-            if isinstance(value := row[name], str | int | float) and category_text(value, declared) not in known
-        ]
+        missing = [name for row in request.rows for name, value in row.items() if value is None]
+        key = request.release.receipt.version, request.role
         with self._lock:
-            version = self._versions.get(release.receipt.version)
+            version = self._versions.get(key)
             if version is None:
-                version = self._versions[release.receipt.version] = _OfVersion(Histogram(release.score_bounds))
-            version.scores.add_all(scores)
-            version.missing.update(missing)
-            version.unknown.update(unknown)
+                version = self._versions[key] = _OfVersion(Histogram(request.release.score_bounds))
+            version.rows += len(request.rows)
+            version.scores.add_all(surest(request.scores))
+            version.classes.update(map(class_text, predicted_classes(request.release.predictor.plan, request.scores)))
+            if missing:
+                version.missing.update(missing)
+            if request.unseen:
+                version.unknown.update(name for _, name in request.unseen)
 
     def text(self, current: LoadedRelease | None) -> str:
         """Return all samples."""
+        log = log_samples(self._model, self._log_counts())
         with self._lock:
-            return "\n".join([*self._lines(current), ""])
+            return "\n".join([*self._lines(current), *log, ""])
 
     def _lines(self, current: LoadedRelease | None) -> Iterator[str]:
         model = f'model="{self._model}"'
@@ -115,6 +126,9 @@ class Measurements:
             receipt = current.receipt
             yield from _header("titlebout_release_token", "gauge", "Fencing token of the release that answers.")
             yield f'titlebout_release_token{{{model},version="{receipt.version}"}} {receipt.token}'
+            yield from _header("titlebout_release_is_quick", "gauge", "1: few rows take the short way; 0: see the log.")
+            is_quick = int(current.predictor.is_quick)
+            yield f'titlebout_release_is_quick{{{model},version="{receipt.version}"}} {is_quick}'
             yield from _header("titlebout_release_since_seconds", "gauge", "When it began to answer, in Unix time.")
             yield f'titlebout_release_since_seconds{{{model},version="{receipt.version}"}} {receipt.since.timestamp()}'
         yield from _header("titlebout_requests_total", "counter", "Answers by route and status.")
@@ -124,21 +138,29 @@ class Measurements:
         for route, histogram in sorted(self._seconds.items()):
             yield from histogram.lines("titlebout_request_seconds", f'{model},route="{route}"')
         yield from _header(
-            "titlebout_score", "histogram", "Predictions; the bounds are deciles of the version's golden rows."
+            "titlebout_score",
+            "histogram",
+            "Predictions, or how likely the likeliest class is; the bounds are deciles of the version's golden rows.",
         )
-        for version, found in self._versions.items():
-            yield from found.scores.lines("titlebout_score", f'{model},version="{version}"')
+        for (version, role), found in self._versions.items():
+            yield from found.scores.lines("titlebout_score", f'{model},version="{version}",role="{role}"')
+        yield from _header("titlebout_rows_total", "counter", "Rows that were scored.")
+        for (version, role), found in self._versions.items():
+            yield f'titlebout_rows_total{{{model},version="{version}",role="{role}"}} {found.rows}'
+        if any(found.classes for found in self._versions.values()):
+            meaning = "Rows by their most likely class."
+            yield from self._counted("titlebout_predicted_class_total", meaning, "classes", label="class")
         yield from self._counted("titlebout_missing_values_total", "Rows whose field was null.", "missing")
         yield from self._counted(
             "titlebout_unknown_categories_total", "Rows whose category training never saw.", "unknown"
         )
 
-    def _counted(self, name: str, meaning: str, attribute: str) -> Iterator[str]:
+    def _counted(self, name: str, meaning: str, attribute: str, *, label: str = "field") -> Iterator[str]:
         yield from _header(name, "counter", meaning)
-        for version, found in self._versions.items():
+        for (version, role), found in self._versions.items():
             counts: Mapping[str, int] = getattr(found, attribute)
-            for column, count in sorted(counts.items()):
-                labels = f'model="{self._model}",version="{version}",field="{_escaped(column)}"'
+            for value, count in sorted(counts.items()):
+                labels = f'model="{self._model}",version="{version}",role="{role}",{label}="{_escaped(value)}"'
                 yield f"{name}{{{labels}}} {count}"
 
 

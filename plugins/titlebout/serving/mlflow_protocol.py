@@ -6,8 +6,9 @@ this server refuses columns that the model does not know, and never guesses a ty
 
 import csv
 import io
+import json
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from pydantic import JsonValue
 from starlette.responses import Response
@@ -19,18 +20,23 @@ from titlebout.serving.questions import (
     Row,
     Scores,
     Sent,
+    Unseen,
     checked_rows,
+    named,
     refuse_too_many,
     transposed,
 )
 from titlebout.serving.request_body import RefusedRequestError, parse_json
 
 FORMS = ("dataframe_split", "dataframe_records", "instances", "inputs")
+OTHER_HEADER = "x-titlebout-other"
+MOST_NAMED = 20
+"""Clients refuse long headers: so many places are named, all are counted."""
 _FLAGS = {"true": True, "false": False}
 
 
 def invocations(sent: Sent) -> Question:
-    """Read one of MLflow's forms; the answer is `{"predictions": […]}`.
+    """Read one of MLflow's forms; the answer is `{"predictions": […]}`, with *other* categories in a header.
 
     Raises:
         RefusedRequestError: It is in none of the forms.
@@ -43,8 +49,12 @@ def invocations(sent: Sent) -> Question:
     return Question(_json_rows(sent), _answer)
 
 
-def _answer(scores: Scores) -> Response:
-    return JsonAnswer({"predictions": scores.tolist()})
+def _answer(scores: Scores, unseen: Sequence[Unseen]) -> Response:
+    answer = JsonAnswer({"predictions": scores.tolist()})
+    if unseen:  # MLflow's clients read one key of the body, so it stands beside it
+        found = {"count": len(unseen), "first": named(unseen[:MOST_NAMED])}
+        answer.headers[OTHER_HEADER] = json.dumps(found, separators=(",", ":"))
+    return answer
 
 
 def _json_rows(sent: Sent) -> list[Row]:

@@ -9,7 +9,7 @@ JSON, is a missing value.
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import numpy as np
@@ -20,7 +20,8 @@ from titlebout import __version__
 from titlebout.core.errors import bounded
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import ReleaseReceipt
-from titlebout.serving.questions import JsonAnswer, Question, Row, Scores, Sent, transposed
+from titlebout.serving.class_answers import output_tensor
+from titlebout.serving.questions import JsonAnswer, Question, Row, Scores, Sent, Unseen, named, transposed
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.request_body import RefusedRequestError, parse_json
 from titlebout.serving.tensors import DTYPES, read_tensor
@@ -85,7 +86,7 @@ def model_metadata(release: LoadedRelease) -> dict[str, JsonValue]:
         "versions": [receipt.version],
         "platform": "xgboost",
         "inputs": inputs,
-        "outputs": [{"name": OUTPUT, "datatype": "FP64", "shape": [-1]}],
+        "outputs": [output_tensor(OUTPUT, release.predictor.plan)],
     }
 
 
@@ -102,7 +103,7 @@ def refuse_others(receipt: ReleaseReceipt, model: str, version: str | None) -> N
 
 
 def infer(sent: Sent) -> Question:
-    """Read an inference request; the answer is one tensor `predictions`.
+    """Read an inference request; the answer is one tensor `predictions`, with *other* categories as a parameter.
 
     Raises:
         RefusedRequestError: It is none, or a tensor does not fit its field.
@@ -117,10 +118,15 @@ def infer(sent: Sent) -> Question:
     rows = _rows(asked, tail, sent)
     receipt = sent.release.receipt
 
-    def answer(scores: Scores) -> Response:
-        return _answer(asked, receipt, scores)
+    def answer(scores: Scores, unseen: Sequence[Unseen]) -> Response:
+        return _answer(asked, receipt, scores, unseen)
 
     return Question(rows, answer)
+
+
+def infer_version(sent: Sent) -> Question:
+    """Read an inference request to a version by its name: no other one may answer it."""
+    return infer(sent)
 
 
 def _split(sent: Sent) -> tuple[bytes, memoryview]:
@@ -192,11 +198,13 @@ def _as_field(values: list[JsonValue], kind: ColumnType | None, tensor: InputTen
     return converted
 
 
-def _answer(asked: InferRequest, receipt: ReleaseReceipt, scores: Scores) -> Response:
+def _answer(asked: InferRequest, receipt: ReleaseReceipt, scores: Scores, unseen: Sequence[Unseen]) -> Response:
     output: dict[str, JsonValue] = {"name": OUTPUT, "datatype": "FP64", "shape": list(scores.shape)}
     document: dict[str, JsonValue] = {"model_name": receipt.model, "model_version": receipt.version}
     if asked.id:
         document["id"] = asked.id
+    if unseen:
+        document["parameters"] = {"other": json.dumps(named(unseen), separators=(",", ":"))}
     wish = asked.outputs[0].parameters.get("binary_data") if asked.outputs else None
     is_binary = asked.parameters.get("binary_data_output") is True if wish is None else wish is True
     if not is_binary:

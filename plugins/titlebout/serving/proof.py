@@ -4,6 +4,7 @@ Run as a program (`python -m titlebout.serving.proof FOLDER`) it proves a bundle
 a booster that passes its hash but not its parser can crash the process that loads it.
 """
 
+import logging
 import subprocess
 import sys
 from pathlib import Path
@@ -19,9 +20,11 @@ from titlebout.core.wire import BUNDLE_FILES
 PROOF_TIMEOUT_SECONDS = 60
 TOLERANCE = 1e-6
 
+_logger = logging.getLogger(__name__)
+
 
 def load_proven(bundle: ReleaseBundle) -> Predictor:
-    """Load a bundle and replay its golden rows.
+    """Load a bundle and replay its golden rows; what answers a few rows quickly has to score them alike.
 
     Raises:
         DeploymentError: It does not load, or it scores a golden row differently.
@@ -29,7 +32,8 @@ def load_proven(bundle: ReleaseBundle) -> Predictor:
     where = f"release {bundle.version} of {bundle.model!r}"
     try:
         predictor = Predictor.load(bundle.booster, bundle.plan)
-        mismatch = GoldenRows.model_validate_json(bundle.golden).mismatch(predictor, TOLERANCE)
+        golden = GoldenRows.model_validate_json(bundle.golden)
+        mismatch = golden.mismatch(predictor, TOLERANCE)
     except ValidationError as error:
         message = f"{where}: the golden rows are not readable ({error.error_count()} mistakes); train the version again"
         raise DeploymentError(message) from error
@@ -39,6 +43,10 @@ def load_proven(bundle: ReleaseBundle) -> Predictor:
     if mismatch:
         message = f"{where}: {mismatch}; compare the library versions of trainer and server"
         raise DeploymentError(message)
+    try:
+        predictor.answer_quickly(golden.rows)
+    except (ValueError, RuntimeError, ImportError, OSError) as error:
+        _logger.warning("%s: XGBoost scores every request, which is slower for a few rows: %s", where, error)
     return predictor
 
 

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,16 +11,32 @@ from starlette.datastructures import Headers
 from starlette.responses import Response
 
 from titlebout.core.predictor import Predictor
+from titlebout.core.release_roles import ReleaseRole
+from titlebout.serving.class_answers import told
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.request_body import RefusedRequestError, parse_json
+
+# Made once: `json.dumps` makes one for each call that wants more than the default.
+_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 USUAL_FEATURES = 5
 MOST_FEATURES = 1000
 MOST_EXPLAINED_ROWS = 100
-"""An explanation costs about as much as a hundred predictions, and other requests wait for it."""
+"""An explanation costs about as much as a hundred predictions."""
 
 Row = Mapping[str, JsonValue]
 Scores = NDArray[np.float64]
+
+
+class Unseen(NamedTuple):
+    """A category that training never saw: it was scored as *other*, and the answer says so."""
+
+    row: int
+    field: str
+
+
+class TakesLongError(Exception):
+    """A question that must not be answered on the event loop, where all others wait for it."""
 
 
 class JsonAnswer(Response):
@@ -31,11 +46,10 @@ class JsonAnswer(Response):
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401  # signature of starlette
         """Return the body."""
-        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+        return _encoder.encode(content).encode("ascii")
 
 
-@dataclass(frozen=True)
-class Sent:
+class Sent(NamedTuple):
     """What a client sent.
 
     Attributes:
@@ -43,20 +57,27 @@ class Sent:
         headers: The headers.
         release: The release that will answer: one and the same for rows, scores and names.
         max_rows: Most rows of one request.
+        route: Which protocol asked, as the metrics name it.
+        request_id: Name of the request: the client's, or ours.
+        role: What the release is to this request.
+        may_take_long: Whether nobody waits for this one: it is not on the event loop.
     """
 
     body: bytes
     headers: Headers
     release: LoadedRelease
     max_rows: int
+    route: str
+    request_id: str
+    role: ReleaseRole = ReleaseRole.CHAMPION
+    may_take_long: bool = False
 
 
-@dataclass(frozen=True)
-class Question:
+class Question(NamedTuple):
     """Rows to score, and how to answer in the protocol that they came in."""
 
     rows: Sequence[Row]
-    answer: Callable[[Scores], Response]
+    answer: Callable[[Scores, Sequence[Unseen]], Response]
 
 
 Protocol = Callable[[Sent], Question]
@@ -66,23 +87,35 @@ Protocol = Callable[[Sent], Question]
 def plain(sent: Sent) -> Question:
     """Read `{"rows": [{field: value}, …]}`; the answer is `{"model", "version", "predictions"}`.
 
-    With `"explain": k` beside the rows, each prediction comes with the k features that move it most.
+    Of several classes it has `classes` and `probabilities` too; the prediction is the most likely class.
+    With `"explain": k` beside the rows, each prediction comes with the k features that move it most. Categories that
+    training never saw are named under `"other"`.
 
     Raises:
         RefusedRequestError: It is something else.
+        TakesLongError: It wants explanations, on the event loop.
     """
     document = parse_json(sent.body)
     if not isinstance(document, dict) or not {"rows"} <= document.keys() <= {"rows", "explain"}:
         raise RefusedRequestError(422, 'send exactly one key: {"rows": [{field: value, …}, …]}', field="rows")
     rows = checked_rows(document["rows"], "rows", sent.max_rows)
     most = _explained(document.get("explain"), len(rows))
+    if most and not sent.may_take_long:
+        raise TakesLongError
     receipt, predictor = sent.release.receipt, sent.release.predictor
 
-    def answer(scores: Scores) -> Response:
-        found = {"model": receipt.model, "version": receipt.version, "predictions": scores.tolist()}
-        return JsonAnswer(found | ({"explanations": explanations(predictor, rows, most)} if most else {}))
+    def answer(scores: Scores, unseen: Sequence[Unseen]) -> Response:
+        found = {"model": receipt.model, "version": receipt.version, **told(predictor.plan, scores)}
+        if unseen:
+            found["other"] = [*named(unseen)]
+        return JsonAnswer(found | ({"explanations": explanations(predictor, rows, most, scores)} if most else {}))
 
     return Question(rows, answer)
+
+
+def named(unseen: Sequence[Unseen]) -> list[dict[str, JsonValue]]:
+    """Return where categories were scored as *other*, as answers say it."""
+    return [{"row": row, "field": field} for row, field in unseen]
 
 
 def _explained(wish: JsonValue, rows: int) -> int:
@@ -96,16 +129,17 @@ def _explained(wish: JsonValue, rows: int) -> int:
     return USUAL_FEATURES if wish is True else int(wish)
 
 
-def explanations(predictor: Predictor, rows: Sequence[Row], most: int) -> list[JsonValue]:
+def explanations(predictor: Predictor, rows: Sequence[Row], most: int, scores: Scores) -> list[JsonValue]:
     """Return, for each row, what all rows share and the features that move its score most, the largest first.
 
     Args:
         predictor: The version that scored them.
         rows: Rows that it takes.
         most: Features to name; what the others add up to is `others`.
+        scores: What it said of them; of several classes the most likely one is explained.
     """
     names, found = predictor.plan.feature_names, list[JsonValue]()
-    for shares in predictor.contributions(rows):
+    for shares in predictor.contributions(rows, of=scores.argmax(axis=1) if scores.ndim > 1 else None):
         order = np.argsort(-np.abs(shares[:-1]), kind="stable")
         named: dict[str, JsonValue] = {names[place]: float(shares[place]) for place in order[:most]}
         others = float(shares[order[most:]].sum())

@@ -10,7 +10,6 @@ A release folder is complete when it bears its final name: it gets it by one ren
 import hashlib
 import json
 import logging
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -29,6 +28,8 @@ from titlebout.core.predictor import Predictor
 from titlebout.core.results import Sha256
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import BUNDLE_FILES, ReleaseReceipt
+from titlebout.serving.class_answers import surest
+from titlebout.serving.durable_files import sync_folder, write_durably
 from titlebout.serving.proof import load_proven, read_bundle
 
 KEPT_RELEASES = 2
@@ -53,7 +54,8 @@ class LoadedRelease:
     Attributes:
         receipt: Which one it is.
         predictor: Scores rows.
-        score_bounds: Deciles of the golden rows' scores: where a histogram of its predictions is divided.
+        score_bounds: Deciles of the golden rows' scores, of several classes those of the most likely ones: where a
+            histogram of its predictions is divided.
         categories: Categorical field to its type and what training saw of it.
     """
 
@@ -70,7 +72,7 @@ class LoadedRelease:
             DeploymentError: They do not.
         """
         predictor = load_proven(bundle)
-        golden = GoldenRows.model_validate_json(bundle.golden).scores
+        golden = surest(np.array(GoldenRows.model_validate_json(bundle.golden).scores))
         return cls(
             receipt=receipt,
             predictor=predictor,
@@ -110,7 +112,7 @@ class ReleaseStore:
 
     def remember_token(self, token: int) -> None:
         """Record a fencing token, so that a restart does not forget it."""
-        _write_durably(self._fence, json.dumps({"token": token}).encode("ascii"))
+        write_durably(self._fence, json.dumps({"token": token}).encode("ascii"))
 
     @contextmanager
     def incoming(self, bundle: ReleaseBundle) -> Iterator[Path]:
@@ -118,7 +120,7 @@ class ReleaseStore:
         folder = Path(tempfile.mkdtemp(prefix=_INCOMING, dir=self._releases))
         try:
             for part, name in BUNDLE_FILES.items():
-                _write_durably(folder / name, getattr(bundle, part))
+                write_durably(folder / name, getattr(bundle, part))
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
@@ -127,13 +129,13 @@ class ReleaseStore:
         """Make an incoming folder the newest release, in one step, and forget the oldest ones."""
         hashes = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in BUNDLE_FILES.values()}
         manifest = StoredRelease(receipt=receipt, sha256=hashes)
-        _write_durably(folder / _MANIFEST, manifest.model_dump_json(indent=1).encode("utf-8"))
+        write_durably(folder / _MANIFEST, manifest.model_dump_json(indent=1).encode("utf-8"))
         # One attempt may push twice: first the challenger, then the champion again because the challenger
         # failed outside. Its first release goes before the second stands, so that two never share a token.
         for same_token in self._releases.glob(f"{receipt.token:012d}-*"):
             shutil.rmtree(same_token)
         folder.rename(self._releases / f"{receipt.token:012d}-{receipt.version}")
-        _sync_folder(self._releases)
+        sync_folder(self._releases)
         for old in self._folders()[KEPT_RELEASES:]:
             shutil.rmtree(old, ignore_errors=True)
 
@@ -162,23 +164,3 @@ class ReleaseStore:
     def _folders(self) -> list[Path]:
         """Return the folders of all releases, newest token first."""
         return sorted(self._releases.glob("[0-9]*"), reverse=True)
-
-
-def _write_durably(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it: a crash leaves the old content or the new."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Make a rename durable."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,10 @@
 """Runs a model server as a process: one owner of the state folder, a port, an address file, a graceful end."""
 
+import asyncio
 import errno
 import fcntl
+import gc
+import ipaddress
 import logging
 import os
 import secrets
@@ -10,18 +13,21 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import uvicorn
 
 from titlebout.core.errors import DeploymentError
-from titlebout.core.wire import LOCK_FILE, ServerDescription
+from titlebout.core.wire import LOCK_FILE, ServerDescription, first_token
 from titlebout.serving.application import create_app
+from titlebout.serving.inference_log import InferenceLog
 from titlebout.serving.settings import ServingSettings
 
 LOCK_PATIENCE_SECONDS = 2.0
 GRACE_SECONDS = 10
+PARTING_SECONDS = 0.5
 # Far above what one model on one machine is asked, far below what runs out of memory or file descriptors.
 MAX_CONNECTIONS = 512
 
@@ -31,9 +37,12 @@ _logger = logging.getLogger(__name__)
 class AddressedServer(uvicorn.Server):
     """A uvicorn server that says where it listens, for as long as it does."""
 
-    def __init__(self, config: uvicorn.Config, address_file: Path, description: ServerDescription) -> None:
-        """Take the address to write once the server answers."""
+    def __init__(
+        self, config: uvicorn.Config, address_file: Path, description: ServerDescription, log: InferenceLog
+    ) -> None:
+        """Take the address to write once the server answers, and the log to close once it does not any more."""
         super().__init__(config)
+        self._log = log
         self._address_file = address_file
         self._description = description
 
@@ -45,12 +54,36 @@ class AddressedServer(uvicorn.Server):
         temporary.replace(self._address_file)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Withdraw the address, then finish the running requests."""
+        """Withdraw the address, finish the running requests, then write down what was answered."""
         self._address_file.unlink(missing_ok=True)
+        await self._part_from_clients()
         await super().shutdown(sockets)
+        await asyncio.to_thread(self._log.close)  # here: uvicorn raises the signal again before it returns
+
+    async def _part_from_clients(self) -> None:
+        """Say with each answer that it is the connection's last, for a moment.
+
+        A connection that is closed between two requests would lose the one that is on its way just then.
+        """
+        for listener in self.servers:
+            listener.close()
+        state = self.server_state
+        state.default_headers = [*state.default_headers, (b"connection", b"close")]
+        deadline = time.monotonic() + PARTING_SECONDS
+        while state.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)
 
 
-def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path) -> None:
+@dataclass(frozen=True)
+class TlsFiles:
+    """Certificate and key, in PEM."""
+
+    certificate: Path
+    key: Path | None = None
+    """None: it stands in the file of the certificate."""
+
+
+def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path, tls: TlsFiles | None = None) -> None:
     """Serve until SIGTERM or SIGINT.
 
     Raises:
@@ -58,8 +91,9 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
     """
     with _sole_owner(settings.state_dir, address_file), _listening_socket(host, port) as listener:
         bound_port = listener.getsockname()[1]
+        log = InferenceLog(settings)
         config = uvicorn.Config(
-            create_app(settings),
+            create_app(settings, log),
             lifespan="off",
             ws="none",
             log_config=None,
@@ -68,6 +102,8 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
             proxy_headers=False,
             limit_concurrency=MAX_CONNECTIONS,
             timeout_graceful_shutdown=GRACE_SECONDS,
+            ssl_certfile=tls.certificate if tls else None,
+            ssl_keyfile=tls.key if tls else None,
         )
         description = ServerDescription(
             model=settings.model,
@@ -75,16 +111,27 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
             pid=os.getpid(),
             host=host,
             port=bound_port,
+            scheme="https" if tls else "http",
             started_at=datetime.now(tz=UTC),
         )
         _logger.info(
             "model server of %s on %s port %d, state in %s", settings.model, host, bound_port, settings.state_dir
         )
-        AddressedServer(config, address_file, description).run(sockets=[listener])
+        gc.collect()
+        gc.freeze()  # what is here stays: looking through it again and again would hold answers up
+        AddressedServer(config, address_file, description, log).run(sockets=[listener])
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address; a name that is no address is taken for one that others reach."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def admin_token(file: Path) -> str:
-    """Return the admin token from the environment, or from a file that is made on the first start.
+    """Return the admin token from the environment, or the first of a file that is made on the first start.
 
     Raises:
         DeploymentError: Others may read the file, or it is empty.
@@ -93,7 +140,7 @@ def admin_token(file: Path) -> str:
         return token
     if not file.exists():
         _make_token(file)
-    token = file.read_text(encoding="ascii").strip()
+    token = first_token(file.read_text(encoding="ascii"))
     if not token or file.stat().st_mode & 0o077:
         message = f"{file} must hold the admin token and be readable by its owner only; remove it to have it made anew"
         raise DeploymentError(message)

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.bouts.bout_checks import ScoredPartition
+from titlebout.core.bouts.class_order import in_order
 from titlebout.core.bouts.comparison import Bout
 from titlebout.core.bouts.metrics import Floats
 from titlebout.core.errors import FieldError
@@ -125,8 +126,8 @@ def _score_and_judge(bout: Bout, lake: Lake, past: PastPartitions) -> BoutAccoun
         try:
             scored[ref.partition] = ScoredPartition(
                 labels=target_values(bout.spec, rows),
-                challenger=_scores(challenger, past, ref, rows),
-                champion=_scores(champion, past, ref, rows) if champion else None,
+                challenger=_scores(bout.spec, challenger, past, ref, rows),
+                champion=_scores(bout.spec, champion, past, ref, rows) if champion else None,
                 groups=slice_groups(bout.spec, rows),
             )
         except FieldError as error:
@@ -134,9 +135,10 @@ def _score_and_judge(bout: Bout, lake: Lake, past: PastPartitions) -> BoutAccoun
     return bout.account(scored)
 
 
-def _scores(predictor: Predictor, past: PastPartitions, ref: SnapshotRef, rows: "pa.Table") -> Floats:
+def _scores(spec: ModelSpec, predictor: Predictor, past: PastPartitions, ref: SnapshotRef, rows: "pa.Table") -> Floats:
     """Return what a version says of a partition's rows, by what was known of earlier ones when they came."""
-    return predictor.predict_table(past.joined(rows, ref.partition, predictor.plan.remembered))
+    scores = predictor.predict_table(past.joined(rows, ref.partition, predictor.plan.remembered))
+    return in_order(predictor.plan, scores, spec.training.classes)
 
 
 def _evidence(spec: ModelSpec, holdout: Sequence[SnapshotRef], past: PastPartitions) -> str:

@@ -5,14 +5,20 @@ How a release comes about, and what a crash leaves, is told in `release_desk`.
 
 import logging
 
+from titlebout.core.candidates.permits import use_checked_image, why_not_approved
+from titlebout.core.candidates.promotion import why_champion_stays
 from titlebout.core.errors import DeploymentError, bounded
 from titlebout.core.ledgers.ledger import LedgerState
-from titlebout.core.ledgers.withdrawals import why_withdrawn
+from titlebout.core.live_trials.trial import TrialState
+from titlebout.core.live_trials.trial_permit import why_not_tried
+from titlebout.core.live_trials.trial_port import TrialClient
+from titlebout.core.live_trials.trial_record import TrialRecord
 from titlebout.core.ports import Lake, Ledger, ModelRegistry, ServerClient, ServerHost
-from titlebout.core.results import Outcome, Release, ReleaseStatus, RunContext, Verdict
+from titlebout.core.results import Release, ReleaseStatus, RunContext, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.version_proof import proven_version
 from titlebout.steps.release_desk import PATIENCE_SECONDS, ReleaseDesk
+from titlebout.steps.trial_desk import TrialDesk
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +33,7 @@ def deploy_model(
     registry: ModelRegistry,
     host: ServerHost,
     client: ServerClient,
+    trials: TrialClient | None = None,
 ) -> Release:
     """Release the challenger of a verdict, or say why there is nothing to release.
 
@@ -43,6 +50,7 @@ def deploy_model(
         registry: Its alias follows the ledger.
         host: Where the model's server lives.
         client: The conversation with it.
+        trials: The same about a trial; needed where the spec asks for one.
 
     Raises:
         DeploymentError: The release did not prove itself, or the verdict is out of date. What served before
@@ -58,43 +66,44 @@ def deploy_model(
     if not run.is_live:
         return _skipped(verdict, f"a {run.kind} run never changes what serves")
     desk = ReleaseDesk(spec, run.actor, lake, ledger, registry, host, client)
-    return desk.decide(lambda state: _released_or_kept(desk, verdict, state), patience_seconds=PATIENCE_SECONDS)
+    try:
+        release = desk.decide(lambda state: _released_or_kept(desk, verdict, state), patience_seconds=PATIENCE_SECONDS)
+    except DeploymentError as error:
+        _end_trial(desk, verdict, trials, str(error))
+        raise
+    _end_trial(desk, verdict, trials, release.reason)
+    return release
 
 
 def _released_or_kept(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -> Release:
     champion = state.champion
     if champion and champion.version == verdict.challenger:  # a run of this step got as far as the ledger
         return desk.keep_serving(state, champion)
-    if reason := _reason_to_keep(desk, verdict, state):
+    reason = (
+        why_champion_stays(verdict, desk.lake, state)
+        or why_not_approved(desk.spec, desk.ledger, verdict)
+        or why_not_tried(desk.spec, desk.ledger, state, verdict.challenger)
+    )
+    if reason:
         if champion:
             desk.keep_serving(state, champion)
         return _skipped(verdict, reason)
     # Nights may lie between the bout and this: what won is held against the ledger once more.
     winner = proven_version(desk.lake, desk.ledger, desk.spec.name, verdict.challenger)
+    use_checked_image(desk.spec, desk.ledger, desk.host, winner.version)
     return desk.serve(state, winner, "; ".join(verdict.reasons))
 
 
-def _reason_to_keep(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -> str | None:
-    """Say why the champion stays.
-
-    Raises:
-        DeploymentError: The verdict was reached against another champion.
-    """
-    if verdict.outcome is not Outcome.PROMOTE:
-        return f"the verdict is {verdict.outcome}: {'; '.join(verdict.reasons)}"
-    # The verdict that promoted it still stands in its night, where somebody may clear this task.
-    if withdrawn := why_withdrawn(verdict.challenger, state.releases):
-        return withdrawn
-    champion = state.champion
-    if champion and champion.partition > desk.version(verdict.challenger).partition:
-        return f"{champion.version} serves, which was trained for the newer partition {champion.partition}"
-    if verdict.champion != (champion.version if champion else None):
-        message = (
-            f"{verdict.challenger} won against {verdict.champion or 'the baseline'}, but now "
-            f"{champion.version if champion else 'nothing'} serves; clear compare_with_champion to judge it again"
-        )
-        raise DeploymentError(message)
-    return None
+def _end_trial(desk: ReleaseDesk, verdict: Verdict, trials: TrialClient | None, reason: str) -> None:
+    """End the trial of this winner: it is released by now, or must not go on answering without."""
+    newest = TrialRecord(desk.ledger, desk.spec.name).newest() if trials and desk.spec.release.has_trial else None
+    if trials is None or newest is None or newest.version != verdict.challenger:
+        return
+    trial_desk = TrialDesk(desk.spec, desk.actor, desk.lake, desk.ledger, desk.host, trials)
+    if newest.state is TrialState.PASSED:
+        trial_desk.end(newest, (reason,))
+    elif newest.state is TrialState.OVER:
+        trial_desk.withdraw(newest)  # the release has ended it; this frees its memory
 
 
 def _skipped(verdict: Verdict, reason: str) -> Release:

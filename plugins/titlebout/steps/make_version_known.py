@@ -68,6 +68,7 @@ def make_version_known(
             "model_sha256": challenger.model_sha256,
             "manifest_sha256": seal(lake, challenger),
             "run_url": registered.run_url,
+            **({"search_sha256": hashlib.sha256(reports["search"]).hexdigest()} if "search" in reports else {}),
             **(_published_insight(lake, explained.insight, spec.name) if explained else {}),
         },
         actor=run.actor,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from titlebout.core.bouts.class_order import in_order
 from titlebout.core.bouts.metrics import Floats, error_of, row_losses, row_metric
 from titlebout.core.errors import (
     CorruptObjectError,
@@ -99,7 +100,7 @@ def _score(spec: ModelSpec, plan: RollbackPlan, ref: SnapshotRef, then: Predicto
         message = f"{where}: {np.count_nonzero(~np.isfinite(scores))} scores are not finite; name another with --to"
         raise DecisionRefusedError(message)
     labels = _labels(spec, rows)
-    now = None
+    now, champion = None, None
     try:
         champion = load_predictor(
             past.lake, read_version(past.lake, spec.name, str(plan.away)), threads=granted_cores()
@@ -111,11 +112,16 @@ def _score(spec: ModelSpec, plan: RollbackPlan, ref: SnapshotRef, then: Predicto
         partition=ref.partition,
         rows=len(scores),
         metric=row_metric(spec.comparison.metric).value,
-        score_now=None if now is None or not np.isfinite(now).all() else float(now.mean()),
-        score_then=float(scores.mean()),
-        error_now=None if now is None else _error(spec, labels, now),
-        error_then=_error(spec, labels, scores),
+        score_now=None if now is None or not np.isfinite(now).all() else _mean(now),
+        score_then=_mean(scores),
+        error_now=None if now is None or champion is None else _error(spec, labels, champion, now),
+        error_then=_error(spec, labels, then, scores),
     )
+
+
+def _mean(scores: Floats) -> float:
+    """Return the mean score; of several classes that of the most likely one, as all together always make 1."""
+    return float((scores.max(axis=1) if scores.ndim > 1 else scores).mean())
 
 
 def _labels(spec: ModelSpec, rows: "pa.Table") -> Floats:
@@ -127,10 +133,15 @@ def _labels(spec: ModelSpec, rows: "pa.Table") -> Floats:
         return np.full(rows.num_rows, np.nan)
 
 
-def _error(spec: ModelSpec, labels: Floats, scores: Floats) -> float | None:
+def _error(spec: ModelSpec, labels: Floats, predictor: Predictor, scores: Floats) -> float | None:
     """Return the error on the rows whose label is known; None where none is, or where it is no number."""
     metric = row_metric(spec.comparison.metric)
     known = np.isfinite(labels)
+    try:
+        scores = in_order(predictor.plan, scores, spec.training.classes)
+    except FieldError as problem:
+        logger.warning("labels are of other classes than those of a version: %s", problem)
+        return None
     losses = row_losses(metric, labels[known], scores[known], quantile=spec.comparison.quantile)
     error = error_of(metric, float(losses.sum()), len(losses))
     return error if np.isfinite(error) else None

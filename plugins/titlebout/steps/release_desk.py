@@ -25,7 +25,7 @@ from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, Ser
 from titlebout.core.release_record import LEDGER_ATTEMPTS, ReleaseRecord, ledger_is_busy, settled_release
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
-from titlebout.core.versions import read_file, read_version
+from titlebout.core.versions import read_bundle, read_version
 
 logger = logging.getLogger(__name__)
 
@@ -139,13 +139,7 @@ class ReleaseDesk:
         return self.spec.deployment.target is not DeploymentTarget.NONE
 
     def _bundle(self, version: TrainedChallenger) -> ReleaseBundle:
-        return ReleaseBundle(
-            model=version.model,
-            version=version.version,
-            booster=read_file(self.lake, version, "model"),
-            plan=read_file(self.lake, version, "plan"),
-            golden=read_file(self.lake, version, "golden"),
-        )
+        return read_bundle(self.lake, version)
 
     def _push(self, bundle: ReleaseBundle, token: int, champion: ServedVersion | None, record: ReleaseRecord) -> str:
         """Hand a release to the server and return the server's URL; undo it if it fails out there."""

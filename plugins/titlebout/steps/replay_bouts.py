@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from titlebout.core.bouts.bout_checks import Grouping
+from titlebout.core.bouts.class_order import in_order
 from titlebout.core.bouts.timeline import HINDSIGHT_CHALLENGERS, Floats, Night, Scored, Timeline, fold_nights
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.learning.labels import target_values
@@ -117,7 +118,7 @@ class _ScoringDesk:
 
     def _scores_of(self, predictor: Predictor, ref: SnapshotRef) -> Floats:
         rows = self._past.joined(self._rows(ref), ref.partition, predictor.plan.remembered)
-        return predictor.predict_table(rows)
+        return in_order(predictor.plan, predictor.predict_table(rows), self._spec.training.classes)
 
     def _labels_of(self, rows: "pa.Table") -> tuple[Floats, dict[str, Grouping]]:
         return target_values(self._spec, rows), slice_groups(self._spec, rows)

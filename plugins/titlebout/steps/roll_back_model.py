@@ -4,6 +4,8 @@ import logging
 
 from titlebout.core.errors import DecisionRefusedError, DeploymentError, StaleTokenError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState
+from titlebout.core.live_trials.trial import TrialState
+from titlebout.core.live_trials.trial_record import TrialRecord
 from titlebout.core.ports import Lake, Ledger, ModelRegistry, ServerClient, ServerHost
 from titlebout.core.results import Release
 from titlebout.core.rollback_plan import RollbackPlan
@@ -64,6 +66,8 @@ def roll_back_model(
 def _carry_out(desk: ReleaseDesk, plan: RollbackPlan) -> Release:
     """Make one attempt; where it stands already, there is no hurry, and a deploy that is under way may finish."""
     champion = desk.ledger.state(plan.model).champion
+    if champion and champion.version == plan.away:
+        _end_trial_first(desk, plan)
     patience_seconds = PATIENCE_SECONDS if champion and champion.version == plan.to else 0
     return desk.decide(lambda state: _rolled_back(desk, plan, state), patience_seconds=patience_seconds)
 
@@ -79,6 +83,14 @@ def _rolled_back(desk: ReleaseDesk, plan: RollbackPlan, state: LedgerState) -> R
         )
         raise DecisionRefusedError(message)
     return desk.serve(state, desk.version(plan.to), plan.reason, withdraws=plan.away)
+
+
+def _end_trial_first(desk: ReleaseDesk, plan: RollbackPlan) -> None:
+    """End a trial in the ledger; on the server the release that follows ends it, in the moment of the swap."""
+    record = TrialRecord(desk.ledger, plan.model, plan.actor)
+    newest = record.newest()
+    if newest and newest.state in {TrialState.RUNNING, TrialState.PASSED}:
+        record.fail(newest, (f"{plan.away} was rolled back by {plan.by}: {plan.reason}",))
 
 
 def _is_in_other_hands(ledger: Ledger, plan: RollbackPlan) -> bool:

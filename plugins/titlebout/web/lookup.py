@@ -5,7 +5,7 @@ from collections.abc import Collection
 
 from titlebout.core.deliveries import DELIVERY_KINDS, Delivery, deliveries
 from titlebout.core.errors import TitleboutError
-from titlebout.core.ledgers.ledger import ModelSummary
+from titlebout.core.ledgers.model_summary import ModelSummary
 from titlebout.core.pages.report_page import History, ReportSource
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey

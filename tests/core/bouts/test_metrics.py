@@ -6,9 +6,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titlebout.core.bouts.metrics import calibration_error, error_of, loss_exponent, row_losses, row_metric, unit_of
-from titlebout.core.specs.comparison_spec import BINARY_METRICS, POOLED_METRICS, REGRESSION_METRICS, Metric
+from titlebout.core.specs.comparison_spec import (
+    BINARY_METRICS,
+    MULTICLASS_METRICS,
+    POOLED_METRICS,
+    REGRESSION_METRICS,
+    Metric,
+)
 
-SUMS = sorted({*Metric} - POOLED_METRICS)
+SUMS = sorted((REGRESSION_METRICS | BINARY_METRICS) - POOLED_METRICS)
 
 LABELS = np.array([1.0, 2.0, 4.0])
 SCORES = np.array([2.0, 2.0, 1.0])
@@ -87,10 +93,10 @@ def test_a_metric_that_ranks_has_no_loss_of_a_row(metric):
 
 
 def test_every_metric_has_a_task_and_a_unit():
-    assert set(Metric) == BINARY_METRICS | REGRESSION_METRICS
+    assert set(Metric) == BINARY_METRICS | REGRESSION_METRICS | MULTICLASS_METRICS
     assert set() == BINARY_METRICS & REGRESSION_METRICS
     assert {unit_of(metric, "kwh") for metric in (Metric.RMSE, Metric.MAE, Metric.PINBALL)} == {"kwh"}
-    assert all(unit_of(metric, "kwh") != "kwh" for metric in BINARY_METRICS)
+    assert all(unit_of(metric, "kwh") != "kwh" for metric in BINARY_METRICS | MULTICLASS_METRICS)
 
 
 def test_probabilities_that_come_true_are_calibrated():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fakes.sampled import hourly, moments, sampled
-from titlebout.core.drafts.draft_roles import agreement, find_month, find_target, find_task, find_time
+from titlebout.core.drafts.draft_roles import agreement, find_classes, find_month, find_target, find_task, find_time
 from titlebout.core.drafts.draft_rows import Part
 from titlebout.core.errors import SpecError
 from titlebout.core.specs.training_spec import Objective
@@ -63,7 +63,19 @@ def test_a_given_target_must_be_one():
     with pytest.raises(SpecError, match="did you mean 'sales'"):
         find_target(columns, [], "sale")
     with pytest.raises(SpecError, match="yes and no"):
-        find_target(columns, [], "zone")
+        find_target(columns, [], "day")
+
+
+def test_texts_are_a_target_where_they_are_few():
+    columns = sampled(**hourly(), name=[f"customer {n}" for n in range(960)])
+    assert find_target(columns, [], "zone").column == "zone"
+    with pytest.raises(SpecError, match="one of at most 200 texts"):
+        find_target(columns, [], "name")
+    kinds = ["early", "late", "never"] * 20
+    guessed = find_target(sampled(note=kinds, outcome_class=kinds, hour=range(60)), [])
+    assert guessed.column == "outcome_class"
+    assert "GUESS" in guessed.how
+    assert find_target(sampled(note=kinds, hour=range(60)), []).column == "hour"
 
 
 def test_the_task_follows_from_the_values():
@@ -74,6 +86,22 @@ def test_the_task_follows_from_the_values():
     with pytest.raises(SpecError, match="must be 0 and 1"):
         find_task(columns, "count", "binary")
     assert find_task(columns, "zero_one", "regression")[0] is Objective.REGRESSION
+
+
+def test_classes_are_texts_or_what_a_person_or_a_name_calls_classes():
+    grades = [3, 1, 2] * 40
+    columns = sampled(size=["s", "m"] * 60, grade=grades, rooms=grades, price=[n / 7 for n in range(120)])
+    assert find_task(columns, "size")[0] is Objective.MULTICLASS
+    assert find_task(columns, "grade")[0] is Objective.MULTICLASS
+    objective, how = find_task(columns, "rooms")
+    assert objective is Objective.REGRESSION
+    assert "--task multiclass" in how
+    assert find_task(columns, "rooms", "multiclass")[0] is Objective.MULTICLASS
+    assert find_classes(columns, "rooms") == [1, 2, 3]
+    with pytest.raises(SpecError, match="classes are texts, whole numbers or flags, 2 to 200"):
+        find_task(columns, "price", "multiclass")
+    with pytest.raises(SpecError, match="only multiclass"):
+        find_task(columns, "size", "regression")
 
 
 def test_a_constant_is_no_target():

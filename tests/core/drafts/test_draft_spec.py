@@ -69,3 +69,21 @@ def test_an_impossible_draft_is_an_error_and_no_file():
     bad = Origin({"kind": "s3", "bucket": "b", "prefix": "x"}, "", "")
     with pytest.raises(SpecError, match=r"the draft is no valid spec: dataset\.source"):
         checked_spec(spec_entries("rides", bad, draft, TODAY))
+
+
+def test_a_target_of_few_texts_gives_classes_whose_names_survive_any_parser():
+    loads = ["no", "low", "1", "high: 3"] * 240
+    draft, entries = drafted(Wishes(target="load"), load=loads)
+    text = spec_text(entries, ORIGIN, draft)
+    spec = ModelSpec.model_validate(yaml.safe_load(text))
+    assert spec == checked_spec(entries)
+    assert spec.training.classes == ("1", "high: 3", "low", "no")
+    assert spec.comparison.metric == "log_loss"
+    assert "goes into quarantine until it is added here" in text
+
+
+def test_a_column_that_tells_every_class_is_no_feature():
+    loads = [("low", "middle", "high")[n % 7 % 3] for n in range(960)]
+    draft, _ = drafted(Wishes(target="load"), load=loads, level=[f"is {name}" for name in loads])
+    assert "mean AUC of the classes 1.00" in draft.features.excluded["level"]
+    assert "noise" not in draft.features.excluded

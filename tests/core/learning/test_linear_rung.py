@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows
+from fakes.load_days import CLASSES, load_spec, load_world
 from fakes.specs import demand_spec
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning.linear_rung import design, linear_scores, logistic_weights
@@ -66,3 +67,25 @@ def test_rows_whose_keys_do_not_come_back_have_no_season():
     assert seasonal_scores(world.spec, world.lake, trials, 1.0) == (
         "only 0% of the rows have a counterpart a week before"
     )
+
+
+def class_trials(**changes):
+    world = load_world(load_spec(**changes), last="2024-01-06")
+    partitions = world.ledger.state("demand").partitions
+    refs = [partitions[key].ref() for key in sorted(partitions)]
+    return TailTrials.of(world.spec, world.lake, refs, validation_days=2, max_rows=1000)
+
+
+def test_several_classes_get_probabilities_that_add_up_to_one():
+    trials = class_trials()
+    scores = linear_scores(trials)
+    np.testing.assert_allclose(scores.sum(axis=1), 1)
+    assert (scores.argmax(axis=1) == np.concatenate(trials.tail_labels)).mean() > 0.7
+
+
+def test_a_class_without_rows_has_no_line_and_too_many_have_none_at_all():
+    scores = linear_scores(class_trials(training__classes=["never", *CLASSES]))
+    assert scores.shape[1] == 4
+    assert not scores[:, 0].any()
+    many = class_trials(training__classes=[*CLASSES, *(f"class {n}" for n in range(20))])
+    assert linear_scores(many) == "one linear model for each of more than 20 classes takes too long"

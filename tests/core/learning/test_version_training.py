@@ -74,13 +74,13 @@ def test_memory_disk_and_threads_change_no_byte(world, monkeypatch, changes):
 
 def test_a_window_that_is_trained_on_from_disk_leaves_nothing_there(world, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    pages, boost = [], training._boost
+    pages, boost = [], training.boost
 
     def watched(*args):
         pages.extend(tmp_path.glob("titlebout-training-*/*"))
         return boost(*args)
 
-    monkeypatch.setattr(training, "_boost", watched)
+    monkeypatch.setattr(training, "boost", watched)
     on_disk(world, monkeypatch)
     assert pages
     assert [*tmp_path.glob("titlebout-training-*")] == []

@@ -6,7 +6,8 @@ from fakes.delivered import MODEL, Delivered, failure
 from fakes.read_page import ReadPage
 from fakes.recorded_bouts import CHALLENGER, NIGHT, a_bout, record, scores
 from titlebout.core.deliveries import deliveries
-from titlebout.core.ledgers.ledger import EntryKind, ModelSummary, PartitionStatus, ServedVersion
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus, ServedVersion
+from titlebout.core.ledgers.model_summary import ModelSummary
 from titlebout.core.pages.bout_page import RecordedBout
 from titlebout.core.pages.model_pages import PAGE_SIZE, model_page, models_page, problem_page
 from titlebout.core.pages.page_frame import Link, Place

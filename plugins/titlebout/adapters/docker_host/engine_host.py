@@ -3,20 +3,20 @@
 import logging
 import socket
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import httpx
 
+from titlebout.adapters.docker_host.engine_access import missing_image, own_errors
 from titlebout.adapters.docker_host.model_container import (
+    IMAGE_LABEL,
     MODEL_LABEL,
     ContainerLimits,
     ModelContainer,
     container_name,
     container_options,
 )
-from titlebout.core.errors import DeploymentError, UnavailableError, bounded
+from titlebout.core.errors import DeploymentError
 from titlebout.core.ports import ServerAddress
 from titlebout.core.wire import checked_model_name
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from titlebout.core.ports import ServerHost
 
-BUILD_COMMAND = "docker build -f include/serving/Dockerfile -t {image} ."
 START_TIMEOUT_SECONDS = 60.0
 HANG_TIMEOUT_SECONDS = 15.0
 APPEAR_TIMEOUT_SECONDS = 5.0
@@ -78,7 +77,7 @@ class DockerHost:
                 log lines.
             UnavailableError: The engine does not answer.
         """
-        with self._own_errors(f"start the server of {model!r}"):
+        with own_errors(self._engine_url, f"start the server of {model!r}"):
             old = self._container(model)
             if old and (found := old.address()):
                 return found
@@ -88,12 +87,7 @@ class DockerHost:
             if old:
                 _logger.warning("server of %s is %s and does not answer, replacing its container", model, old.status)
                 old.remove()
-            new = self._started(model, image_id) or self._appearing(model)
-            if found := new.awaited_address(START_TIMEOUT_SECONDS):
-                return found
-            failure = new.failure()
-            new.remove()  # its restart policy would try for ever
-            raise failure
+            return self._started_and_awaited(model, image_id)
 
     def find(self, model: str) -> ServerAddress | None:
         """Return the address of the model's server if it answers, or None.
@@ -101,7 +95,7 @@ class DockerHost:
         Raises:
             UnavailableError: The engine does not answer.
         """
-        with self._own_errors(f"find the server of {model!r}"):
+        with own_errors(self._engine_url, f"find the server of {model!r}"):
             container = self._container(model)
             return container.address() if container else None
 
@@ -111,10 +105,41 @@ class DockerHost:
         Raises:
             UnavailableError: The engine does not answer.
         """
-        with self._own_errors(f"stop the server of {model!r}"):
+        with own_errors(self._engine_url, f"stop the server of {model!r}"):
             if container := self._container(model):
                 container.stop()
                 container.remove()
+
+    def renew(self, model: str) -> None:
+        """Replace a container that was made of another image than `image_id` says. It is away for some seconds.
+
+        Raises:
+            DeploymentError: The new one does not come up; one of the image before serves again.
+            UnavailableError: The engine does not answer.
+        """
+        with own_errors(self._engine_url, f"renew the server of {model!r}"):
+            image_id, old = self._image_id(), self._container(model)
+            if old is None or old.image_id == image_id:
+                return
+            _logger.info("image of %s has changed, replacing its container", model)
+            old.stop()
+            old.remove()
+            try:
+                self._started_and_awaited(model, image_id)
+            except DeploymentError:
+                _logger.warning("server of %s does not come up of %s, taking the image before", model, self._image)
+                self._started_and_awaited(model, old.image_id)
+                raise
+
+    def image_id(self) -> str:
+        """Return the content id of the image that servers are started from.
+
+        Raises:
+            DeploymentError: The image is missing.
+            UnavailableError: The engine does not answer.
+        """
+        with own_errors(self._engine_url, f"look for image {self._image!r}"):
+            return self._image_id()
 
     def _container(self, model: str) -> ModelContainer | None:
         label = f"{MODEL_LABEL}={checked_model_name(model)}"
@@ -138,9 +163,15 @@ class DockerHost:
         try:
             return str(self._client.images.get(self._image).id)
         except ImageNotFound as error:
-            build = BUILD_COMMAND.format(image=self._image)
-            message = f"image {self._image!r} is not on the engine {self._engine_url}; build it: {build}"
-            raise DeploymentError(message) from error
+            raise missing_image(self._image, self._engine_url) from error
+
+    def _started_and_awaited(self, model: str, image_id: str) -> ServerAddress:
+        new = self._started(model, image_id) or self._appearing(model)
+        if found := new.awaited_address(START_TIMEOUT_SECONDS):
+            return found
+        failure = new.failure()
+        new.remove()  # its restart policy would try for ever
+        raise failure
 
     def _started(self, model: str, image_id: str) -> ModelContainer | None:
         """Create and start a container; None when another process was faster."""
@@ -161,31 +192,13 @@ class DockerHost:
         from docker.errors import APIError
 
         options = container_options(model, port=port, network=self._network, limits=self._limits)
+        options["labels"][IMAGE_LABEL] = image_id
         try:
             return self._client.containers.create(image_id, **options)
         except APIError as error:
             if error.status_code == httpx.codes.CONFLICT:
                 return None
             raise
-
-    @contextmanager
-    def _own_errors(self, what: str) -> Iterator[None]:
-        """Translate whatever the engine's client raises."""
-        from docker.errors import APIError, DockerException
-        from requests.exceptions import RequestException
-
-        try:
-            yield
-        except APIError as error:
-            said = bounded(str(error.explanation or error), 250)
-            message = f"engine {self._engine_url} refused to {what}: {said}"
-            raise (UnavailableError if error.is_server_error() else DeploymentError)(message) from error
-        except (DockerException, RequestException) as error:
-            message = (
-                f"engine {self._engine_url} does not answer, cannot {what}; "
-                "check it with `docker info` and clear this task"
-            )
-            raise UnavailableError(message) from error
 
 
 def _starts(container: "Container") -> bool:

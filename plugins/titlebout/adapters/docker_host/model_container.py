@@ -12,12 +12,13 @@ import httpx
 
 from titlebout.core.errors import DeploymentError
 from titlebout.core.ports import ServerAddress
-from titlebout.core.wire import ADMIN_TOKEN_FILE, LIVE_PATH, checked_model_name
+from titlebout.core.wire import ADMIN_TOKEN_FILE, LIVE_PATH, OPEN_PREDICTIONS, checked_model_name, first_token
 
 if TYPE_CHECKING:
     from docker.models.containers import Container
 
 MODEL_LABEL = "titlebout.model"
+IMAGE_LABEL = "titlebout.image_digest"
 SERVER_PORT = 8080
 SERVER_USER = "10001:10001"
 STATE_FOLDER = "/state"
@@ -49,13 +50,22 @@ def container_options(model: str, *, port: int, network: str | None, limits: Con
         "name": container_name(model),
         "labels": {MODEL_LABEL: model},
         "detach": True,
-        "init": True,
         "restart_policy": {"Name": "unless-stopped"},
+        # The server listens on all addresses of its container, of which the loopback's port is all that is published.
+        "environment": {OPEN_PREDICTIONS: "1"},
         # The port is ours to choose, not the engine's: an engine's choice changes with every restart.
         "ports": {f"{SERVER_PORT}/tcp": ("127.0.0.1", port)},
         "network": network,
         "volumes": {container_name(model): {"bind": STATE_FOLDER, "mode": "rw"}},
         "user": SERVER_USER,
+        **locked_in(limits),
+    }
+
+
+def locked_in(limits: ContainerLimits) -> dict[str, Any]:
+    """Return what takes every right away that no program of the image needs, and bounds what it uses."""
+    return {
+        "init": True,
         "read_only": True,
         "tmpfs": {"/tmp": "size=64m,mode=1777,noexec,nosuid,nodev"},  # noqa: S108  # inside the container
         "cap_drop": ["ALL"],
@@ -80,6 +90,11 @@ class ModelContainer:
     def status(self) -> str:
         """What the engine said when it was last asked: `running`, `exited`, `restarting` …."""
         return self._container.status
+
+    @property
+    def image_id(self) -> str:
+        """Content id of the image that it was made of."""
+        return str(self._container.attrs["Image"])
 
     def address(self) -> ServerAddress | None:
         """Return the server's address if it answers as itself."""
@@ -142,7 +157,7 @@ class ModelContainer:
             return None
         with tarfile.open(fileobj=io.BytesIO(b"".join(chunks))) as archive:
             file = archive.extractfile(ADMIN_TOKEN_FILE)
-            return file.read().decode("ascii").strip() if file else None
+            return first_token(file.read().decode("ascii")) if file else None
 
 
 def _answers_as(url: str, model: str) -> bool:

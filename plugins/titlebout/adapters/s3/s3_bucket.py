@@ -120,6 +120,10 @@ class S3Bucket:
 
         self._call(key, ask)
 
+    def delete(self, key: str) -> None:
+        """Delete an object; none of that key is fine too."""
+        self._call(key, lambda client: client.delete_object(Bucket=self.name, Key=key))
+
     def start_upload(self, key: str, metadata: Mapping[str, str]) -> OpenUpload:
         """Start an upload in parts; nothing is visible before it is finished."""
 

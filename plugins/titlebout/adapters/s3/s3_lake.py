@@ -14,7 +14,7 @@ from titlebout.adapters.s3.s3_copies import local_disk, write_object
 from titlebout.adapters.s3.s3_faults import ConditionUnknownError, ObjectChangedError
 from titlebout.adapters.s3.s3_upload import Content, abort_abandoned_uploads, upload_in_parts
 from titlebout.core.errors import CorruptObjectError, LakeConflictError, LakePathError, UnavailableError
-from titlebout.core.lake_paths import checked_path, checked_prefix
+from titlebout.core.lake_paths import checked_path, checked_prefix, forgettable_path
 
 if TYPE_CHECKING:
     from titlebout.core.ports import Lake
@@ -99,6 +99,10 @@ class S3Lake:
     def uri(self, path: str) -> str:
         """Return the URI of a path."""
         return self._bucket.uri(self._key(path))
+
+    def forget(self, path: str) -> None:
+        """Delete a file of an inference log; see the port."""
+        self._bucket.delete(self._key(forgettable_path(path)))
 
     @cached_property
     def _copies_folder(self) -> Path:

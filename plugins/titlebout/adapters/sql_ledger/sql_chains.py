@@ -35,12 +35,12 @@ from titlebout.core.ledgers.ledger import (
     EntryKind,
     LedgerEntry,
     LedgerState,
-    ModelSummary,
     PartitionStatus,
     ServedVersion,
 )
 from titlebout.core.ledgers.ledger_audit import Audit, DerivedTables, audit_model, by_model
 from titlebout.core.ledgers.ledger_chain import checked
+from titlebout.core.ledgers.model_summary import ModelSummary
 
 if TYPE_CHECKING:
     from titlebout.core.ledgers.ledger_port import LedgerUpkeep

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.bouts.binned_errors import CalibrationErrors
+from titlebout.core.bouts.class_errors import ClassErrors, surest_class
 from titlebout.core.bouts.metrics import TOP_SHARE, Floats, loss_exponent, row_losses
 from titlebout.core.specs.comparison_spec import Metric
 
@@ -15,7 +16,7 @@ MAX_RANKS = 4096
 """Scores with more distinct values are put into so many groups of about equal size for the average precision."""
 
 Block = tuple[Floats, Floats]
-"""Labels and scores of one partition; both float64, shape (n_rows,)."""
+"""Labels and scores of one partition; both float64, shape (n_rows,), scores of classes (n_rows, n_classes)."""
 
 
 class BlockErrors(Protocol):
@@ -47,8 +48,11 @@ def block_errors(metric: Metric, blocks: Sequence[Block], *, quantile: float = 0
         return RankErrors.of(blocks)
     if metric is Metric.LIFT:
         return TopErrors.of(blocks)
+    if metric is Metric.MACRO_F1:
+        return ClassErrors.of(blocks)
     if metric is Metric.ECE:
-        return CalibrationErrors.of(blocks, MAX_RANKS)
+        yes_or_no = [surest_class(*block) if block[1].ndim > 1 else block for block in blocks]
+        return CalibrationErrors.of(yes_or_no, MAX_RANKS)
     sums = [row_losses(metric, labels, scores, quantile=quantile).sum() for labels, scores in blocks]
     rows = [len(labels) for labels, _ in blocks]
     return SummedErrors(np.array(sums, float), np.array(rows, float), loss_exponent(metric))

@@ -9,11 +9,12 @@ from pydantic import Field, JsonValue
 
 from titlebout import __version__
 from titlebout.core.bouts.bout_checks import ScoredPartition
+from titlebout.core.bouts.class_errors import surest_class
 from titlebout.core.bouts.metrics import Floats
 from titlebout.core.bouts.verdict_rules import BoutNumbers
 from titlebout.core.results import PartitionKey, Result, SnapshotRef, Verdict
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.specs.training_spec import Objective
+from titlebout.core.specs.training_spec import CLASSIFYING
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +34,10 @@ class DayErrors(Result):
 
 
 class ReliabilityBin(Result):
-    """Rows of about the same predicted probability, and how often class 1 came of them: with a 95 % interval."""
+    """Rows of about the same predicted probability, and how often class 1 came of them: with a 95 % interval.
+
+    Of several classes: the probability of the most likely one, and how often it came.
+    """
 
     rows: int
     predicted: float
@@ -82,7 +86,7 @@ class BoutAccount(Result):
             rules=spec.comparison.model_dump(mode="json"),
             holdout=tuple(holdout),
             days=tuple(_days(scored, numbers.by_block)),
-            reliability=_reliabilities(list(scored.values())) if spec.training.objective is Objective.BINARY else {},
+            reliability=_reliabilities(list(scored.values())) if spec.training.objective in CLASSIFYING else {},
         )
 
     def document(self) -> bytes:
@@ -151,8 +155,13 @@ def _reliabilities(blocks: Sequence[ScoredPartition]) -> dict[str, tuple[Reliabi
     champion = [block.champion for block in blocks if block.champion is not None]
     if len(champion) == len(blocks):
         sides["champion"] = champion
-    return {name: tuple(reliability_bins(labels, _joined(scores))) for name, scores in sides.items()}
+    return {name: tuple(reliability_bins(*_yes_or_no(labels, _joined(scores)))) for name, scores in sides.items()}
+
+
+def _yes_or_no(labels: Floats, scores: Floats) -> tuple[Floats, Floats]:
+    """Of several classes only the most likely one is looked at: did it come?"""
+    return surest_class(labels, scores) if scores.ndim > 1 else (labels, scores)
 
 
 def _joined(parts: "Sequence[NDArray[np.float64]]") -> Floats:
-    return np.concatenate([np.empty(0), *parts])
+    return np.concatenate(parts) if parts else np.empty(0)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from titlebout.core.bout_check import BoutCheck, CheckState
 from titlebout.core.bouts.block_errors import block_errors, whole_error
+from titlebout.core.bouts.class_errors import surest_class
 from titlebout.core.bouts.metrics import Floats, calibration_error
 from titlebout.core.bouts.resampling import GainInterval, gain_interval
 from titlebout.core.results import PartitionKey
@@ -42,7 +43,7 @@ class ScoredPartition:
     """One holdout partition as both models see it; all float arrays are float64, shape (n_rows,).
 
     Attributes:
-        labels: What happened; NaN where it is not known.
+        labels: What happened; NaN where it is not known. Where scores are of classes, (n_rows, n_classes), a place.
         challenger: Scores of the challenger.
         champion: Scores of the champion on the same rows; None where no champion serves.
         groups: Column of `comparison.slices` to the groups of the rows.
@@ -193,7 +194,8 @@ def _slice(
 
 def _calibration(limit: float, blocks: Sequence[ScoredPartition]) -> BoutCheck:
     labels = np.concatenate([block.labels for block in blocks])
-    error = calibration_error(labels, np.concatenate([block.challenger for block in blocks]))
+    scores = np.concatenate([block.challenger for block in blocks])
+    error = calibration_error(*(surest_class(labels, scores) if scores.ndim > 1 else (labels, scores)))
     state = CheckState.HELD if error <= limit else CheckState.BROKEN if error > limit else CheckState.UNDECIDED
     reason = f"expected calibration error {error:.4f}, {limit:.4f} at most"
     return BoutCheck(name="calibration", state=state, reason=reason, rows=len(labels), challenger_error=error)

@@ -54,7 +54,7 @@ def fairness_checks(
 
 @dataclass(frozen=True)
 class _Rows:
-    """All holdout rows: labels, the scores of each model, and names of groups; each of shape (n_rows,)."""
+    """All holdout rows: labels, the scores of each model, and names of groups; one for each row."""
 
     labels: Floats
     scores: dict[str, Floats]
@@ -100,13 +100,19 @@ def group_gap(measure: Measure, labels: Floats, scores: Floats, groups: NDArray[
     Args:
         measure: Labels and scores of a group to a number.
         labels: float64, shape (n_rows,).
-        scores: float64, shape (n_rows,).
+        scores: float64, shape (n_rows,) or (n_rows, n_classes).
         groups: Names of the groups, shape (n_rows,), of two groups or more.
     """
     # Brings pandas and scikit-learn, two seconds that only bouts with this check pay.
     from fairlearn.metrics import MetricFrame
 
-    frame = MetricFrame(metrics=measure, y_true=labels, y_pred=scores, sensitive_features=groups.astype(str))
+    def of_rows(rows: Floats, _: Floats) -> float:
+        chosen = np.asarray(rows, np.intp)
+        return measure(labels[chosen], scores[chosen])
+
+    # Places of rows instead of rows: scores of several classes are more than one number each.
+    places = np.arange(len(labels))
+    frame = MetricFrame(metrics=of_rows, y_true=places, y_pred=places, sensitive_features=groups.astype(str))
     values = {str(group): float(value) for group, value in frame.by_group.items()}
     if not all(math.isfinite(value) for value in values.values()):
         odd = [group for group, value in values.items() if not math.isfinite(value)]

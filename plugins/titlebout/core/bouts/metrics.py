@@ -1,10 +1,12 @@
 """Errors of a model on rows: as losses of single rows where a metric is their sum, and as one number for all."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from titlebout.core.bouts.class_errors import class_losses
 from titlebout.core.specs.comparison_spec import POOLED_METRICS, Metric
 
 Floats = NDArray[np.float64]
@@ -24,8 +26,9 @@ def row_losses(metric: Metric, labels: Floats, scores: Floats, *, quantile: floa
         metric: `rmse`: squared error, `mae`: absolute error, `mape`: absolute error as a share of the label,
             `pinball`: the quantile loss, `brier`: squared error of the probability, `log_loss`: minus the logarithm of
             the probability that the model gave to what happened. A ranking metric is no sum over rows.
-        labels: float64, shape (n_rows,), in the target's unit; 0 or 1 for probabilities.
-        scores: float64, shape (n_rows,), in the target's unit; probabilities in [0, 1] for `log_loss` and `brier`.
+        labels: float64, shape (n_rows,), in the target's unit; 0 or 1 for probabilities, places of several classes.
+        scores: float64, shape (n_rows,), in the target's unit; probabilities in [0, 1] for `log_loss` and `brier`; of
+            several classes (n_rows, n_classes), see `class_losses`.
         quantile: Which quantile `pinball` judges, in (0, 1).
 
     Returns:
@@ -39,6 +42,12 @@ def row_losses(metric: Metric, labels: Floats, scores: Floats, *, quantile: floa
     >>> row_losses(Metric.PINBALL, np.array([10.0, 10.0]), np.array([8.0, 12.0]), quantile=0.9).round(3).tolist()
     [1.8, 0.2]
     """
+    if scores.ndim > 1:
+        return class_losses(metric, labels, scores)
+    return _losses(metric, labels, scores, quantile)
+
+
+def _losses(metric: Metric, labels: Floats, scores: Floats, quantile: float) -> Floats:
     match metric:
         case Metric.RMSE:
             return (scores - labels) ** 2
@@ -98,6 +107,8 @@ def unit_of(metric: Metric, target: str) -> str:
         Metric.AVERAGE_PRECISION: "1 - average precision",
         Metric.LIFT: "share of class 1 outside the top tenth",
         Metric.ECE: "probability",
+        Metric.ERROR_RATE: "share of rows",
+        Metric.MACRO_F1: "1 - macro F1",
     }
     return units.get(metric, target)
 
@@ -149,6 +160,11 @@ def calibration_error(labels: Floats, probabilities: Floats, *, bins: int = CALI
     rows = np.bincount(bin_of, minlength=len(edges) + 1)
     gaps = np.bincount(bin_of, weights=labels - probabilities, minlength=len(edges) + 1)
     return float(np.abs(gaps).sum() / rows.sum())
+
+
+def constant_scores(baseline: float | Sequence[float], rows: int) -> Floats:
+    """Return the same prediction for every row: float64, shape (n_rows,), or (n_rows, n_classes) of several classes."""
+    return np.full((rows, *np.shape(baseline)), baseline, dtype=np.float64)
 
 
 def _probabilities(scores: Floats) -> Floats:

@@ -9,8 +9,9 @@ import numpy as np
 from titlebout.core.bout_check import BoutCheck, CheckState
 from titlebout.core.bouts.block_errors import block_errors, whole_error
 from titlebout.core.bouts.bout_checks import ScoredPartition
+from titlebout.core.bouts.metrics import constant_scores
 from titlebout.core.bouts.resampling import GainInterval, gain_interval
-from titlebout.core.results import Outcome, PartitionKey
+from titlebout.core.results import Baseline, Outcome, PartitionKey
 from titlebout.core.specs.comparison_spec import ComparisonSection
 
 
@@ -42,7 +43,7 @@ class BoutNumbers:
 
 
 def measure(
-    comparison: ComparisonSection, baseline: float, scored: Mapping[PartitionKey, ScoredPartition], *, seed: int
+    comparison: ComparisonSection, baseline: Baseline, scored: Mapping[PartitionKey, ScoredPartition], *, seed: int
 ) -> BoutNumbers:
     """Compute every number of a bout.
 
@@ -55,7 +56,7 @@ def measure(
     blocks = {key: block for key, block in scored.items() if len(block.labels)}
     rivals = {
         "challenger": [(block.labels, block.challenger) for block in blocks.values()],
-        "constant": [(b.labels, np.full(len(b.labels), baseline)) for b in blocks.values()],
+        "constant": [(b.labels, constant_scores(baseline, len(b.labels))) for b in blocks.values()],
         "champion": [(b.labels, b.champion) for b in blocks.values() if b.champion is not None],
     }
     has_champion = len(rivals["champion"]) > 0
@@ -115,7 +116,8 @@ def decide(
     if broken:
         return Outcome.KEEP, broken
     interval = numbers.interval
-    if interval is None or not all(map(math.isfinite, interval)):
+    # Minus infinity is a loss like any other, only larger: against an opponent that made no error.
+    if interval is None or not all(each < math.inf for each in interval):
         return Outcome.INCONCLUSIVE, "the gain or one of its bounds is no finite number; wait for more partitions"
     undecided = _first(checks, CheckState.UNDECIDED)
     if undecided:

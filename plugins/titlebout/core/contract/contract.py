@@ -13,6 +13,7 @@ from titlebout.core.cadences import Cadence
 from titlebout.core.partitions import Calendar
 from titlebout.core.plain_json import plain
 from titlebout.core.results import ExpectationFailure, Result, Severity
+from titlebout.core.specs.class_list import ClassName
 from titlebout.core.specs.dataset_spec import ColumnName, ColumnType
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import Objective
@@ -46,6 +47,7 @@ class Contract:
         watched: Columns that may not freeze or run dry: what a model learns from.
         checks: Severities and limits.
         cadence: How long the interval of a partition is.
+        classes: Every value that the target may have; empty: it is a number, or yes or no.
     """
 
     columns: Mapping[ColumnName, ColumnType]
@@ -60,6 +62,7 @@ class Contract:
     watched: tuple[ColumnName, ...]
     checks: ChecksSection
     cadence: Cadence = Cadence.DAILY
+    classes: tuple[ClassName, ...] = ()
 
     @property
     def calendar(self) -> Calendar:
@@ -85,6 +88,7 @@ class Contract:
             watched=tuple(dict.fromkeys([*features.numbers, *features.categorical, *labels])),
             checks=spec.validation.checks,
             cadence=dataset.cadence,
+            classes=spec.training.classes,
         )
 
     def bytes_sha256(self, suite_sha256: str) -> str:
@@ -98,6 +102,7 @@ class Contract:
 
     def _sha256(self, suite_sha256: str, checks: Mapping[str, JsonValue]) -> str:
         told = {"columns", "checks"} | ({"cadence"} if self.cadence is Cadence.DAILY else set())
+        told |= set() if self.classes else {"classes"}  # what was judged before there were any stays judged
         fields = {name: value for name, value in vars(self).items() if name not in told}
         # Not the order of columns: a spec that lists them otherwise says the same.
         document = {**fields, "columns": dict(self.columns), "checks": checks, "suite": suite_sha256}

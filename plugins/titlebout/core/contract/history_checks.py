@@ -169,8 +169,9 @@ class HistoryChecks:
         labels = statistics.rows - found.nulls if found else 0
         if found is None or not found.is_constant or labels < VARYING_ROWS:
             return []
-        if self.contract.is_binary:
-            judge = self._with_history(partial(self._missing_class, found, labels))
+        if self.contract.is_binary or self.contract.classes:
+            missing = self._missing_classes if self.contract.classes else self._missing_class
+            judge = self._with_history(partial(missing, found, labels))
             return list(judge())
         return [Violation(found.low, {"labels": "of more than one value"}, target, labels)]
 
@@ -182,6 +183,17 @@ class HistoryChecks:
             return []
         wanted: dict[str, JsonValue] = {"usual share of ones": round(rate, 4)}
         return [Violation(found.low, wanted, self.contract.target, labels)]
+
+    def _missing_classes(self, found: ColumnStatistics, labels: int) -> list[Violation]:
+        """Of several classes there is only one: how often has it been the class of a row on other days?"""
+        (name, _), *_ = (found.categories or {"": 0}).items()
+        known = [day.statistics.columns[self.contract.target] for day in self.days if self._knows_target(day)]
+        counted = [each.categories for each in known if each.categories]
+        share = median([each.get(name, 0) / sum(each.values()) for each in counted] or [0.5])
+        if share**labels > IMPROBABLE:
+            return []
+        wanted: dict[str, JsonValue] = {"usual share of this class": round(share, 4)}
+        return [Violation(name, wanted, self.contract.target, labels)]
 
     def _knows_target(self, day: GoodDay) -> bool:
         return self.contract.target in day.statistics.columns

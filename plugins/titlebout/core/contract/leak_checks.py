@@ -13,10 +13,12 @@ from titlebout.core.contract.leak_guard import (
     Numbers,
     bins_of_names,
     bins_of_numbers,
+    class_power,
     predictive_power,
 )
 from titlebout.core.contract.partition_statistics import SAMPLE_ROWS, PartitionStatistics
 from titlebout.core.contract.snapshot_file import SnapshotFile, numbers
+from titlebout.core.contract.target_numbers import numbers_of
 from titlebout.core.specs.dataset_spec import NUMBERS
 from titlebout.core.suites.decoded_column import DecodedColumn
 
@@ -38,7 +40,7 @@ def leaks_in_rows(contract: Contract, file: SnapshotFile, present: Collection[st
         message = f"the snapshot has no target {target_name} of the declared type"
         raise NotEvaluatedError(message)
     features = [name for name in (*contract.numeric, *contract.categorical) if name in present]
-    target = numbers(DecodedColumn(target_name, file.sample(target_name)))
+    target = numbers_of(contract, target_name, file.sample(target_name))
     # Blocks of rows, not single ones: what merely tells the time must not learn from its neighbours.
     blocks = np.arange(len(target)) * _BLOCKS // max(1, len(target))
     copies, violations = CopyFinder(target), []
@@ -105,11 +107,16 @@ def leaks_of_tomorrow(
 
 
 def _too_good(contract: Contract, name: str, bins: Codes, target: Numbers, groups: Codes) -> list[Violation]:
-    power = predictive_power(bins, target, groups, is_binary=contract.is_binary)
+    has_classes = bool(contract.classes)
+    power = (
+        class_power(bins, target, groups)
+        if has_classes
+        else predictive_power(bins, target, groups, is_binary=contract.is_binary)
+    )
     limit = contract.checks.leak.limit
     if power is None or power <= limit:
         return []
-    measure = "AUC" if contract.is_binary else "R² of ranks"
+    measure = "mean AUC of the classes" if has_classes else "AUC" if contract.is_binary else "R² of ranks"
     return [Violation(round(power, 4), {f"largest {measure} alone": limit}, name, len(target))]
 
 

@@ -133,6 +133,34 @@ def predictive_power(bins: Codes, target: Numbers, groups: Codes, *, is_binary: 
     return 1 - float(((outcome - predicted) ** 2).sum() / ((outcome - outcome.mean()) ** 2).sum())
 
 
+def class_power(bins: Codes, target: Numbers, groups: Codes) -> float | None:
+    """Measure how well a feature tells several classes apart, each from all others.
+
+    A feature that gives one class away may be a good one: the night is dark. One that gives away all is the target.
+
+    Args:
+        bins: int, shape (n_rows,): the feature.
+        target: float64, shape (n_rows,): places of classes, NaN where missing.
+        groups: int, shape (n_rows,): as in `predictive_power`.
+
+    Returns:
+        AUC of each class against all others, in [0, 1], larger is better, weighted by their rows; classes with too few
+        rows are left out. None: fewer than two classes, or fewer rows, than can be judged.
+    """
+    values, counts = np.unique(target[~np.isnan(target)], return_counts=True)
+    if len(values) == 2:
+        return predictive_power(bins, target, groups, is_binary=True)
+    found = []
+    for value, rows in zip(values, counts, strict=True):
+        is_class = np.where(np.isnan(target), np.nan, target == value)
+        power = predictive_power(bins, is_class, groups, is_binary=True)
+        found += [(power, float(rows))] if power is not None else []
+    if len(found) < 2:
+        return None
+    powers, weights = zip(*found, strict=True)
+    return float(np.average(powers, weights=weights))
+
+
 def _out_of_fold_means(bins: Codes, outcome: Numbers, folds: Codes) -> Numbers:
     width = int(bins.max()) + 1
     sums = np.zeros((_FOLDS, width))

@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue
 
 from titlebout.core.contract.contract import Contract
 from titlebout.core.contract.snapshot_file import SnapshotFile, Stored, numbers, spread
+from titlebout.core.contract.target_numbers import numbers_of
 from titlebout.core.field_values import FieldValue, category_text
 from titlebout.core.plain_json import plain
 from titlebout.core.reading.casting import ARROW_TYPES
@@ -40,7 +41,8 @@ class ColumnStatistics(Result):
     )
     mean: float | None = Field(default=None, description="Of the target only.")
     categories: dict[str, int] | None = Field(
-        default=None, description="Rows by category, of categorical features only; null: more than 500 categories."
+        default=None,
+        description="Rows by category, of categorical features and of a target with classes; null: more than 500.",
     )
 
 
@@ -50,7 +52,8 @@ class PartitionStatistics(Result):
     rows: int = Field(ge=0)
     columns: dict[str, ColumnStatistics]
     sample: dict[str, tuple[float | str | None, ...]] = Field(
-        description="The same few rows of each feature and of the target: numbers, or names of categories."
+        description="The same few rows of each feature and of the target: numbers, or names of categories. Of classes "
+        "it has their places."
     )
 
 
@@ -67,9 +70,9 @@ def gather(file: SnapshotFile, contract: Contract) -> PartitionStatistics:
         found = _outline(file, name, declared)
         if name in names:
             found["distinct"] = _distinct(name, file.sample(name))
-        if name == contract.target:
+        if name == contract.target and not contract.classes:
             found["mean"] = _mean(DecodedColumn(name, file.column(name)))
-        if name in contract.categorical:
+        if name in contract.categorical or (name == contract.target and contract.classes):
             found["categories"] = _category_counts(file.column(name), declared)
         columns[name] = ColumnStatistics.model_validate(found)
     return PartitionStatistics(rows=file.rows, columns=columns, sample=_sample(file, names, contract))
@@ -157,6 +160,6 @@ def _sample(file: SnapshotFile, names: Sequence[str], contract: Contract) -> dic
             named = _category_names(column, contract.columns[name])
             sample[name] = tuple(named[row] for row in rows)
         else:
-            found = numbers(DecodedColumn(name, column))[rows]
+            found = numbers_of(contract, name, column)[rows]
             sample[name] = tuple(None if np.isnan(value) else float(value) for value in found)
     return sample

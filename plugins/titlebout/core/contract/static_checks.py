@@ -6,6 +6,7 @@ from functools import cached_property
 import numpy as np
 from pydantic import JsonValue
 
+from titlebout.core.class_codes import foreign_values
 from titlebout.core.contract.contract import CheckResult, Contract, NotEvaluatedError, Violation, run_check
 from titlebout.core.contract.day_check import rows_of_other_days, stored_day
 from titlebout.core.contract.leak_checks import leaks_in_rows
@@ -110,7 +111,18 @@ class StaticChecks:
             return [Violation("no label in any row", {"labels": "in some row at least"}, target, found.nulls)]
         if contract.is_binary and not {found.low, found.high} <= {0, 1}:
             return [Violation([found.low, found.high], {"min": 0, "max": 1}, target)]
-        return []
+        return self._foreign_classes() if contract.classes else []
+
+    def _foreign_classes(self) -> list[Violation]:
+        """A class that no model of this spec can predict: a mistake at the source, or a list that is out of date."""
+        target, classes = self.contract.target, self.contract.classes
+        foreign = foreign_values(self.file.column(target), classes)
+        if not foreign:
+            return []
+        found = foreign.most_common(MAX_EXAMPLES)
+        observed: list[JsonValue] = [value for value, _ in found]
+        examples: list[JsonValue] = [{target: value, "rows": rows} for value, rows in found]
+        return [Violation(observed, {"training.classes": [*classes]}, target, foreign.total(), examples)]
 
     def _leak(self) -> list[Violation]:
         return leaks_in_rows(self.contract, self.file, self._present)

@@ -50,6 +50,7 @@ class Subject:
         timezone: In which a day begins.
         made_from: Columns that the target is computed from.
         month: Column of month names that the time column was derived from.
+        has_classes: Whether the target is one of several classes.
     """
 
     target: str
@@ -58,6 +59,7 @@ class Subject:
     timezone: str = "UTC"
     made_from: Sequence[str] = ()
     month: str | None = None
+    has_classes: bool = False
 
 
 def find_features(columns: SampledColumns, subject: Subject) -> FeaturePlanDraft:
@@ -69,7 +71,14 @@ def find_features(columns: SampledColumns, subject: Subject) -> FeaturePlanDraft
             plan.excluded[name] = reason
     candidates = [name for name in others if name not in plan.excluded]
     days = columns.days(subject.time, subject.timezone)
-    leaks = find_leaks(columns, subject.target, candidates, days, is_binary=subject.is_binary)
+    leaks = find_leaks(
+        columns,
+        subject.target,
+        candidates,
+        days,
+        is_binary=subject.is_binary,
+        has_classes=subject.has_classes,
+    )
     plan.excluded |= {name: reason for name, reason in leaks.excluded.items() if name in candidates}
     plan.date_parts = _date_parts(columns, subject)
     for name in candidates:
@@ -187,9 +196,9 @@ def _kind(columns: SampledColumns, name: str) -> tuple[str, str]:
 
 def _worth_a_look(plan: FeaturePlanDraft, leaks: Leaks, subject: Subject) -> list[str]:
     lines = []
-    for name in good_predictors(leaks, is_binary=subject.is_binary):
+    measure = "mean AUC of the classes" if subject.has_classes else "AUC" if subject.is_binary else "R² of ranks"
+    for name in good_predictors(leaks, is_binary=subject.is_binary or subject.has_classes):
         if name not in plan.excluded:
-            measure = "AUC" if subject.is_binary else "R² of ranks"
             lines.append(f"{name} predicts {subject.target} well alone ({measure} {leaks.powers[name]:.2f}): a leak?")
     lines += [f"{name}: {remark}" for name, remark in plan.numeric.items() if remark]
     return lines

@@ -12,6 +12,7 @@ from titlebout.core.contract.leak_guard import (
     Numbers,
     bins_of_names,
     bins_of_numbers,
+    class_power,
     predictive_power,
 )
 from titlebout.core.contract.snapshot_file import spread
@@ -50,7 +51,13 @@ class Leaks:
 
 
 def find_leaks(
-    columns: SampledColumns, target: str, candidates: Sequence[str], groups: Codes, *, is_binary: bool
+    columns: SampledColumns,
+    target: str,
+    candidates: Sequence[str],
+    groups: Codes,
+    *,
+    is_binary: bool,
+    has_classes: bool = False,
 ) -> Leaks:
     """Look for leaks among columns.
 
@@ -60,9 +67,10 @@ def find_leaks(
         candidates: Columns that might become features.
         groups: int, shape (n_rows,): the day of each row.
         is_binary: Whether the target is yes or no.
+        has_classes: Whether it is one of several classes.
     """
     rows = spread(columns.rows, _ROWS)
-    wanted, days = columns.numbers(target)[rows], _folds(groups[rows])
+    wanted, days = _target(columns, target, has_classes=has_classes)[rows], _folds(groups[rows])
     numeric = [name for name in candidates if name in columns.numeric]
     leaks, finder = Leaks(), CopyFinder(wanted)
     for name in numeric:
@@ -72,7 +80,7 @@ def find_leaks(
     addends = {name: columns.numbers(name)[rows] for name in numeric[:_ADDENDS] if name not in leaks.excluded}
     for name, reason in _parts(addends, wanted, target).items():
         leaks.excluded.setdefault(name, reason)
-    _find_powers(leaks, columns, target, candidates, _Rows(rows, wanted, days, is_binary))
+    _find_powers(leaks, columns, target, candidates, _Rows(rows, wanted, days, is_binary, has_classes))
     for name in candidates:
         telling = _AFTERWARDS & set(words_of(name))
         if telling:
@@ -89,26 +97,46 @@ class _Rows:
     target: Numbers
     days: Codes
     is_binary: bool
+    has_classes: bool
+
+    @property
+    def measure(self) -> str:
+        """What power is counted in."""
+        return "mean AUC of the classes" if self.has_classes else "AUC" if self.is_binary else "R² of ranks"
+
+    def power(self, bins: Codes) -> float | None:
+        """Return how well a column predicts the target alone."""
+        if self.has_classes:
+            return class_power(bins, self.target, self.days)
+        return predictive_power(bins, self.target, self.days, is_binary=self.is_binary)
+
+
+def _target(columns: SampledColumns, target: str, *, has_classes: bool) -> Numbers:
+    if not has_classes:
+        return columns.numbers(target)
+    codes = columns.codes(target)
+    return np.where(codes < 0, np.nan, codes)
 
 
 def _find_powers(
     leaks: Leaks, columns: SampledColumns, target: str, candidates: Sequence[str], looked_at: _Rows
 ) -> None:
     """Measure how well each column predicts the target alone."""
-    measure = "AUC" if looked_at.is_binary else "R² of ranks"
+    by_area = looked_at.is_binary or looked_at.has_classes
     for name in candidates:
         if name in columns.numeric:
             bins = bins_of_numbers(columns.numbers(name)[looked_at.rows])
         else:
             bins = bins_of_names(columns.codes(name)[looked_at.rows].tolist())
-        power = predictive_power(bins, looked_at.target, looked_at.days, is_binary=looked_at.is_binary)
+        power = looked_at.power(bins)
         if power is None:
             continue
         leaks.powers[name] = power
         # A few groups may well differ in level; to give a quantity away takes many values.
-        few = not looked_at.is_binary and columns.distinct(name) <= _FEW_GROUPS
-        if power > (_TOO_GOOD_GROUPS if few else _TOO_GOOD[looked_at.is_binary]):
-            reason = f"suspected leak: alone it predicts {target} with {measure} {power:.2f}; is it known beforehand?"
+        few = not by_area and columns.distinct(name) <= _FEW_GROUPS
+        if power > (_TOO_GOOD_GROUPS if few else _TOO_GOOD[by_area]):
+            said = f"{looked_at.measure} {power:.2f}"
+            reason = f"suspected leak: alone it predicts {target} with {said}; is it known beforehand?"
             leaks.excluded.setdefault(name, reason)
 
 

@@ -193,6 +193,7 @@ def _subject(core: _Core, target: Role, objective: Objective, wishes: Wishes) ->
         timezone=wishes.timezone,
         made_from=[name for name in inputs_of(duration) if name != core.time.column] if duration else [],
         month=inputs_of(months)[0] if months else None,
+        has_classes=objective is Objective.MULTICLASS,
     )
 
 

@@ -10,6 +10,7 @@ from titlebout.core.drafts.draft_facts import NO_DAY, SampledColumns
 from titlebout.core.drafts.draft_rows import Part
 from titlebout.core.errors import SpecError, did_you_mean
 from titlebout.core.partitions import parse_key
+from titlebout.core.specs.class_list import CLASS_TYPES, FEWEST_CLASSES, MOST_CLASSES, ClassName
 from titlebout.core.specs.dataset_spec import NUMBERS, TIMES, ColumnType
 from titlebout.core.specs.training_spec import Objective
 
@@ -33,6 +34,9 @@ _TARGET_WORDS = (
     "price", "duration", "amount", "revenue", "consumption", "kwh", "load", "total", "value",
 )  # fmt: skip
 _MONTHS = {"jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"}
+_CLASS_WORDS = ("target", "label", "class", "outcome", "category", "species", "grade")
+"""In the name of a text they may mean what is to be predicted; of whole numbers, that they are no amounts."""
+_MOST_GUESSED_CLASSES = 30
 _SHARE_OF_DAYS = 0.9
 
 
@@ -119,7 +123,7 @@ def find_target(columns: SampledColumns, reserved: Sequence[str], given: str | N
     """
     fitting = [name for name in columns.numeric if name not in reserved and columns.distinct(name) > 1]
     if given:
-        if given not in columns.kinds or columns.kinds[given] not in NUMBERS:
+        if given not in columns.kinds or not (columns.kinds[given] in NUMBERS or _may_be_classes(columns, given)):
             message = f"--target {given!r}: {_unfit(columns, given, fitting)}"
             raise SpecError(message)
         return Role(given, "as you said", is_guess=False)
@@ -127,6 +131,12 @@ def find_target(columns: SampledColumns, reserved: Sequence[str], given: str | N
         named = [name for name in fitting if name.lower() == word] or [n for n in fitting if word in words_of(n)]
         if named:
             return Role(named[-1], f"a GUESS from the word {word!r} in its name; confirm it, or say --target")
+    texts = [
+        name for name in columns.of_kind(ColumnType.TEXT) if name not in reserved and _may_be_classes(columns, name)
+    ]
+    named = [name for name in texts if set(_CLASS_WORDS) & set(words_of(name)) and _are_few(columns, name)]
+    if named:
+        return Role(named[-1], "a GUESS from its name, and its few different texts; confirm it, or say --target")
     if not fitting:
         message = "no column can be predicted: none holds different numbers, or yes and no; say --target"
         raise SpecError(message)
@@ -134,21 +144,59 @@ def find_target(columns: SampledColumns, reserved: Sequence[str], given: str | N
 
 
 def find_task(columns: SampledColumns, target: str, given: str | None = None) -> tuple[Objective, str]:
-    """Tell a yes-or-no question from one about a quantity.
+    """Tell a yes-or-no question from one about a quantity, and from one about several classes.
 
     Raises:
-        SpecError: A binary target has other values than two.
+        SpecError: The task that was given does not fit the target.
     """
-    values = set(columns.values(target, 3))
-    is_binary = columns.kinds[target] is ColumnType.FLAG or values <= {0, 1}
-    if given == Objective.BINARY and not is_binary:
-        message = f"--task binary: {target!r} holds values such as {sorted(values)}; it must be 0 and 1, or yes and no"
-        raise SpecError(message)
     if given:
+        _refuse_unfit_task(columns, target, given)
         return Objective(given), "as you said"
-    if is_binary:
+    kind, distinct = columns.kinds[target], columns.distinct(target)
+    if kind is ColumnType.TEXT:
+        return Objective.MULTICLASS, f"the target is one of {distinct} texts"
+    if _is_yes_or_no(columns, target):
         return Objective.BINARY, "the target is yes or no"
-    return Objective.REGRESSION, f"the target has {columns.distinct(target):,} distinct values"
+    if kind is ColumnType.INTEGER and _are_few(columns, target):
+        if set(_CLASS_WORDS) & set(words_of(target)):
+            return Objective.MULTICLASS, f"GUESS: {distinct} whole numbers that its name calls classes, no amounts"
+        return Objective.REGRESSION, f"GUESS: {distinct} whole numbers; if they are classes, say --task multiclass"
+    return Objective.REGRESSION, f"the target has {distinct:,} distinct values"
+
+
+def _refuse_unfit_task(columns: SampledColumns, target: str, given: str) -> None:
+    kind = columns.kinds[target]
+    if given == Objective.BINARY and not _is_yes_or_no(columns, target):
+        values = sorted(columns.values(target, 3))
+        message = f"--task binary: {target!r} holds values such as {values}; it must be 0 and 1, or yes and no"
+        raise SpecError(message)
+    if given == Objective.MULTICLASS and not _may_be_classes(columns, target):
+        message = (
+            f"--task multiclass: {target!r} is {kind} with {columns.distinct(target):,} different values; classes are "
+            f"texts, whole numbers or flags, {FEWEST_CLASSES} to {MOST_CLASSES} of them"
+        )
+        raise SpecError(message)
+    if given != Objective.MULTICLASS and kind is ColumnType.TEXT:
+        message = f"--task {given}: {target!r} holds texts; only multiclass predicts them"
+        raise SpecError(message)
+
+
+def _is_yes_or_no(columns: SampledColumns, target: str) -> bool:
+    return columns.kinds[target] is ColumnType.FLAG or set(columns.values(target, 3)) <= {0, 1}
+
+
+def find_classes(columns: SampledColumns, target: str) -> list[ClassName]:
+    """Return the values of a target in their natural order: what the columns of probabilities will stand for."""
+    return sorted(columns.values(target, MOST_CLASSES))
+
+
+def _may_be_classes(columns: SampledColumns, name: str) -> bool:
+    return columns.kinds[name] in CLASS_TYPES and FEWEST_CLASSES <= columns.distinct(name) <= MOST_CLASSES
+
+
+def _are_few(columns: SampledColumns, name: str) -> bool:
+    """Whether there are so few different values, each often enough, that they may be classes."""
+    return columns.distinct(name) <= min(_MOST_GUESSED_CLASSES, columns.rows // 10)
 
 
 def _unfit(columns: SampledColumns, name: str, fitting: Sequence[str]) -> str:
@@ -157,6 +205,7 @@ def _unfit(columns: SampledColumns, name: str, fitting: Sequence[str]) -> str:
     found = columns.kinds[name]
     shown = ", ".join(repr(value) for value in columns.values(name, 3))
     return (
-        f"is {found} ({shown}); a target is a number, 0 and 1, or yes and no, a time column a date or timestamp; "
+        f"is {found} ({shown}); a target is a number, 0 and 1, yes and no, or "
+        f"one of at most {MOST_CLASSES} texts, a time column a date or timestamp; "
         f"fitting: {', '.join(fitting[:12]) or 'none'}"
     )

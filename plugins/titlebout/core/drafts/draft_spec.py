@@ -7,11 +7,12 @@ from datetime import date, timedelta
 from pydantic import JsonValue, ValidationError
 
 from titlebout.core.drafts.draft_model import ModelDraft
+from titlebout.core.drafts.draft_roles import find_classes
 from titlebout.core.drafts.draft_yaml import Entry, Scalar, plain_document, yaml_text
 from titlebout.core.errors import SpecError
 from titlebout.core.specs.dataset_spec import DERIVED_TYPES, ParsingSection
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.specs.training_spec import Objective
+from titlebout.core.specs.training_spec import CLASSIFYING, Objective
 
 _SCHEMA_LINE = "yaml-language-server: $schema=./schema.json"
 _FINISHED_DAYS = 60
@@ -175,11 +176,21 @@ def _training(draft: ModelDraft) -> tuple[Entry, ...]:
     span = f"the data spans {windows.span_days:,} days, with rows {windows.rhythm}"
     return (
         Entry("objective", objective.value, why),
+        *_classes(draft),
         Entry("features", _features(draft)),
         Entry("window_days", windows.window_days, f"what a challenger learns from: {span}{short}"),
         Entry("holdout_days", windows.holdout_days, "the newest days: both models are judged on them"),
         Entry("min_partitions", windows.min_partitions, "about half of the days that the window can hold"),
     )
+
+
+def _classes(draft: ModelDraft) -> list[Entry]:
+    if draft.objective[0] is not Objective.MULTICLASS:
+        return []
+    classes = find_classes(draft.columns, draft.target.column)
+    rows = "all" if draft.raw.is_whole else "the sampled"
+    how = f"LOOK: the values in {rows} rows; a day with another one goes into quarantine until it is added here"
+    return [Entry("classes", [*classes], how, above=True)]
 
 
 def _features(draft: ModelDraft) -> tuple[Entry, ...]:
@@ -206,8 +217,8 @@ def _features(draft: ModelDraft) -> tuple[Entry, ...]:
 
 
 def _comparison(draft: ModelDraft) -> tuple[Entry, ...]:
-    is_binary = draft.objective[0] is Objective.BINARY
-    metric, unit = ("log_loss", "nats per row") if is_binary else ("mae", f"in units of {draft.target.column}")
+    has_chances = draft.objective[0] in CLASSIFYING
+    metric, unit = ("log_loss", "nats per row") if has_chances else ("mae", f"in units of {draft.target.column}")
     return (
         Entry("metric", metric, f"{unit}; smaller is better"),
         Entry("min_gain", 0.01, "promoted only if the lower bound of the gain is 1 % of the champion's error"),

@@ -14,7 +14,7 @@ from titlebout.core.golden import golden_positions
 from titlebout.core.insights.explanation import Explanation, explanation_of, shap_table
 from titlebout.core.insights.learning_curve import LabelledMatrix, LearningCurve, learning_curve
 from titlebout.core.learning.labels import target_values
-from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.past_partitions import PastPartitions
 from titlebout.core.ports import Lake
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef, TrainedChallenger
@@ -36,6 +36,7 @@ _MARGINS = {
     Objective.POISSON: "logarithm of {target}",
     Objective.TWEEDIE: "logarithm of {target}",
     Objective.BINARY: "log-odds",
+    Objective.MULTICLASS: "logarithm of a class's odds",
 }
 
 
@@ -142,7 +143,7 @@ def explain(spec: ModelSpec, lake: Lake, challenger: TrainedChallenger, *, threa
         CorruptObjectError: Bytes in the lake are not those that their SHA-256 names.
         FieldError: The holdout holds what the version cannot encode.
     """
-    let_threads_sleep()
+    load_xgboost()
     import xgboost
 
     plan = FeaturePlan.model_validate_json(read_file(lake, challenger, "plan"))

@@ -13,6 +13,7 @@ from titlebout.core.learning.recipes import Recipe
 from titlebout.core.partitions import keys_between
 from titlebout.core.provenance import Reign
 from titlebout.core.results import Outcome, PartitionKey, SnapshotRef, TrainedChallenger, Verdict
+from titlebout.core.specs.class_list import class_text
 from titlebout.core.specs.spec import ModelSpec
 
 _MOST_GAPS = 10
@@ -102,6 +103,16 @@ class ModelCard:
         return found
 
     @property
+    def class_rows(self) -> dict[str, int]:
+        """Training rows of each class; empty where the target has none."""
+        shares, classes = self.manifest.baseline, self.plan.classes
+        if isinstance(shares, float):
+            return {}
+        # The shares of the constant prediction count one more row of each class; see `labels.constant_prediction`.
+        total = self.manifest.training_rows + len(classes)
+        return {class_text(each): round(share * total) - 1 for each, share in zip(classes, shares, strict=True)}
+
+    @property
     def params(self) -> dict[str, JsonValue]:
         """How it was trained: the settings that are not empty."""
         training, given = self.recipe.training, self.recipe.training.get("params")
@@ -130,6 +141,9 @@ class ModelCard:
             yield f"Days in between that it did not see, as they were missing or in quarantine: {shown}."
         for name, vocabulary in self.plan.vocabularies.items():
             yield f"Any {name} other than the {len(vocabulary)} known ones is scored as one and the same: other."
+        unseen = [name for name, rows in self.class_rows.items() if not rows]
+        if unseen:
+            yield f"No row that it learned from was of class {', '.join(unseen)}: their probabilities mean nothing."
         for name, why in self.excluded.items():
             yield f"It does not look at {name}: {why}."
         yield from self._doubts()

@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.arrow_columns import SnapshotColumn
-from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError
+from titlebout.core.errors import FieldError, NotEnoughPartitionsError, PartitionUnreadableError
 from titlebout.core.field_values import zone_of
 from titlebout.core.partitions import calendar_of, days_apart
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.specs.training_spec import NOT_NEGATIVE, ClassWeights, Objective, TrainingSection
+from titlebout.core.specs.training_spec import CLASSIFYING, NOT_NEGATIVE, ClassWeights, Objective, TrainingSection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,29 +23,32 @@ def target_values(spec: ModelSpec, table: "pa.Table") -> NDArray[np.float64]:
     """Return the target of a table's rows.
 
     Returns:
-        float64, shape (n_rows,), in the target's unit; flags are 0 and 1, a label that is missing is NaN.
+        float64, shape (n_rows,), in the target's unit; flags are 0 and 1, classes are their places in
+        `training.classes`, a label that is missing is NaN.
 
     Raises:
-        FieldError: The table lacks the target, or a label is infinite.
+        FieldError: The table lacks the target, a label is infinite, or it is none of the classes.
     """
     name = spec.dataset.target
     zone = zone_of(spec.schedule.timezone)
-    return SnapshotColumn(table, name, spec.dataset.snapshot_columns[name], zone).numbers()
+    column = SnapshotColumn(table, name, spec.dataset.snapshot_columns[name], zone)
+    return column.classes(spec.training.classes) if spec.training.classes else column.numbers()
 
 
 def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float64]:
     """Return the labels of all partitions, in the order given, after checking that a model can learn from them.
 
     Returns:
-        float64, shape (n_rows,), in the target's unit, all finite; 0 and 1 for the objective `binary`.
+        float64, shape (n_rows,), in the target's unit, all finite; 0 and 1 for the objective `binary`, places in
+        `training.classes` for `multiclass`.
 
     Raises:
-        PartitionUnreadableError: A label is missing, or is no class of the objective `binary`.
+        PartitionUnreadableError: A label is missing, or is none of the classes.
         NotEnoughPartitionsError: There is no row, or all rows are of one class.
     """
     parts = []
     for key, table in tables.items():
-        labels = target_values(spec, table)
+        labels = _labels(spec, key, table)
         _refuse_wrong_labels(spec, key, labels)
         parts.append(labels)
     labels = np.concatenate(parts) if parts else np.empty(0)
@@ -53,9 +56,10 @@ def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) 
     if not len(labels):
         message = f"{span} holds no rows; ingest partitions with rows (backfill older ones)"
         raise NotEnoughPartitionsError(message)
-    if spec.training.objective is Objective.BINARY and labels.min() == labels.max():
+    if spec.training.objective in CLASSIFYING and labels.min() == labels.max():
+        only = spec.training.classes[int(labels[0])] if spec.training.classes else int(labels[0])
         message = (
-            f"{span}: all {len(labels)} rows are of class {labels[0]:.0f}, there is nothing to tell apart; "
+            f"{span}: all {len(labels)} rows are of class {only}, there is nothing to tell apart; "
             "widen training.window_days or ingest older partitions"
         )
         raise NotEnoughPartitionsError(message)
@@ -77,13 +81,18 @@ def row_weights(half_life_days: float | None, tables: Mapping[PartitionKey, "pa.
 
 
 def class_weights(training: TrainingSection, labels: NDArray[np.float64]) -> NDArray[np.float32] | None:
-    """Return what each row counts so that both classes count the same; None where the spec does not ask for it.
+    """Return what each row counts so that all classes count the same; None where the spec does not ask for it.
+
+    A class of `training.classes` without a row counts nothing: there is nothing to weigh.
 
     Returns:
         float32, shape (n_rows,), above 0, with a mean of 1.
     """
     if training.class_weights is ClassWeights.EQUAL:
         return None
+    if training.objective is Objective.MULTICLASS:
+        _, place, rows = np.unique(labels, return_inverse=True, return_counts=True)
+        return (len(labels) / (len(rows) * rows))[place].astype(np.float32)
     share = float(labels.mean())
     weights: NDArray[np.float32] = np.where(labels == 1, 0.5 / share, 0.5 / (1 - share)).astype(np.float32)
     return weights
@@ -128,19 +137,40 @@ def validation_rows(training: TrainingSection, tables: Mapping[PartitionKey, "pa
     return held
 
 
-def constant_prediction(training: TrainingSection, labels: NDArray[np.float64]) -> float:
+def constant_prediction(training: TrainingSection, labels: NDArray[np.float64]) -> float | tuple[float, ...]:
     """Return the best prediction that knows nothing of a row: the mean, or the quantile that the model predicts.
+
+    Of several classes it is the share of each, as if one more row of each had been seen: what never came is unlikely,
+    not impossible, and a baseline that is infinitely wrong in one row would be beaten by anything.
+
+    Source of the one more: P. S. de Laplace's rule of succession, Essai philosophique sur les probabilités (1814).
 
     >>> constant_prediction(TrainingSection(features={"numeric": ["x"]}), np.array([1.0, 2.0, 6.0]))
     3.0
+    >>> classes = TrainingSection(features={"numeric": ["x"]}, objective="multiclass", classes=["a", "b", "c"])
+    >>> constant_prediction(classes, np.array([0.0, 0.0, 1.0, 0.0, 0.0]))
+    (0.625, 0.25, 0.125)
     """
     match training.objective:
+        case Objective.MULTICLASS:
+            rows = np.bincount(labels.astype(np.int64), minlength=len(training.classes)) + 1
+            return tuple((rows / rows.sum()).tolist())
         case Objective.ABSOLUTE:
             return float(np.median(labels))
         case Objective.QUANTILE:
             return float(np.quantile(labels, training.quantile))
         case _:
             return float(labels.mean())
+
+
+def _labels(spec: ModelSpec, key: PartitionKey, table: "pa.Table") -> NDArray[np.float64]:
+    try:
+        return target_values(spec, table)
+    except FieldError as error:
+        if not spec.training.classes:
+            raise
+        message = f"partition {key}: {error}"
+        raise PartitionUnreadableError(message) from error
 
 
 def _refuse_wrong_labels(spec: ModelSpec, key: PartitionKey, labels: NDArray[np.float64]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.bouts.block_errors import BlockErrors, whole_error
+from titlebout.core.bouts.metrics import constant_scores
 from titlebout.core.bouts.resampling import gain_interval
 from titlebout.core.errors import TitleboutError, UnavailableError
 from titlebout.core.learning.labels import constant_prediction
@@ -17,7 +18,7 @@ from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import TrainingSection
 
 Scores = NDArray[np.float64] | str
-"""Of the tail, float64, shape (n_tail_rows,); or why there are none."""
+"""Of the tail, float64, shape (n_tail_rows,) or (n_tail_rows, n_classes); or why there are none."""
 
 LADDER_ROWS = 100_000
 """Rungs learn from so many rows at most, taken evenly: a ladder compares models, it does not serve them."""
@@ -72,8 +73,10 @@ def _scored(spec: ModelSpec, lake: Lake, trials: TailTrials) -> dict[str, Scores
             return str(error)
 
     return {
-        "constant": np.full(len(trials.tail_matrix), constant),
-        "seasonal_naive": seasonal_scores(spec, lake, trials, constant),
+        "constant": constant_scores(constant, len(trials.tail_matrix)),
+        "seasonal_naive": seasonal_scores(spec, lake, trials, constant)
+        if isinstance(constant, float)
+        else "classes of a week ago have no mean",
         "linear": linear_scores(trials),
         "shallow": learned(shallow),
         "challenger": learned(training),

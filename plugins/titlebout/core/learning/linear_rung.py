@@ -1,4 +1,4 @@
-"""A linear model on the features of the trees: ridge regression, or logistic regression for two classes."""
+"""A linear model on the features of the trees: ridge regression, or logistic regression for classes."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,25 +10,40 @@ from titlebout.core.specs.training_spec import NOT_NEGATIVE, Objective
 
 Floats = NDArray[np.float64]
 
+MOST_LINEAR_CLASSES = 20
 _PENALTY = 1.0
 _NEWTON_STEPS = 25
 _SETTLED = 1e-8
 _SMALLEST_CURVATURE = 1e-9
 
 
-def linear_scores(trials: TailTrials) -> Floats:
+def linear_scores(trials: TailTrials) -> Floats | str:
     """Fit the model and score the tail.
 
     Returns:
-        float64, shape (n_tail_rows,).
+        float64, shape (n_tail_rows,) or (n_tail_rows, n_classes); or why there is no such model.
     """
+    if len(trials.spec.training.classes) > MOST_LINEAR_CLASSES:
+        return f"one linear model for each of more than {MOST_LINEAR_CLASSES} classes takes too long"
     inputs, tail = design(trials.plan, trials.matrix, trials.tail_matrix)
     weights = np.ones(len(inputs)) if trials.weights is None else trials.weights.astype(np.float64)
     objective = trials.spec.training.objective
     if objective is Objective.BINARY:
         return sigmoid(tail @ logistic_weights(inputs, trials.labels, weights))
+    if objective is Objective.MULTICLASS:
+        return _one_against_all(inputs, trials.labels, weights, tail, len(trials.spec.training.classes))
     scores: Floats = tail @ ridge_weights(inputs, trials.labels, weights)
     return np.maximum(scores, 0) if objective in NOT_NEGATIVE else scores
+
+
+def _one_against_all(inputs: Floats, labels: Floats, weights: Floats, tail: Floats, classes: int) -> Floats:
+    """Fit one logistic regression for each class that was there, and let their chances add up to 1."""
+    chances = np.zeros((len(tail), classes))
+    for place in np.unique(labels).astype(int):
+        is_class = (labels == place).astype(np.float64)
+        chances[:, place] = sigmoid(tail @ logistic_weights(inputs, is_class, weights))
+    shares: Floats = chances / chances.sum(axis=1, keepdims=True)
+    return shares
 
 
 def design(plan: FeaturePlan, learned: NDArray[np.float32], tail: NDArray[np.float32]) -> tuple[Floats, Floats]:

@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, ValidationError
 from titlebout import __version__
 from titlebout.core.cadences import Cadence
 from titlebout.core.errors import SpecError
-from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef
 from titlebout.core.specs.spec import ModelSpec
 
@@ -53,7 +53,7 @@ class Recipe(Result):
             training: The snapshots that it learns from, in order.
             history: Others that its history features are made of, in order.
         """
-        let_threads_sleep()
+        load_xgboost()
         import xgboost
 
         used = {"columns", "derived", "target", "time_column"}

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.bouts.block_errors import block_errors, whole_error
+from titlebout.core.bouts.metrics import constant_scores
 from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.features import FeaturePlan, categories_of
 from titlebout.core.golden import GoldenRows, golden_positions
@@ -23,7 +24,7 @@ from titlebout.core.learning.training_rows import TrainingRows
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.ports import Lake
 from titlebout.core.predictor import Predictor
-from titlebout.core.results import SnapshotRef
+from titlebout.core.results import Baseline, SnapshotRef
 from titlebout.core.specs.comparison_spec import ComparisonSection
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import CalibrationSection
@@ -45,7 +46,7 @@ class TrainedFiles:
 
     files: dict[str, bytes]
     rows: int
-    baseline: float
+    baseline: Baseline
     metrics: dict[str, float]
 
 
@@ -149,7 +150,7 @@ def _encoded(
 
 
 def _metrics(
-    comparison: ComparisonSection, labels: NDArray[np.float64], scores: NDArray[np.float64], baseline: float
+    comparison: ComparisonSection, labels: NDArray[np.float64], scores: NDArray[np.float64], baseline: Baseline
 ) -> dict[str, float]:
     """Return the errors on the training rows; those on the holdout belong to the bout."""
 
@@ -159,7 +160,8 @@ def _metrics(
 
     return {
         "training_rows": float(len(labels)),
-        "baseline": baseline,
+        # Of several classes it is no single number: the manifest has all of them.
+        **({"baseline": baseline} if isinstance(baseline, float) else {}),
         f"training_{comparison.metric}": error(scores),
-        f"baseline_{comparison.metric}": error(np.full(len(labels), baseline)),
+        f"baseline_{comparison.metric}": error(constant_scores(baseline, len(labels))),
     }

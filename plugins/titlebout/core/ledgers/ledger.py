@@ -23,12 +23,22 @@ class EntryKind(StrEnum):
     PARTITION_RELEASED = "partition_released"
     PARTITION_DISCARDED = "partition_discarded"
     PARTITION_LATE = "partition_late"
+    PARTITION_SCORED = "partition_scored"
     CHALLENGER_TRAINED = "challenger_trained"
     VERDICT_REACHED = "verdict_reached"
+    CANDIDATE_CHECKED = "candidate_checked"
+    RELEASE_APPROVED = "release_approved"
+    RELEASE_DECLINED = "release_declined"
+    TRIAL_STARTED = "trial_started"
+    TRIAL_STEP = "trial_step"
+    TRIAL_PASSED = "trial_passed"
+    TRIAL_FAILED = "trial_failed"
     RELEASE_STARTED = "release_started"
     RELEASE_SETTLED = "release_settled"
     RELEASE_FAILED = "release_failed"
     DRIFT_FOUND = "drift_found"
+    ALERT_SENT = "alert_sent"
+    LOG_PRUNED = "log_pruned"
 
 
 class EntryBody(BaseModel):
@@ -228,15 +238,3 @@ class _Sums:
             self.releases.append(ServedVersion.of(entry))
         elif entry.kind is EntryKind.DRIFT_FOUND:
             self.last_drift_partition = str(entry.payload["newest_partition"])
-
-
-class ModelSummary(BaseModel):
-    """A model in one line of an overview."""
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    sequence: int = Field(description="Of the last entry.")
-    recorded_at: datetime = Field(description="Of the last entry.")
-    champion: ServedVersion | None = None
-    partitions: dict[PartitionStatus, int] = Field(default={}, description="How many stand where; no zeros.")

@@ -6,8 +6,9 @@ from typing import Protocol
 
 from pydantic import JsonValue
 
-from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, ModelSummary
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState
 from titlebout.core.ledgers.ledger_audit import Audit
+from titlebout.core.ledgers.model_summary import ModelSummary
 
 
 class Ledger(Protocol):

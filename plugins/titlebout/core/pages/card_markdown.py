@@ -12,6 +12,7 @@ from titlebout.core.pages.report_words import visible
 from titlebout.core.results import SnapshotRef, Verdict
 
 _SPECIAL = "\\`*_{}[]<>#|~"
+_MOST_CLASSES = 20
 _MOST_FEATURES = 30
 
 
@@ -41,6 +42,7 @@ def _head(card: ModelCard) -> list[str]:
         "Purpose": card.purpose.description,
         "Owner": card.purpose.owner,
         "Predicts": f"{plan.target} ({plan.objective})",
+        "Classes": class_words(card.class_rows),
         "Standing": card.standing,
         "Night": card.manifest.partition,
         "Trained": f"{trained} by {card.trained_by}" if trained else "",
@@ -48,6 +50,16 @@ def _head(card: ModelCard) -> list[str]:
         "Made with": f"titlebout {card.manifest.code_version}, XGBoost {card.recipe.xgboost}",
     }
     return [f"- **{name}**: {_text(value)}" for name, value in facts.items() if value]
+
+
+def class_words(rows: Mapping[str, int]) -> str:
+    """Say how many training rows there were of each class, the first ones of many.
+
+    >>> class_words({"low": 1500, "high": 20})
+    'low (1,500 rows), high (20 rows)'
+    """
+    shown = ", ".join(f"{name} ({count:,} rows)" for name, count in [*rows.items()][:_MOST_CLASSES])
+    return f"{shown} and {len(rows) - _MOST_CLASSES} more" if len(rows) > _MOST_CLASSES else shown
 
 
 def _data(card: ModelCard) -> list[str]:

@@ -4,6 +4,7 @@ from markupsafe import Markup
 
 from titlebout.core.insights.model_card import ModelCard, span
 from titlebout.core.pages.bout_reading import STYLES, TITLES, gain_intervals
+from titlebout.core.pages.card_markdown import class_words
 from titlebout.core.pages.curve_chart import CurveChart, step_curves
 from titlebout.core.pages.interval_chart import interval_chart
 from titlebout.core.pages.page_frame import Place, render
@@ -24,6 +25,7 @@ def card_page(card: ModelCard, place: Place) -> str:
         card=card,
         manifest=manifest,
         windows=[(name, *span(refs), refs) for name, refs in windows if refs],
+        classes=class_words(card.class_rows),
         newest=newest,
         gains=interval_chart(gain_intervals(newest, {})) if newest else None,
         bouts=[(each, TITLES[each.verdict.outcome], STYLES[each.verdict.outcome]) for each in card.bouts[::-1]],

@@ -3,7 +3,8 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from titlebout.core.ledgers.ledger import ModelSummary, PartitionStatus
+from titlebout.core.ledgers.ledger import PartitionStatus
+from titlebout.core.ledgers.model_summary import ModelSummary
 from titlebout.core.pages.bout_page import RecordedBout
 from titlebout.core.pages.day_chart import day_chart
 from titlebout.core.pages.page_frame import Link, Place, render

@@ -21,13 +21,16 @@ class Metric(StrEnum):
     AVERAGE_PRECISION = "average_precision"
     LIFT = "lift"
     ECE = "ece"
+    ERROR_RATE = "error_rate"
+    MACRO_F1 = "macro_f1"
 
 
 REGRESSION_METRICS = frozenset({Metric.RMSE, Metric.MAE, Metric.MAPE, Metric.PINBALL})
 RANKING_METRICS = frozenset({Metric.AUC, Metric.AVERAGE_PRECISION})
-POOLED_METRICS = RANKING_METRICS | {Metric.LIFT, Metric.ECE}
+POOLED_METRICS = RANKING_METRICS | {Metric.LIFT, Metric.ECE, Metric.MACRO_F1}
 """Errors of all rows together: they are no sum over rows, so days cannot be added up."""
-BINARY_METRICS = POOLED_METRICS | {Metric.LOG_LOSS, Metric.BRIER}
+BINARY_METRICS = RANKING_METRICS | {Metric.LIFT, Metric.ECE, Metric.LOG_LOSS, Metric.BRIER}
+MULTICLASS_METRICS = frozenset({Metric.LOG_LOSS, Metric.BRIER, Metric.ERROR_RATE, Metric.MACRO_F1, Metric.ECE})
 GUARDS_ONLY = frozenset({Metric.ECE})
 """A constant prediction has hardly any of this error: it says nothing of how much a model knows."""
 
@@ -97,7 +100,9 @@ class RefreshSection(SpecSection):
 class ComparisonSection(SpecSection):
     """When a challenger is proven better."""
 
-    metric: Metric = Metric.RMSE
+    metric: Metric = Field(
+        default=Metric.RMSE, description="Of what is compared; with the objective multiclass log_loss, if not given."
+    )
     quantile: float = Field(default=0.5, gt=0, lt=1, description="Of the metric pinball.")
     min_gain: float = Field(
         default=0.0, ge=0, lt=1, description="Share of the champion's error that must be gained, at the lower bound."
@@ -116,7 +121,10 @@ class ComparisonSection(SpecSection):
     # Left out where it is empty: bouts of older specs keep the name under which the ledger holds their verdict.
     fairness: FairnessSection | None = Field(default=None, exclude_if=not_)
     max_calibration_error: float | None = Field(
-        default=None, gt=0, lt=1, description="Objective binary: expected calibration error that is still fine."
+        default=None,
+        gt=0,
+        lt=1,
+        description="Objectives binary and multiclass: expected calibration error that is still fine.",
     )
     max_model_megabytes: float | None = Field(default=None, gt=0, description="Size of the booster's file.")
     refresh: RefreshSection | None = None

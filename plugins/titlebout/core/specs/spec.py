@@ -9,14 +9,8 @@ from pydantic import Field, field_validator, model_validator
 
 from titlebout.core.cadences import Cadence
 from titlebout.core.partitions import Calendar
-from titlebout.core.specs.comparison_spec import (
-    BINARY_METRICS,
-    GUARDS_ONLY,
-    RATES,
-    REGRESSION_METRICS,
-    ComparisonSection,
-    Metric,
-)
+from titlebout.core.specs.alerts_spec import AlertsSection
+from titlebout.core.specs.comparison_spec import ComparisonSection
 from titlebout.core.specs.dataset_spec import (
     MEASURES,
     NUMBERS,
@@ -28,8 +22,14 @@ from titlebout.core.specs.dataset_spec import (
     Name,
     SpecSection,
 )
+from titlebout.core.specs.deployment_spec import DeploymentBudgets
 from titlebout.core.specs.history_rules import refuse_impossible_history
-from titlebout.core.specs.training_spec import Objective, TrainingSection
+from titlebout.core.specs.objective_rules import refuse_unfit_metrics, refuse_unfit_target, with_usual_metric
+from titlebout.core.specs.release_rules import refuse_impossible_trial
+from titlebout.core.specs.release_spec import ReleaseSection
+from titlebout.core.specs.scoring_spec import ScoringSection
+from titlebout.core.specs.serving_spec import ServingSection, refuse_unknown_log_columns
+from titlebout.core.specs.training_spec import TrainingSection
 from titlebout.core.specs.validation_spec import ValidationSection
 
 
@@ -69,6 +69,7 @@ class DeploymentSection(SpecSection):
     image: str = Field(default="titlebout-serving:latest", description="Serving image of target `docker`.")
     port: int = Field(default=0, ge=0, le=65535, description="0, or a port that is taken: the next free one.")
     golden_rows: int = Field(default=32, ge=1, le=1000)
+    budgets: DeploymentBudgets = DeploymentBudgets()
 
 
 class DriftSection(SpecSection):
@@ -76,10 +77,17 @@ class DriftSection(SpecSection):
 
     newest_partitions: int = Field(default=3, ge=1, le=60, description="n of k-of-n: the newest partitions looked at.")
     drifted_partitions: int = Field(default=2, ge=1, le=60, description="k of k-of-n: how many of them must drift.")
-    # Measured on bike rentals: at 1.5 two weeks of demand grown by 60 % mostly stay unseen, at 1 stable weeks fire.
     margin: float = Field(
-        default=1.25, ge=1, description="A distance counts from this multiple of the largest seen without drift."
+        default=1.0, ge=1, description="A change counts from this multiple of what is unusual by the model's past."
     )
+    # Measured: at 5 % two of three days come together five times a year where a strange day is followed by another.
+    false_alarm_rate: float = Field(
+        default=0.02, gt=0, le=0.2, description="Share of partitions without drift that may look drifted, per model."
+    )
+    smallest_change: float = Field(
+        default=0.1, ge=0, le=3, description="Smaller changes are no drift, in standard deviations of a row."
+    )
+    min_rows: int = Field(default=10, ge=1, description="A partition with fewer rows is no evidence of drift.")
     columns: tuple[ColumnName, ...] = Field(default=(), description="Columns watched; empty: features and target.")
     cooldown_days: int = Field(default=3, ge=0, description="Days of data between two retrains for drift.")
 
@@ -108,7 +116,11 @@ class ModelSpec(SpecSection):
     training: TrainingSection
     comparison: ComparisonSection = ComparisonSection()
     deployment: DeploymentSection = DeploymentSection()
+    release: ReleaseSection = ReleaseSection()
+    serving: ServingSection = ServingSection()
     drift: DriftSection = DriftSection()
+    scoring: ScoringSection = ScoringSection()
+    alerts: AlertsSection = AlertsSection()
 
     @property
     def nightly_dag_id(self) -> str:
@@ -126,9 +138,19 @@ class ModelSpec(SpecSection):
         return f"{self.name}_drift"
 
     @property
+    def log_dag_id(self) -> str:
+        """DAG that brings the inference log to the lake."""
+        return f"{self.name}_log"
+
+    @property
     def rollback_dag_id(self) -> str:
         """DAG that a person starts to have an earlier version serve again."""
         return f"{self.name}_rollback"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _metric_follows_the_objective(cls, document: object) -> object:
+        return with_usual_metric(document)
 
     @model_validator(mode="after")
     def _cadence_fits_source_and_times(self) -> Self:
@@ -189,7 +211,6 @@ class ModelSpec(SpecSection):
             ("is read as a time", (self.dataset.time_column, *features.times), TIMES),
             ("is a numeric feature", features.numeric, NUMBERS),
             ("is calculated with", features.measured, MEASURES),
-            ("is the target", (self.dataset.target,), NUMBERS),
             ("is watched for drift", self.drift.columns, set(ColumnType) - TIMES),
             ("makes groups", self.comparison.grouped_by, SLICES),
         )
@@ -198,6 +219,7 @@ class ModelSpec(SpecSection):
                 if columns[name] not in fitting:
                     message = f"{name} {role} but dataset.columns declares it as {columns[name]}"
                     raise ValueError(message)
+        refuse_unfit_target(self.dataset, self.training)
         if self.dataset.target in features.columns:
             message = f"{self.dataset.target} is the target and cannot be a feature"
             raise ValueError(message)
@@ -206,32 +228,17 @@ class ModelSpec(SpecSection):
             message = f"{', '.join(taken)} is a column already; give the feature another name"
             raise ValueError(message)
         refuse_impossible_history(features, self.dataset, self.calendar.grid)
+        has_server = self.deployment.target is not DeploymentTarget.NONE
+        refuse_impossible_trial(self.release, self.training, has_server=has_server)
+        return self
+
+    @model_validator(mode="after")
+    def _log_columns_exist(self) -> Self:
+        is_served = self.deployment.target is not DeploymentTarget.NONE
+        refuse_unknown_log_columns(self.serving, self.training.features.columns, is_served=is_served)
         return self
 
     @model_validator(mode="after")
     def _metrics_fit_the_objective(self) -> Self:
-        is_binary = self.training.objective is Objective.BINARY
-        fitting = BINARY_METRICS if is_binary else REGRESSION_METRICS
-        comparison = self.comparison
-        if Metric.PINBALL in {comparison.metric, *comparison.guards} and (
-            self.training.objective is Objective.QUANTILE and comparison.quantile != self.training.quantile
-        ):
-            message = f"comparison.quantile {comparison.quantile} is not training.quantile {self.training.quantile}"
-            raise ValueError(message)
-        for key, metric in (("metric", comparison.metric), *(("guards", guard) for guard in comparison.guards)):
-            if metric not in fitting:
-                message = f"comparison.{key} {metric} does not fit objective {self.training.objective}"
-                raise ValueError(message)
-        if comparison.metric in GUARDS_ONLY:
-            message = (
-                f"comparison.metric {comparison.metric} is next to nothing for a constant prediction and proves no "
-                "model; name it under comparison.guards, or set max_calibration_error"
-            )
-            raise ValueError(message)
-        if comparison.fairness and comparison.fairness.metric in RATES and not is_binary:
-            message = f"comparison.fairness.metric {comparison.fairness.metric} needs the objective binary"
-            raise ValueError(message)
-        if comparison.max_calibration_error is not None and not is_binary:
-            message = "comparison.max_calibration_error needs probabilities, so the objective binary"
-            raise ValueError(message)
+        refuse_unfit_metrics(self.training, self.comparison)
         return self

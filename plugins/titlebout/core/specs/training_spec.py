@@ -6,13 +6,14 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
+from titlebout.core.specs.class_list import MOST_CLASSES, ClassName, refuse_bad_classes
 from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
 from titlebout.core.specs.features_spec import FeaturesSection
 from titlebout.core.specs.search_spec import ROUNDS, SearchSection
 
 
 class Objective(StrEnum):
-    """What the model predicts: a mean (squared, Poisson, Tweedie), a median, a quantile, or a probability."""
+    """What the model predicts: a mean (squared, Poisson, Tweedie), a median, a quantile, or probabilities."""
 
     REGRESSION = "regression"
     ABSOLUTE = "absolute"
@@ -20,8 +21,10 @@ class Objective(StrEnum):
     POISSON = "poisson"
     TWEEDIE = "tweedie"
     BINARY = "binary"
+    MULTICLASS = "multiclass"
 
 
+CLASSIFYING = frozenset({Objective.BINARY, Objective.MULTICLASS})
 NOT_NEGATIVE = frozenset({Objective.POISSON, Objective.TWEEDIE})
 
 
@@ -33,7 +36,7 @@ class Direction(StrEnum):
 
 
 class ClassWeights(StrEnum):
-    """What the rows of the two classes of the objective `binary` count."""
+    """What the rows of different classes count."""
 
     EQUAL = "equal"
     BALANCED = "balanced"
@@ -88,12 +91,19 @@ class TrainingSection(SpecSection):
     """How a challenger is trained."""
 
     objective: Objective = Objective.REGRESSION
+    # Left out where there are none: the recipes of other objectives keep their bytes, and versions their names.
+    classes: tuple[ClassName, ...] = Field(
+        default=(),
+        max_length=MOST_CLASSES,
+        exclude_if=not_,
+        description="Objective multiclass: every value that the target may have, in the order of the probabilities.",
+    )
     quantile: float = Field(default=0.5, gt=0, lt=1, description="Of the objective quantile.")
     tweedie_power: float = Field(default=1.5, gt=1, lt=2, description="Of the objective tweedie.")
     class_weights: ClassWeights = Field(
         default=ClassWeights.EQUAL,
-        description="Objective binary; `balanced` lets both classes count the same, and moves the probabilities: "
-        "`calibration` brings them back.",
+        description="Objectives binary and multiclass; `balanced` lets all classes count the same, and moves the "
+        "probabilities: for binary, `calibration` brings them back.",
     )
     features: FeaturesSection
     window_days: int = Field(default=365, ge=1, le=3650, description="Days the challenger learns from.")
@@ -184,11 +194,24 @@ class TrainingSection(SpecSection):
 
     @model_validator(mode="after")
     def _settings_fit_the_objective(self) -> Self:
-        if self.class_weights is not ClassWeights.EQUAL and self.objective is not Objective.BINARY:
-            message = f"class_weights needs the objective binary, found {self.objective}"
+        if self.class_weights is not ClassWeights.EQUAL and self.objective not in CLASSIFYING:
+            message = f"class_weights needs the objective binary or multiclass, found {self.objective}"
             raise ValueError(message)
         if self.early_stopping and self.early_stopping.validation_days >= self.window_days:
             message = "early_stopping.validation_days must be fewer than window_days"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_told_apart(self) -> Self:
+        if self.objective is not Objective.MULTICLASS:
+            if self.classes:
+                message = f"classes belong to the objective multiclass, found {self.objective}"
+                raise ValueError(message)
+            return self
+        refuse_bad_classes(self.classes)
+        if self.monotone:
+            message = "monotone: the probabilities of several classes add up to 1 and cannot all go one way"
             raise ValueError(message)
         return self
 
