@@ -72,7 +72,7 @@ def _answer_schema(plan: FeaturePlan) -> dict[str, JsonValue]:
             "explanations": {"type": "array", "items": {"type": "object"}},
             "other": {
                 "type": "array",
-                "description": "Categories that training never saw and that were scored as *other*; absent where there are none.",
+                "description": "Categories that training never saw, scored as *other*; absent where there are none.",
                 "items": {"type": "object", "properties": {"row": {"type": "integer"}, "field": {"type": "string"}}},
             },
         },
