@@ -147,7 +147,7 @@ def test_another_home_is_written_to(project, tmp_path):
     ("options", "said"),
     [
         (["--target", "sale"], "did you mean 'sales'"),
-        (["--target", "zone"], "yes and no"),
+        (["--target", "day"], "yes and no"),
         (["--time-column", "hour"], "fitting: day"),
         (["--key", "day,x"], "no such column"),
         (["--keep", "60"], "write MIN:MAX"),

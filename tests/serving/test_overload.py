@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,8 +14,8 @@ import pytest
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import client_of_server, push_release
 from titlebout.core.predictor import Predictor
+from titlebout.serving import predictions
 from titlebout.serving.body_budget import BodyBudget
-from titlebout.serving.predictions import LARGE_BATCHES
 
 LARGE = json.dumps({"rows": [ROW] * 3000})
 
@@ -30,17 +31,17 @@ def chunk(size: int) -> bytes:
     return b"%x\r\n" % size + b" " * size + b"\r\n"
 
 
-def asked_until(client: httpx.Client, status: int) -> httpx.Response:
+def eventually(is_so: Callable[[], bool]) -> bool:
     deadline = time.monotonic() + 60
-    while (answer := client.post("/predict", content=LARGE, timeout=20)).status_code != status:
-        assert time.monotonic() < deadline, answer.text[:200]
-    return answer
+    while not (found := is_so()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return found
 
 
 def test_slow_senders_keep_nobody_from_the_large_batches(tmp_path: Path):
     with client_of_server(tmp_path, body_timeout_seconds=60) as client:
         push_release(client, demand_bundle())
-        slow = [slow_sender(client.base_url, chunk(100_000)) for _ in range(LARGE_BATCHES + 2)]
+        slow = [slow_sender(client.base_url, chunk(100_000)) for _ in range(predictions.LARGE_BATCHES + 2)]
         try:
             answer = client.post("/predict", content=LARGE, timeout=20)
             assert answer.status_code == 200
@@ -49,18 +50,23 @@ def test_slow_senders_keep_nobody_from_the_large_batches(tmp_path: Path):
                 each.close()
 
 
-def test_the_bytes_of_all_large_bodies_are_bounded_and_small_ones_pass(tmp_path: Path):
-    with client_of_server(tmp_path, max_buffered_bytes=300_000, body_timeout_seconds=60) as client:
+def test_the_bytes_of_all_large_bodies_are_bounded_and_small_ones_pass(tmp_path: Path, monkeypatch):
+    budget = BodyBudget(300_000)
+    monkeypatch.setattr(predictions, "BodyBudget", lambda total_bytes: budget)
+    with client_of_server(tmp_path, body_timeout_seconds=60) as client:
         push_release(client, demand_bundle())
         holder = slow_sender(client.base_url, chunk(200_000))
         try:
-            refused = asked_until(client, 503)  # the server has not read the holder's bytes at once
+            assert eventually(lambda: budget.free_bytes == 100_000)  # whoever comes later is turned away
+            refused = client.post("/predict", content=LARGE)
+            assert refused.status_code == 503
             assert refused.json()["code"] == "overloaded"
             assert refused.headers["retry-after"] == "1"
             assert client.post("/predict", content=json.dumps({"rows": [ROW]})).status_code == 200
         finally:
             holder.close()
-        asked_until(client, 200)  # what the holder held is free again as soon as the server sees that it left
+        assert eventually(lambda: budget.free_bytes == 300_000)  # as soon as the server sees that it left
+        assert client.post("/predict", content=LARGE).status_code == 200
 
 
 def test_room_for_bodies_is_given_back_whatever_happens():

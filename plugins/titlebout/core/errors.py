@@ -13,6 +13,7 @@
     ├── DecisionRefusedError       what a person decides does not fit where a partition or a version stands
     ├── FieldError                 a field of a row is unknown, missing, or holds what its type does not allow
     ├── NotEnoughPartitionsError   too few accepted partitions to train or to judge
+    ├── NobodyServedError          no version served at the moment that was asked about
     ├── ObjectMissingError         the lake does not hold an object that something names
     ├── CorruptObjectError         stored bytes do not match the SHA-256 that names them
     ├── LakePathError              a path that leaves the lake or that not every store could hold
