@@ -64,8 +64,22 @@ class Works:
         self.runs[model] = self.stack.api.trigger(dag_id, partition=day, conf={})
 
     def answer(self, model: str, choice: str, why: str) -> None:
+        """Answer like a person: not in the very moment of the question, and again where it is put again.
+
+        Airflow puts it again where an answer comes before its scheduler has heard that the task waits.
+        """
         path = f"/api/v2/dags/{model}_nightly/dagRuns/{self.runs[model]}/taskInstances/approve_release/-1/hitlDetails"
-        self.stack.api._send("PATCH", path, json={"chosen_options": [choice], "params_input": {"why": why}})
+
+        def is_answered() -> bool:
+            if (
+                self.states(model)["approve_release"] == "awaiting_input"
+                and not self.question(model)["response_received"]
+            ):
+                self.stack.api._send("PATCH", path, json={"chosen_options": [choice], "params_input": {"why": why}})
+            return self.states(model)["approve_release"] == "success"
+
+        time.sleep(2)
+        eventually(is_answered, f"{model} answered", self, model)
 
     def question(self, model: str) -> dict[str, Any]:
         path = f"/api/v2/dags/{model}_nightly/dagRuns/{self.runs[model]}/taskInstances/approve_release/-1/hitlDetails"
