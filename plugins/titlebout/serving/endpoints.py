@@ -2,13 +2,12 @@
 
 import asyncio
 
-from pydantic import JsonValue, ValidationError
+from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from titlebout import __version__
-from titlebout.core.errors import CorruptObjectError, DeploymentError, StaleTokenError, bounded
 from titlebout.core.wire import (
     ADMIN_RELEASE_PATH,
     LIVE_PATH,
@@ -25,6 +24,7 @@ from titlebout.serving.mlflow_protocol import invocations
 from titlebout.serving.open_inference import infer, infer_version, model_metadata, refuse_others, server_metadata
 from titlebout.serving.predictions import Predictions
 from titlebout.serving.questions import JsonAnswer, Protocol, plain
+from titlebout.serving.refusals import pushes_are_refused
 from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.request_body import RefusedRequestError, read_body
@@ -168,24 +168,12 @@ class Endpoints:
         """Take a release."""
         await refuse_strangers(request, self._settings.admin_token)
         body = await self._body(request, self._settings.max_release_bytes)
-        receipt = await asyncio.to_thread(self._admit, body)
-        return JsonAnswer(receipt)
+        with pushes_are_refused():
+            receipt = await asyncio.to_thread(lambda: self._gate.admit(ReleasePush.model_validate_json(body)))
+        return JsonAnswer(receipt.model_dump(mode="json"))
 
     async def _body(self, request: Request, max_bytes: int) -> bytes:
         return await read_body(request, max_bytes=max_bytes, timeout_seconds=self._settings.body_timeout_seconds)
-
-    def _admit(self, body: bytes) -> JsonValue:
-        try:
-            receipt: JsonValue = self._gate.admit(ReleasePush.model_validate_json(body)).model_dump(mode="json")
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "body"
-            raise RefusedRequestError(400, bounded(f"{where}: {first['msg']}")) from None
-        except StaleTokenError as error:
-            raise RefusedRequestError(409, str(error)) from error
-        except (DeploymentError, CorruptObjectError) as error:
-            raise RefusedRequestError(422, str(error)) from error
-        return receipt
 
     async def _answer(self, request: Request, protocol: Protocol, route: str) -> Response:
         return await self._predictions.answer(request.scope, request.receive, protocol, route)

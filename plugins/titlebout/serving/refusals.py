@@ -1,12 +1,32 @@
 """Answers to requests that are not fulfilled."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from pydantic import ValidationError
 from starlette.responses import Response
 
+from titlebout.core.errors import CorruptObjectError, DeploymentError, StaleTokenError, bounded
 from titlebout.serving.questions import JsonAnswer
 from titlebout.serving.request_body import RefusedRequestError
 
 RETRY_AFTER_SECONDS = "1"
 _CLOSE = {"connection": "close"}
+
+
+@contextmanager
+def pushes_are_refused() -> Iterator[None]:
+    """Turn what is wrong with a pushed release or candidate into a refusal that its sender understands."""
+    try:
+        yield
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "body"
+        raise RefusedRequestError(400, bounded(f"{where}: {first['msg']}")) from None
+    except StaleTokenError as error:
+        raise RefusedRequestError(409, str(error)) from error
+    except (DeploymentError, CorruptObjectError) as error:
+        raise RefusedRequestError(422, str(error)) from error
 
 
 def refusal_answer(refusal: RefusedRequestError) -> Response:

@@ -2,15 +2,15 @@
 
 import asyncio
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from titlebout.core.errors import CorruptObjectError, DeploymentError, StaleTokenError, bounded
+from titlebout.core.errors import StaleTokenError
 from titlebout.core.live_trials.trial_wire import ADMIN_TRIAL_PATH, TrialPush
 from titlebout.serving.admin_access import refuse_strangers
 from titlebout.serving.questions import JsonAnswer
+from titlebout.serving.refusals import pushes_are_refused
 from titlebout.serving.request_body import RefusedRequestError, read_body
 from titlebout.serving.settings import ServingSettings
 from titlebout.serving.trial_gate import TrialGate
@@ -44,17 +44,8 @@ class TrialRoutes:
         body = await read_body(
             request, max_bytes=settings.max_release_bytes, timeout_seconds=settings.body_timeout_seconds
         )
-        try:
-            push = TrialPush.model_validate_json(body)
-            status = await asyncio.to_thread(self._trials.admit, push)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "body"
-            raise RefusedRequestError(400, bounded(f"{where}: {first['msg']}")) from None
-        except StaleTokenError as error:
-            raise RefusedRequestError(409, str(error)) from error
-        except (DeploymentError, CorruptObjectError) as error:
-            raise RefusedRequestError(422, str(error)) from error
+        with pushes_are_refused():
+            status = await asyncio.to_thread(lambda: self._trials.admit(TrialPush.model_validate_json(body)))
         return JsonAnswer({"trial": status.model_dump(mode="json")})
 
     async def end_trial(self, request: Request) -> Response:
