@@ -25,7 +25,7 @@ from titlebout.core.drifting.judgement import JudgedPartition
 from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.drifting.past_windows import PastWindows
 from titlebout.core.partitions import Calendar, shift_key
-from titlebout.core.specs.spec import DriftSection
+from titlebout.core.specs.drift_spec import DriftSection
 
 PAGE = Path(__file__).with_name("drift_power.md")
 DATA = Path(os.environ.get("TITLEBOUT_DATA", Path(__file__).parents[2] / "shared" / "data"))

@@ -9,7 +9,7 @@ import pytest
 from titlebout.core.drifting import distances
 from titlebout.core.drifting.distances import share_test
 from titlebout.core.drifting.number_sketch import NumberSketch
-from titlebout.core.specs.spec import DriftSection
+from titlebout.core.specs.drift_spec import DriftSection
 
 PAGE = (Path(__file__).resolve().parents[3] / "docs" / "drift.md").read_text()
 

@@ -12,7 +12,7 @@ from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.drifting.past_windows import PastWindows
 from titlebout.core.drifting.seasons import views
 from titlebout.core.partitions import Calendar, shift_key
-from titlebout.core.specs.spec import DriftSection
+from titlebout.core.specs.drift_spec import DriftSection
 
 DAYS = Calendar(Cadence.DAILY, "UTC")
 FIRST = "2023-01-01"

@@ -14,7 +14,7 @@ from titlebout.core.drifting.seasons import views
 from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS, UsualChange
 from titlebout.core.partitions import Calendar
 from titlebout.core.results import PartitionKey
-from titlebout.core.specs.spec import DriftSection
+from titlebout.core.specs.drift_spec import DriftSection
 
 
 class ColumnChange(NamedTuple):

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from titlebout.core.drifting.judged_columns import ColumnChange
 from titlebout.core.partitions import days_apart
 from titlebout.core.results import DriftFinding, DriftReport, PartitionKey
-from titlebout.core.specs.spec import DriftSection, ModelSpec
+from titlebout.core.specs.drift_spec import DriftSection
+from titlebout.core.specs.spec import ModelSpec
 
 
 @dataclass(frozen=True)
