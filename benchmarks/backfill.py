@@ -4,7 +4,7 @@ For each way - one run at a time or eight, the oldest night first or the newest 
 and then backfills the nights before it. The reference is `titlebout run` over the same nights, without Airflow. At the
 end a past night is triggered by hand and the backfill is asked for once more: neither may add a snapshot or a model.
 
-    python benchmarks/backfill.py [--quick] [--check]
+    python benchmarks/backfill.py [--quick] [--check] [--orders N ...]
 """
 
 import argparse
@@ -225,10 +225,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="12 nights, two orders; nothing is written")
     parser.add_argument("--check", action="store_true", help="exit 1 where an order changes a result")
+    numbered = "; ".join(f"{number}: {way}" for number, way in enumerate(WAYS, 1))
+    parser.add_argument(
+        "--orders", type=int, nargs="+", choices=range(1, len(WAYS) + 1), metavar="N", help=f"only these: {numbered}"
+    )
     options = parser.parse_args()
     last = shift_key(LIVE, -1)
     nights = [*keys_between(shift_key(last, -11 if options.quick else -89), last)]
-    ways = {way: how for way, how in WAYS.items() if not options.quick or how in {(1, False), (8, True)}}
+    chosen = options.orders or ([1, len(WAYS)] if options.quick else range(1, len(WAYS) + 1))
+    ways = {way: how for number, (way, how) in enumerate(WAYS.items(), 1) if number in chosen}
     os.environ["TITLEBOUT_HOME"] = str(PROJECT)
     reference = without_airflow(nights)
     found = {way: through_airflow(nights, parallel, backwards=back) for way, (parallel, back) in ways.items()}
