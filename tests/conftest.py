@@ -25,6 +25,7 @@ os.environ.update(
 )
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Let workers of pytest-xdist share no expensive part. Its groups by marker do not work with pytest 9."""
     from xdist.scheduler import LoadScopeScheduling
