@@ -15,9 +15,11 @@ from starlette.types import ASGIApp
 
 from titlebout.core.ports import ReleaseBundle, ServerAddress
 from titlebout.core.wire import ADMIN_RELEASE_PATH, ReleasePush
+from titlebout.serving.access import Guard
 from titlebout.serving.application import create_app
 from titlebout.serving.inference_log import InferenceLog
 from titlebout.serving.proof import load_proven, read_bundle
+from titlebout.serving.protocol_choice import http_protocol
 from titlebout.serving.settings import ServingSettings
 
 ADMIN_TOKEN = "a secret of the test"
@@ -38,10 +40,18 @@ def proven_in_this_process() -> Iterator[None]:
 
 
 @contextmanager
-def listening(app: ASGIApp) -> Iterator[str]:
-    """Serve an application on a free port and yield its URL."""
+def listening(app: ASGIApp, *, is_direct: bool = True, **options: Any) -> Iterator[str]:
+    """Serve an application on a free port and yield its URL.
+
+    Args:
+        app: The application.
+        is_direct: Whether a model server answers as it does as a program; else everything goes through ASGI.
+        options: More of uvicorn's.
+    """
+    http = http_protocol(app) if is_direct and isinstance(app, Guard) else "httptools"
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, lifespan="off", ws="none", log_config=None, access_log=False))
+        config = uvicorn.Config(app, http=http, lifespan="off", ws="none", log_config=None, access_log=False, **options)
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
         deadline = time.monotonic() + 10
@@ -56,7 +66,7 @@ def listening(app: ASGIApp) -> Iterator[str]:
 
 
 @contextmanager
-def served_app(settings: ServingSettings) -> Iterator[ASGIApp]:
+def served_app(settings: ServingSettings) -> Iterator[Guard]:
     """Make the application of a server, and close its log in the end."""
     log = InferenceLog(settings)
     try:

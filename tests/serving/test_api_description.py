@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 
 from fakes.bundles import ROW, demand_bundle
-from fakes.live_server import client_of_server, push_release
+from fakes.live_server import ADMIN_TOKEN, client_of_server, push_release
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,24 @@ def test_the_page_names_every_field_and_loads_nothing_from_elsewhere(client):
         assert f"<code>{field}</code>" in page.text
     assert f"{client.base_url}".rstrip("/") + "/predict" in page.text
     assert not re.search(r"(src|href)=.?(https?:)?//", page.text)
+
+
+def test_a_token_is_named_where_one_is_needed_and_nowhere_else(tmp_path, client):
+    validator = pytest.importorskip("openapi_spec_validator", reason="comes with moto's server")
+    with client_of_server(tmp_path) as closed:
+        push_release(closed, demand_bundle())
+        admin = {"authorization": f"Bearer {ADMIN_TOKEN}"}
+        assert closed.put("/admin/tokens", json={"predict": ["the-token-of-a-client"]}, headers=admin).is_success
+        assert closed.get("/openapi.json").status_code == 401
+        caller = {"authorization": "Bearer the-token-of-a-client"}
+        document, page = closed.get("/openapi.json", headers=caller).json(), closed.get("/docs", headers=caller).text
+    validator.validate(document)
+    predict = document["paths"]["/predict"]["post"]
+    (named,) = predict["security"][0]
+    assert document["components"]["securitySchemes"][named]["scheme"] == "bearer"
+    assert "401" in predict["responses"]
+    assert "authorization: Bearer" in page
+    unguarded = client.get("/openapi.json").json()
+    assert "securitySchemes" not in unguarded["components"]
+    assert "security" not in unguarded["paths"]["/predict"]["post"]
+    assert "Bearer" not in client.get("/docs").text

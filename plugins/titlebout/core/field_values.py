@@ -24,6 +24,7 @@ FieldValue = float | int | bool | str | date | datetime
 LARGEST_NUMBER = 3.4028234663852886e38
 """The largest float32: XGBoost keeps features as float32 and refuses infinity."""
 
+_IS_UTC = (None, UTC)
 _INTEGERS = range(-(2**63), 2**63)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _TIMESTAMP = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ][0-9]{2}:[0-9]{2}.*")
@@ -50,6 +51,8 @@ def zone_of(timezone: str) -> tzinfo:
 
 def wall_clock(moment: datetime, zone: tzinfo) -> datetime:
     """Return what a clock in the zone shows; a moment without an offset is UTC, as in every snapshot."""
+    if zone is UTC and moment.tzinfo in _IS_UTC:  # nearly all are; the rest would give the same
+        return moment if moment.tzinfo is None else moment.replace(tzinfo=None)
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return aware.astimezone(zone).replace(tzinfo=None)
 
@@ -79,15 +82,12 @@ def date_part(value: date, part: DatePart) -> int:
     >>> date_part(datetime(2012, 2, 29, 17, 30), DatePart.WEEKDAY)  # Monday is 0
     2
     """
-    match part:
-        case DatePart.HOUR:
-            return value.hour if isinstance(value, datetime) else 0
-        case DatePart.WEEKDAY:
-            return value.weekday()
-        case DatePart.MONTH:
-            return value.month
-        case _:
-            return value.timetuple().tm_yday
+    return date_part_reader(part)(value)
+
+
+def date_part_reader(part: DatePart) -> Callable[[date], int]:
+    """Return the function that gives a part of a date or a wall-clock time."""
+    return _DATE_PARTS[part]
 
 
 def turn_of(value: date, part: DatePart) -> float:
@@ -167,6 +167,12 @@ def _problem(value: JsonValue, wanted: str) -> str:
     return f"is {repr(value)[:60]}; send {wanted}, or null for an unknown value"
 
 
+_DATE_PARTS: Mapping[DatePart, Callable[[date], int]] = {
+    DatePart.HOUR: lambda value: value.hour if isinstance(value, datetime) else 0,
+    DatePart.WEEKDAY: lambda value: value.weekday(),
+    DatePart.MONTH: lambda value: value.month,
+    DatePart.DAY_OF_YEAR: lambda value: value.timetuple().tm_yday,
+}
 _READERS: Mapping[ColumnType, Callable[[JsonValue], FieldValue]] = {
     ColumnType.INTEGER: _read_integer,
     ColumnType.NUMBER: _read_number,

@@ -107,7 +107,7 @@ class QuickTrees:
         if self._walk(self._handle, matrix, _FLOAT32, rows, place, self._leaves_wanted):
             message = "the trees could not be walked"
             raise RuntimeError(message)
-        return np.frombuffer(memoryview(leaves).cast("B"), np.float32)
+        return np.frombuffer(memoryview(leaves), np.float32)
 
     def difference(
         self, plan: "FeaturePlan", rows: NDArray[np.float32], by_xgboost: Scoring, meaning: Meaning

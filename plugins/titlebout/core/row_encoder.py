@@ -1,10 +1,11 @@
 """Rows of a request as the numbers that a model sees: strict, and one at a time."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import tzinfo
 from itertools import repeat
-from typing import NamedTuple, Protocol, cast
+from operator import itemgetter
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +67,7 @@ class RowEncoder:
             joint: What is made of several; it stands behind them.
         """
         self._names, self._features, self._joint = fields.keys(), len(features), joint
+        self._pick = picking(fields)
         single: list[_Single] = []
         shared: list[_Shared] = []
         of_joint = {name for each in joint for name in each.fields}
@@ -126,25 +128,32 @@ class RowEncoder:
             FieldError: A field is unknown, missing, or not of its type.
         """
         try:
-            if all(row.keys() == self._names for row in rows):
-                return self._by_columns(rows)
-        except ValueError:
+            return self._by_columns(self._columns(rows), len(rows))
+        except (ValueError, KeyError):
             pass  # one by one it is found out where
         return np.array([self.encode(index, row) for index, row in enumerate(rows)], dtype=np.float64)
 
-    def _by_columns(self, rows: Sequence[Mapping[str, JsonValue]]) -> NDArray[np.float64]:
-        matrix = np.empty((len(rows), self._features + len(self._joint)))
+    def _columns(self, rows: Sequence[Mapping[str, JsonValue]]) -> dict[str, Sequence[JsonValue]]:
+        """Return the values of each field; KeyError or ValueError where a row has others than the fields."""
+        if {*map(len, rows)} - {len(self._names)}:
+            raise ValueError
+        picked = map(self._pick, rows)  # as many as there are fields, and each of them: so no other
+        return dict(zip(self._names, zip(*picked, strict=True), strict=False))
+
+    def _by_columns(self, fields: Mapping[str, Sequence[JsonValue]], count: int) -> NDArray[np.float64]:
+        matrix = np.empty((count, self._features + len(self._joint)))
+        if not count:
+            return matrix
         for name, number_of, position in self._single:
-            matrix[:, position] = [math.nan if (found := row[name]) is None else number_of(found) for row in rows]
+            matrix[:, position] = _of_each(number_of, fields[name], math.nan)
         columns: dict[str, list[FieldValue | None]] = {}
         for name, read, features in self._shared:
-            column = [None if (found := row[name]) is None else read(found) for row in rows]
-            columns[name] = [*column]
+            columns[name] = column = _of_each(read, fields[name], None)
             for position, number in features:
-                matrix[:, position] = [math.nan if value is None else number(value) for value in column]
+                matrix[:, position] = _of_each(number, column, math.nan)
         for position, joint in enumerate(self._joint, start=self._features):
             of_fields = [columns[name] for name in joint.fields]
-            groups = zip(*of_fields, strict=True) if of_fields else repeat((), len(rows))
+            groups = zip(*of_fields, strict=True) if of_fields else repeat((), count)
             matrix[:, position] = [_of_group(joint, group) for group in groups]
         return matrix
 
@@ -155,6 +164,18 @@ class RowEncoder:
                 return FieldError(name[:60], problem, index)
         missing = next(name for name in self._names if name not in row)
         return FieldError(missing, "is missing; send it, or null for an unknown value", index)
+
+
+def picking(names: Collection[str]) -> Callable[[Mapping[str, JsonValue]], Sequence[JsonValue]]:
+    """Return the function that gives a row's values of some fields; it raises KeyError where one is missing."""
+    # Of a single name the quick one would give a bare value.
+    return itemgetter(*names) if len(names) > 1 else lambda row: [row[name] for name in names]
+
+
+def _of_each(function: Callable[[Any], Any], values: Sequence[Any], missing: float | None) -> list[Any]:
+    if None in values:
+        return [missing if value is None else function(value) for value in values]
+    return list(map(function, values))
 
 
 def _in_one_step(read: Callable[[JsonValue], FieldValue], feature: Feature) -> Callable[[JsonValue], float]:

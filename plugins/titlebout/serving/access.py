@@ -5,14 +5,16 @@ import hmac
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from titlebout.core.wire import LIVE_PATH, READY_PATH
-from titlebout.serving.admin_access import IS_ADMIN
+from titlebout.serving.admin_access import IS_ADMIN, NEEDED_TOKEN
 from titlebout.serving.measurements import Measurements
+from titlebout.serving.prompt_answer import PromptAnswer
 from titlebout.serving.refusals import refusal_answer
 from titlebout.serving.request_body import RefusedRequestError, discard_body
 from titlebout.serving.settings import ServingSettings
+from titlebout.serving.shortcut import Shortcut
 from titlebout.serving.token_file import TokenFile
 
 ADMIN_PREFIX = "/admin/"
@@ -51,6 +53,7 @@ class Access:
         if path in OPEN_PATHS or not (is_administration or self._needs_token):
             return None
         token = _bearer_token(scope)
+        scope[NEEDED_TOKEN] = True
         if token and self._is_admin(token):
             scope[IS_ADMIN] = True
             return None
@@ -73,9 +76,18 @@ class Access:
 class Guard:
     """Turn away whoever may not ask. They learn nothing, and nothing of what they send is kept."""
 
-    def __init__(self, app: ASGIApp, access: Access, measurements: Measurements) -> None:
+    def __init__(self, app: Shortcut, access: Access, measurements: Measurements) -> None:
         """Wrap an application."""
         self._app, self._access, self._measurements = app, access, measurements
+        self.direct_urls, self.most_direct_bytes = app.direct_urls, app.most_direct_bytes
+
+    def may_ask(self, scope: Scope) -> bool:
+        """Whether the head of a request lets it pass."""
+        return self._access.refusal(scope) is None
+
+    def at_once(self, scope: Scope, body: bytes, started: float) -> PromptAnswer | None:
+        """Answer a small, whole prediction of somebody who may ask; None where that takes long."""
+        return self._app.at_once(scope, body, started)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer it."""

@@ -8,6 +8,8 @@ from titlebout.serving.request_body import RefusedRequestError, discard_body
 
 IS_ADMIN = "titlebout.is_admin"
 """Key of a request's scope, set where the caller is an administrator."""
+NEEDED_TOKEN = "titlebout.needed_token"  # noqa: S105  # a key of the scope too
+"""Set where the caller had to present a token, whichever."""
 
 
 async def refuse_strangers(request: Request, admin_token: str) -> None:

@@ -34,9 +34,19 @@ _EXAMPLES: Mapping[ColumnType, JsonValue] = {
 }
 
 
-def openapi_document(release: LoadedRelease, settings: ServingSettings) -> dict[str, JsonValue]:
-    """Return the OpenAPI 3.1 document of a release: what `/predict` takes, field by field."""
+def openapi_document(release: LoadedRelease, settings: ServingSettings, *, needs_token: bool) -> dict[str, JsonValue]:
+    """Return the OpenAPI 3.1 document of a release: what `/predict` takes, field by field.
+
+    Args:
+        release: What answers.
+        settings: The limits.
+        needs_token: Whether a prediction needs one now.
+    """
     receipt, plan = release.receipt, release.predictor.plan
+    security: dict[str, JsonValue] = {"security": [{"token": []}]} if needs_token else {}
+    schemes: dict[str, JsonValue] = {"securitySchemes": {"token": _TOKEN}} if needs_token else {}
+    refusals = {"401": "No token, or an unknown one", **_REFUSALS} if needs_token else _REFUSALS
+    schemas: JsonValue = {"Row": row_schema(plan), "Question": _question_schema(plan, settings.max_rows)}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -48,15 +58,16 @@ def openapi_document(release: LoadedRelease, settings: ServingSettings) -> dict[
             PREDICT_PATH: {
                 "post": {
                     "summary": f"Predict {plan.target} for some rows",
+                    **security,
                     "requestBody": _json({"$ref": "#/components/schemas/Question"}, is_required=True),
                     "responses": {
                         "200": {"description": "One prediction a row", **_json(_answer_schema(plan))},
-                        **{status: {"description": why, **_json(_ERROR)} for status, why in _REFUSALS.items()},
+                        **{status: {"description": why, **_json(_ERROR)} for status, why in refusals.items()},
                     },
                 }
             }
         },
-        "components": {"schemas": {"Row": row_schema(plan), "Question": _question_schema(plan, settings.max_rows)}},
+        "components": {"schemas": schemas, **schemes},
     }
 
 
@@ -120,7 +131,7 @@ def example_row(plan: FeaturePlan) -> dict[str, JsonValue]:
     return row
 
 
-def docs_page(release: LoadedRelease, settings: ServingSettings, base_url: str) -> str:
+def docs_page(release: LoadedRelease, settings: ServingSettings, base_url: str, *, needs_token: bool) -> str:
     """Return a page that needs nothing from elsewhere: fields, a call to copy, limits, other protocols."""
     receipt, plan = release.receipt, release.predictor.plan
     fields = "".join(
@@ -128,7 +139,8 @@ def docs_page(release: LoadedRelease, settings: ServingSettings, base_url: str) 
         for name in plan.fields
     )
     body = json.dumps({"rows": [example_row(plan)]}, ensure_ascii=False)
-    call = f"curl -X POST {base_url.rstrip('/')}{PREDICT_PATH} -H 'content-type: application/json' -d '{body}'"
+    token = " -H 'authorization: Bearer <token>'" if needs_token else ""
+    call = f"curl -X POST {base_url.rstrip('/')}{PREDICT_PATH} -H 'content-type: application/json'{token} -d '{body}'"
     return _PAGE.format(
         model=_text(receipt.model),
         version=_text(receipt.version),
@@ -158,6 +170,11 @@ def _text(value: str) -> str:
     return html.escape(value)
 
 
+_TOKEN: dict[str, JsonValue] = {
+    "type": "http",
+    "scheme": "bearer",
+    "description": "A token for predictions that the server's administrator has set, or the administrator's own.",
+}
 _ERROR: dict[str, JsonValue] = {
     "type": "object",
     "required": ["error"],

@@ -26,7 +26,7 @@ from titlebout.serving.trial_gate import TrialGate
 from titlebout.serving.trial_routes import TrialRoutes
 
 
-def create_app(settings: ServingSettings, log: InferenceLog | None = None) -> ASGIApp:
+def create_app(settings: ServingSettings, log: InferenceLog | None = None) -> Guard:
     """Return the application of one model, serving what it served before a restart.
 
     Args:

@@ -17,7 +17,7 @@ from titlebout.core.wire import (
     RELEASE_PATH,
     ReleasePush,
 )
-from titlebout.serving.admin_access import refuse_strangers
+from titlebout.serving.admin_access import NEEDED_TOKEN, refuse_strangers
 from titlebout.serving.api_description import docs_page, openapi_document
 from titlebout.serving.measurements import MEDIA_TYPE, Measurements
 from titlebout.serving.mlflow_protocol import invocations
@@ -158,11 +158,12 @@ class Endpoints:
 
     async def openapi(self, request: Request) -> Response:
         """Describe the release that answers, for clients and generators of clients."""
-        return JsonAnswer(openapi_document(self._current(), self._settings))
+        return JsonAnswer(openapi_document(self._current(), self._settings, needs_token=NEEDED_TOKEN in request.scope))
 
     async def docs(self, request: Request) -> Response:
         """Describe it for people."""
-        return HTMLResponse(docs_page(self._current(), self._settings, str(request.base_url)))
+        needs_token = NEEDED_TOKEN in request.scope
+        return HTMLResponse(docs_page(self._current(), self._settings, str(request.base_url), needs_token=needs_token))
 
     async def push(self, request: Request) -> Response:
         """Take a release."""

@@ -180,15 +180,7 @@ class InferenceLog:
             OSError: The disk does not take it now; nothing has left the queue.
         """
         while self._queue:
-            content, written, left_out, taken = bytearray(), 0, 0, 0
-            while taken < len(self._queue) and len(content) < PIECE_BYTES:
-                rows, release, lines = self._queue[taken]
-                taken += 1
-                if self._segments.total_bytes + len(content) >= self._max_waiting_bytes:
-                    left_out += rows
-                    continue
-                content += self._heading(release) + lines
-                written += rows
+            content, taken, written, left_out = self._next_piece()
             if content:
                 self._segments.append(content)
             with self._counting:
@@ -199,6 +191,22 @@ class InferenceLog:
                     self._dropped["disk_full"] += left_out
             if self._segments.size >= SEGMENT_BYTES:
                 self._segments.close()
+
+    def _next_piece(self) -> tuple[bytearray, int, int, int]:
+        """Return what to write of the front of the queue, entries that are, rows of them, and rows left out."""
+        content, taken, written, left_out = bytearray(), 0, 0, 0
+        room = self._max_waiting_bytes - self._segments.total_bytes
+        while taken < len(self._queue) and len(content) < PIECE_BYTES:
+            rows, release, lines = self._queue[taken]
+            taken += 1
+            if len(content) >= room:
+                left_out += rows
+                continue
+            if not (self._segments.is_open and release.index in self._named):
+                content += self._heading(release)
+            content += lines
+            written += rows
+        return content, taken, written, left_out
 
     def _heading(self, release: NamedRelease) -> bytes:
         """Return what must stand before the lines of a release: a segment is opened and names its releases.

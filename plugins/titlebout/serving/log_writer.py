@@ -1,17 +1,18 @@
 """Turns scored requests into lines of the inference log."""
 
-import math
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pydantic import JsonValue
 
+from titlebout.core.compact_json import compact_or_null, quoted
 from titlebout.core.field_values import zone_of
 from titlebout.core.inference_log.log_lines import ROWS_A_LINE, LoggedColumn, LoggedRelease, line
 from titlebout.core.inference_log.log_policy import LogPolicy, Redact
+from titlebout.core.row_encoder import picking
 from titlebout.core.specs.serving_spec import ColumnPolicy
+from titlebout.serving.questions import Row
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.scored_request import ScoredRequest
 
@@ -25,19 +26,25 @@ class NamedRelease:
         line: Says in a segment what the index means; it comes before the first of them.
         names: The fields of which something is written.
         redactions: Place among them to what is done with the value there; others are written as they are.
+        values: Picks the values of these fields from a row.
     """
 
     index: int
     line: bytes
     names: tuple[str, ...]
     redactions: Mapping[int, Redact]
+    values: Callable[[Row], Sequence[JsonValue]]
 
-    def written(self, row: Mapping[str, JsonValue]) -> list[JsonValue]:
-        """Return what is written of a row."""
-        values = [row[name] for name in self.names]
+    def written(self, rows: Sequence[Row]) -> list[Sequence[JsonValue]]:
+        """Return what is written of rows."""
+        found = list(map(self.values, rows))
+        return [self._redacted(values) for values in found] if self.redactions else found
+
+    def _redacted(self, values: Sequence[JsonValue]) -> list[JsonValue]:
+        redacted = [*values]
         for place, redact in self.redactions.items():
-            values[place] = redact(values[place])
-        return values
+            redacted[place] = redact(redacted[place])
+        return redacted
 
 
 class LineWriter:
@@ -62,19 +69,21 @@ class LineWriter:
         """
         receipt = request.release.receipt
         named = self._releases.get((receipt.version, receipt.token)) or self._named(request.release)
-        head = (
-            request.request_id,
-            round(request.unix_seconds, 6),
-            request.role,
-            request.route,
-            round(request.seconds, 9),
-            named.index,
+        head = ",".join(
+            (
+                quoted(request.request_id),
+                f"{request.unix_seconds:.6f}",
+                quoted(request.role),
+                quoted(request.route),
+                f"{request.seconds:.9f}",
+                str(named.index),
+            )
         )
-        rows, scores = [named.written(row) for row in request.rows], request.scores.tolist()
+        rows, scores = named.written(request.rows), request.scores.tolist()
         if len(rows) <= ROWS_A_LINE:
-            return named, _line(number, 0, *head, rows, scores)
+            return named, _line(number, 0, head, rows, scores)
         pieces = [slice(first, first + ROWS_A_LINE) for first in range(0, len(rows), ROWS_A_LINE)]
-        return named, b"".join(_line(number, piece.start, *head, rows[piece], scores[piece]) for piece in pieces)
+        return named, b"".join(_line(number, piece.start, head, rows[piece], scores[piece]) for piece in pieces)
 
     def _named(self, release: LoadedRelease) -> NamedRelease:
         receipt, plan = release.receipt, release.predictor.plan
@@ -94,20 +103,13 @@ class LineWriter:
                 for place, name in enumerate(kept)
                 if kept[name] is not ColumnPolicy.VALUE
             }
-            named = NamedRelease(said.release, line(said.model_dump(mode="json")), tuple(kept), redactions)
+            head, names = line(said.model_dump(mode="json")), tuple(kept)
+            named = NamedRelease(said.release, head, names, redactions, picking(names))
             self._releases[receipt.version, receipt.token] = named
             return named
 
 
-def _line(*document: Any) -> bytes:  # noqa: ANN401  # a line's parts differ in type
-    try:
-        return line(document)
-    except ValueError:  # no release is served that scores its golden rows so, but what was answered is on record
-        *others, scores = document
-        return line((*others, _finite(scores)))
-
-
-def _finite(scores: Any) -> Any:  # noqa: ANN401  # a number, or lists of them
-    if isinstance(scores, list):
-        return [_finite(score) for score in scores]
-    return scores if math.isfinite(scores) else None
+def _line(number: int, first_row: int, head: str, rows: object, scores: object) -> bytes:
+    # No release is served that scores its golden rows with NaN, but what was answered is on record: as null.
+    found = compact_or_null(rows), compact_or_null(scores)
+    return b"[%d,%d,%b,%b,%b]\n" % (number, first_row, head.encode("ascii"), *found)

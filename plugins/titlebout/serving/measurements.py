@@ -98,7 +98,7 @@ class Measurements:
 
     def scored(self, request: ScoredRequest) -> None:
         """Count the rows of one request and what they were scored."""
-        missing = [name for row in request.rows for name, value in row.items() if value is None]
+        with_missing = [row for row in request.rows if None in row.values()]
         key = request.release.receipt.version, request.role
         with self._lock:
             version = self._versions.get(key)
@@ -106,9 +106,11 @@ class Measurements:
                 version = self._versions[key] = _OfVersion(Histogram(request.release.score_bounds))
             version.rows += len(request.rows)
             version.scores.add_all(surest(request.scores))
-            version.classes.update(map(class_text, predicted_classes(request.release.predictor.plan, request.scores)))
-            if missing:
-                version.missing.update(missing)
+            if request.scores.ndim > 1:
+                plan = request.release.predictor.plan
+                version.classes.update(map(class_text, predicted_classes(plan, request.scores)))
+            if with_missing:
+                version.missing.update(name for row in with_missing for name, value in row.items() if value is None)
             if request.unseen:
                 version.unknown.update(name for _, name in request.unseen)
 

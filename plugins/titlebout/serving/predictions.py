@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import NamedTuple
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -27,20 +26,12 @@ LARGE_WAITING = 4 * LARGE_BATCHES
 _REQUEST_ID = REQUEST_ID.encode("ascii")
 
 
-class Head(NamedTuple):
-    """What counts of a request's headers, found in one pass.
+class Predictions:
+    """Answers predictions in every protocol.
 
     Attributes:
-        request_id: The client's name for its request, if any.
-        authorization: The credentials, if any.
+        small_bytes: Up to here a body is answered at once.
     """
-
-    request_id: str
-    authorization: bytes
-
-
-class Predictions:
-    """Answers predictions in every protocol."""
 
     def __init__(self, settings: ServingSettings, current: Callable[[], LoadedRelease], scorer: Scorer) -> None:
         """Take what scores.
@@ -52,7 +43,7 @@ class Predictions:
         """
         self._settings, self._current, self._scorer = settings, current, scorer
         self._names = request_names(settings.instance)
-        self._small_bytes = min(SMALL_BODY_BYTES, settings.max_predict_bytes)
+        self.small_bytes = min(SMALL_BODY_BYTES, settings.max_predict_bytes)
         self._budget = BodyBudget(settings.max_buffered_bytes)
         self._large_batches = asyncio.Semaphore(LARGE_BATCHES)
         self._large_waiting = 0
@@ -69,10 +60,9 @@ class Predictions:
         Raises:
             RefusedRequestError: It is not answered.
         """
-        head = read_head(scope)
         body, is_whole = begun = arrived(receive)
-        if is_whole and len(body) <= self._small_bytes:
-            return await self._answered(self._sent(body, head, scope, route), protocol)
+        if is_whole and len(body) <= self.small_bytes:
+            return await self._answered(self._sent(body, scope, route), protocol)
         # A place among the large batches is taken only once the body is here: whoever sends slowly waits alone.
         with self._budget.share() as share:
             body = await read_body(
@@ -82,10 +72,21 @@ class Predictions:
                 begun=begun,
                 share=share,
             )
-            return await self._answered(self._sent(body, head, scope, route), protocol)
+            return await self._answered(self._sent(body, scope, route), protocol)
 
-    def _sent(self, body: bytes, head: Head, scope: Scope, route: str) -> Sent:
-        request_id = head.request_id or next(self._names)
+    def at_once(self, scope: Scope, body: bytes, protocol: Protocol, route: str) -> Response | None:
+        """Score a whole small body without waiting; None where it takes longer than others may wait.
+
+        Raises:
+            RefusedRequestError: It is not answered.
+        """
+        try:
+            return self._scorer.score(self._sent(body, scope, route), protocol)
+        except TakesLongError:
+            return None
+
+    def _sent(self, body: bytes, scope: Scope, route: str) -> Sent:
+        request_id = request_id_of(scope) or next(self._names)
         return Sent(body, Headers(scope=scope), self._current(), self._settings.max_rows, route, request_id)
 
     async def _answered(self, sent: Sent, protocol: Protocol) -> Response:
@@ -107,13 +108,11 @@ class Predictions:
             self._large_waiting -= 1
 
 
-def read_head(scope: Scope) -> Head:
-    """Return what counts of the headers. Asking Starlette for each of them would go through all of them each time."""
-    request_id, authorization = "", b""
+def request_id_of(scope: Scope) -> str:
+    """Return the client's name for its request, if it has a proper one, in one pass."""
+    found = ""
     for name, value in scope["headers"]:
         if name == _REQUEST_ID:
-            found = value.decode("latin-1")
-            request_id = found if is_request_id(found) else ""
-        elif name == b"authorization":
-            authorization = value
-    return Head(request_id, authorization)
+            text = value.decode("latin-1")
+            found = text if is_request_id(text) else ""
+    return found

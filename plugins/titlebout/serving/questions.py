@@ -1,6 +1,5 @@
 """What every protocol of the server has in common: a body becomes rows, and scores become an answer."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,14 +9,14 @@ from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.responses import Response
 
+from titlebout.core.compact_json import compact
 from titlebout.core.predictor import Predictor
 from titlebout.core.release_roles import ReleaseRole
 from titlebout.serving.class_answers import told
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.request_body import RefusedRequestError, parse_json
 
-# Made once: `json.dumps` makes one for each call that wants more than the default.
-_encoder = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+_CONTENT_TYPE = (b"content-type", b"application/json")
 
 USUAL_FEATURES = 5
 MOST_FEATURES = 1000
@@ -46,7 +45,14 @@ class JsonAnswer(Response):
 
     def render(self, content: Any) -> bytes:  # noqa: ANN401  # signature of starlette
         """Return the body."""
-        return _encoder.encode(content).encode("ascii")
+        return compact(content)
+
+    def init_headers(self, headers: Mapping[str, str] | None = None) -> None:
+        """Set the headers; those of a usual answer without looking for others."""
+        if headers:
+            super().init_headers(headers)
+        else:
+            self.raw_headers = [(b"content-length", b"%d" % len(self.body)), _CONTENT_TYPE]
 
 
 class Sent(NamedTuple):

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.types import Message, Receive
 
+from titlebout.core.compact_json import parsed
 from titlebout.core.wire import OVERLOADED
 from titlebout.serving.body_budget import BodyShare
 
@@ -143,13 +144,15 @@ def parse_json(body: bytes) -> JsonValue:
     Raises:
         RefusedRequestError: It is no JSON, or says two things at once.
     """
+    if (found := parsed(body)) is not None:
+        return found
     try:
-        parsed: JsonValue = _decoder.decode(body.decode("utf-8"))
+        document: JsonValue = _decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         # An integer of thousands of digits and nesting without end are no JSON that we read either.
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise RefusedRequestError(400, f"the body is no JSON in UTF-8: {reason}") from None
-    return parsed
+    return document
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

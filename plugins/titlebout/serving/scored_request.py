@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from titlebout.core.field_values import category_text
 from titlebout.core.release_roles import ReleaseRole
+from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.serving.questions import Row, Scores, Unseen
 from titlebout.serving.release_store import LoadedRelease
 
@@ -58,10 +59,18 @@ def is_request_id(name: str) -> bool:
 
 
 def unseen_categories(release: LoadedRelease, rows: Sequence[Row]) -> list[Unseen]:
-    """Return every place whose category the release's training never saw: it is scored as *other*."""
-    return [
-        Unseen(index, name)
-        for name, (declared, known) in release.categories.items()
-        for index, row in enumerate(rows)
-        if isinstance(value := row[name], str | int | float) and category_text(value, declared) not in known
-    ]
+    """Return every place whose category the release's training never saw: it is scored as *other*.
+
+    The rows have been scored, so each value is of its field's type, or null.
+    """
+    found: list[Unseen] = []
+    for name, (declared, known) in release.categories.items():
+        if declared is ColumnType.TEXT:  # the usual kind: a text names itself
+            places = [index for index, row in enumerate(rows) if row[name] not in known]
+        else:
+            places = [*range(len(rows))]
+        for index in places:
+            value = rows[index][name]
+            if isinstance(value, str | int | float) and category_text(value, declared) not in known:
+                found.append(Unseen(index, name))
+    return found

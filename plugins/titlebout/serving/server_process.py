@@ -23,6 +23,7 @@ from titlebout.core.errors import DeploymentError
 from titlebout.core.wire import LOCK_FILE, ServerDescription, first_token
 from titlebout.serving.application import create_app
 from titlebout.serving.inference_log import InferenceLog
+from titlebout.serving.protocol_choice import http_protocol
 from titlebout.serving.settings import ServingSettings
 
 LOCK_PATIENCE_SECONDS = 2.0
@@ -92,8 +93,10 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
     with _sole_owner(settings.state_dir, address_file), _listening_socket(host, port) as listener:
         bound_port = listener.getsockname()[1]
         log = InferenceLog(settings)
+        app = create_app(settings, log)
         config = uvicorn.Config(
-            create_app(settings, log),
+            app,
+            http=http_protocol(app),
             lifespan="off",
             ws="none",
             log_config=None,

@@ -4,11 +4,11 @@ import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from titlebout.serving.measurements import Measurements
 from titlebout.serving.predictions import Predictions
+from titlebout.serving.prompt_answer import PromptAnswer
 from titlebout.serving.questions import Protocol
 from titlebout.serving.refusals import fault_answer, refusal_answer
 from titlebout.serving.request_body import RefusedRequestError
@@ -35,6 +35,8 @@ class Shortcut:
     def __init__(self, app: ASGIApp, shortcuts: Shortcuts, measurements: Measurements) -> None:
         """Wrap an application."""
         self._app, self._shortcuts, self._measurements = app, shortcuts, measurements
+        self.direct_urls = frozenset(path.encode("ascii") for path in shortcuts.paths)
+        self.most_direct_bytes = shortcuts.predictions.small_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer, and count the answer with the time from the request's head on."""
@@ -44,15 +46,37 @@ class Shortcut:
             return
         started = time.perf_counter()
         protocol, route = found
-        fault: Exception | None = None
-        answer: Response
         try:
-            answer = await self._shortcuts.predictions.answer(scope, receive, protocol, route)
-        except RefusedRequestError as refusal:
-            answer = refusal_answer(refusal)
+            answer = PromptAnswer(await self._shortcuts.predictions.answer(scope, receive, protocol, route))
         except Exception as error:
-            answer, fault = fault_answer(), error
-        self._measurements.answered(route, answer.status_code, time.perf_counter() - started)
-        await answer(scope, receive, send)
-        if fault is not None:
-            raise fault  # uvicorn logs its stack and closes the connection
+            answer = _instead(error)
+        self._measurements.answered(route, answer.response.status_code, time.perf_counter() - started)
+        await answer.response(scope, receive, send)
+        if answer.fault is not None:
+            raise answer.fault  # uvicorn logs its stack and closes the connection
+
+    def at_once(self, scope: Scope, body: bytes, started: float) -> PromptAnswer | None:
+        """Answer a small, whole request in the same way without waiting; None where that takes long.
+
+        Args:
+            scope: Its path and headers; the path is one of the shortcuts'.
+            body: All of its body.
+            started: When its head was here, by `time.perf_counter`.
+        """
+        protocol, route = self._shortcuts.paths[scope["path"]]
+        try:
+            response = self._shortcuts.predictions.at_once(scope, body, protocol, route)
+            if response is None:
+                return None
+            answer = PromptAnswer(response)
+        except Exception as error:
+            answer = _instead(error)
+        self._measurements.answered(route, answer.response.status_code, time.perf_counter() - started)
+        return answer
+
+
+def _instead(error: Exception) -> PromptAnswer:
+    """Return what is answered where there is no prediction."""
+    if isinstance(error, RefusedRequestError):
+        return PromptAnswer(refusal_answer(error))
+    return PromptAnswer(fault_answer(), error)

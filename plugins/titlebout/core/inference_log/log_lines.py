@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from titlebout.core.compact_json import compact
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.release_roles import ReleaseRole
 from titlebout.core.specs.dataset_spec import ColumnType
@@ -19,9 +20,6 @@ from titlebout.core.specs.serving_spec import ColumnPolicy
 FORMAT = 1
 ROWS_A_LINE = 50
 """Writing a line holds the interpreter, and other answers wait: a large request is written in several."""
-
-
-_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class _Line(BaseModel):
@@ -83,7 +81,7 @@ class LoggedRequest(NamedTuple):
 
 def line(document: object) -> bytes:
     """Return one line: JSON in ASCII, so that a line feed is never inside it."""
-    return _encode(document).encode("ascii") + b"\n"
+    return compact(document) + b"\n"
 
 
 def request_line(request: LoggedRequest) -> bytes:
