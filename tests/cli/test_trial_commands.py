@@ -1,13 +1,17 @@
 """`titlebout trial` and what `served-at` says of a trial, over a real ledger and a server in memory."""
 
 import json
+import os
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import yaml
 
 from fakes.serving_world import MODEL
 from fakes.specs import demand_document
+from fakes.split_world import SPLIT, SplitWorld, night_before
 from fakes.trial_world import TRIAL, TrialWorld, good_counts
 from titlebout.cli import trial_commands
 from titlebout.cli.main import main
@@ -84,3 +88,36 @@ def test_served_at_names_the_champion_and_the_trial(world, capsys):
     said = capsys.readouterr().out
     assert said.startswith(f"{MODEL}: {world.old.version}")
     assert f"on trial  trial {world.trial.token} of {world.new.version}" in said
+
+
+@pytest.fixture
+def split(world, monkeypatch) -> SplitWorld:
+    """Return a world where outcomes decide, in the place of the other one."""
+    models = Path(os.environ["TITLEBOUT_HOME"]) / "include" / "models"
+    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document(**SPLIT)), encoding="utf-8")
+    split = SplitWorld()
+    for module in ("trial_commands", "answers"):
+        monkeypatch.setattr(f"titlebout.cli.{module}.open_ledger", lambda: split.ledger)
+    monkeypatch.setattr(trial_commands, "open_lake", lambda: split.lake)
+    monkeypatch.setattr(trial_commands, "build_host", lambda *_: split.host)
+    monkeypatch.setattr(trial_commands, "build_trial_client", lambda: split.client)
+    return split
+
+
+def test_where_outcomes_decide_their_interval_is_shown_and_its_page_printed(split, capsys):
+    ticket, names = split.start_and_answer(400)
+    assert main(["trial", MODEL]) == 0
+    said = capsys.readouterr().out
+    assert "outcomes  none were looked at yet" in said
+    assert "? errors" in said
+    assert "score distance" not in said
+    assert main(["trial", MODEL, "--html"]) == 1
+    split.outcomes(night_before(), split.revenues(names))
+    split.look(ticket)
+    assert main(["trial", MODEL]) == 0
+    said = capsys.readouterr().out
+    assert "mean revenue, larger is better; 100 outcomes of each" in said
+    assert re.search(r"gain +[+-][0-9.]+, between -[0-9.]+ and \+[0-9.]+", said)
+    assert "verdict   continue: not proven better" in said
+    assert main(["trial", MODEL, "--html"]) == 0
+    assert "<svg" in capsys.readouterr().out

@@ -35,6 +35,20 @@ def test_a_winner_is_tried_between_its_bout_and_its_release(project, read_dags, 
     assert {task.trigger_rule for task in dag.tasks} == {"all_success"}
 
 
+def test_while_a_split_is_held_later_nights_bring_its_outcomes(project, read_dags):
+    columns = {"day": "date", "hour": "integer", "temperature": "number", "weather": "text", "rentals": "number"}
+    split = {
+        "dataset__columns": {**columns, "asked_as": "text"},
+        "serving__log": {"enabled": True},
+        "release__ab": {"request_id_column": "asked_as"},
+    }
+    dag = dag_of(project, read_dags, release__strategy="ab", **split)
+    assert set(dag.task_ids) == set(CHAIN)
+    assert dag.max_active_runs == 2
+    watch = dag.get_task("watch_trial")
+    assert (watch.poke_interval.total_seconds(), watch.retries) == (600, 20)
+
+
 def test_an_approval_comes_first_and_its_skip_keeps_nobody_from_looking_after_the_champion(project, read_dags):
     dag = dag_of(project, read_dags, release__strategy="canary", release__approval={"required": True})
     approve = dag.get_task("approve_release")

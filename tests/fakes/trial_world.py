@@ -79,12 +79,13 @@ class TrialWorld(ServingWorld):
 
     def look(self, ticket: TrialTicket, *, hours: float = 0, **ports) -> TrialLook:
         """Run the step `watch_trial` once, so many hours later."""
+        server_log = ports.pop("server_log", None)
         given = self.ports(**ports)
         run = run_of(self.new.partition)
-        desk = TrialDesk(self.spec, run.actor, self.lake, given["ledger"], given["host"], given["client"])
+        desk = TrialDesk(self.spec, run.actor, given["lake"], given["ledger"], given["host"], given["client"])
         now = TrialDesk.now() + timedelta(hours=hours)
         with patch.object(TrialDesk, "now", staticmethod(lambda: now)):
-            return watch_trial(desk, ticket)
+            return watch_trial(desk, ticket, server_log)
 
     def deploy(self, verdict: Verdict, run=None, **ports) -> Release:
         """Run the step `deploy_model`."""

@@ -46,10 +46,10 @@ def look(monkeypatch, answer):
     """Put an answer, or an error, in the place of the step."""
     from titlebout.steps import watch_trial as module
 
-    def stand_in(desk, ticket):
+    def stand_in(desk, ticket, server_log):
         assert (desk.spec.name, desk.actor, ticket.token) == ("demand", "run:scheduled__1", 7)
-        kinds = [type(each).__name__ for each in (desk.lake, desk.ledger, desk.trials)]
-        assert kinds == ["LocalLake", "SqlLedger", "HttpServerClient"]
+        kinds = [type(each).__name__ for each in (desk.lake, desk.ledger, desk.trials, server_log)]
+        assert kinds == ["LocalLake", "SqlLedger", "HttpServerClient", "HttpServerLog"]
         if isinstance(answer, BaseException):
             raise answer
         return answer

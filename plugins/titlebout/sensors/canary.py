@@ -11,9 +11,11 @@ from pydantic import JsonValue
 from titlebout.connections import airflow_connection
 from titlebout.core.live_trials.trial_results import TrialLook, TrialTicket
 from titlebout.core.results import RunContext
+from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
-from titlebout.wiring import build_host, build_lake, build_ledger, build_trial_client
+from titlebout.task_links import TrialLink, trial_address
+from titlebout.wiring import build_host, build_lake, build_ledger, build_server_log, build_trial_client
 
 
 class CanarySensor(StepOperator):
@@ -30,6 +32,7 @@ class CanarySensor(StepOperator):
         **kwargs: See `StepOperator` and Airflow's `BaseOperator`.
     """
 
+    operator_extra_links = (TrialLink(),)
     template_fields: Sequence[str] = (*StepOperator.template_fields, "ticket", "server_conn_id")
 
     def __init__(
@@ -67,7 +70,10 @@ class CanarySensor(StepOperator):
             build_host(spec, airflow_connection, conn_id=self.server_conn_id),
             build_trial_client(),
         )
-        look = watch_trial(desk, read_input(TrialTicket, self.ticket, "ticket"))
+        ticket = read_input(TrialTicket, self.ticket, "ticket")
+        if ticket.token is not None and spec.release.strategy is ReleaseStrategy.AB:
+            context["ti"].xcom_push(TrialLink.address_key, trial_address(spec.name, ticket.token))
+        look = watch_trial(desk, ticket, build_server_log())
         if not look.is_over:
             self.defer(trigger=TimeDeltaTrigger(self.poke_interval), method_name="look_again")
         return look

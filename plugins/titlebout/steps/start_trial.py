@@ -12,6 +12,8 @@ from titlebout.core.live_trials.trial_record import is_too_old
 from titlebout.core.live_trials.trial_results import TrialTicket
 from titlebout.core.release_record import LEDGER_ATTEMPTS, ledger_is_busy
 from titlebout.core.results import RunContext, Verdict
+from titlebout.core.specs.release_spec import ReleaseStrategy
+from titlebout.core.specs.split_needs import split_rules
 from titlebout.core.version_proof import proven_version
 from titlebout.steps.release_desk import PATIENCE_SECONDS, ReleaseDesk
 from titlebout.steps.trial_desk import TrialDesk
@@ -67,17 +69,21 @@ def start_trial(run: RunContext, desk: ReleaseDesk, *, verdict: Verdict, trials:
 def _joined_or_started(desk: TrialDesk, verdict: Verdict, state: LedgerState) -> Trial | str:
     """Return the trial of this winner against this champion; or why it has to wait."""
     newest, champion = desk.record.newest(), state.champion
-    if newest and champion and newest.state in {TrialState.RUNNING, TrialState.PASSED}:
-        wanted = (verdict.challenger, champion.version, champion.token)
-        if (newest.version, newest.champion, newest.champion_token) == wanted:
-            return newest
+    wanted = (verdict.challenger, champion.version, champion.token) if champion else None
+    is_same = newest is not None and (newest.version, newest.champion, newest.champion_token) == wanted
+    if newest and is_same and newest.state in {TrialState.RUNNING, TrialState.PASSED, TrialState.KEPT}:
+        return newest  # what outcomes have decided is not tried until it turns out well
+    if newest and newest.state in {TrialState.RUNNING, TrialState.PASSED}:
         if not is_too_old(newest, desk.now()):
             return f"{verdict.challenger} waits: {newest}, by {newest.actor}"
         desk.end(newest, ("nobody watched it to its end",))
         raise LedgerConflictError(str(newest))
     winner = proven_version(desk.lake, desk.ledger, desk.spec.name, verdict.challenger)
     use_checked_image(desk.spec, desk.ledger, desk.host, winner.version)
-    return desk.record.start(state, winner, desk.spec.release)
+    spec = desk.spec
+    is_split = spec.release.strategy is ReleaseStrategy.AB
+    rules = split_rules(spec.release, spec.dataset, spec.training, spec.comparison) if is_split else None
+    return desk.record.start(state, winner, spec.release, rules)
 
 
 def _with_a_serving_champion(desk: ReleaseDesk, state: LedgerState) -> LedgerState:

@@ -85,6 +85,13 @@ class TrialDesk:
         finally:  # also where the ledger does not answer: the clients come first
             self.withdraw(trial)
 
+    def keep(self, trial: Trial, reasons: Sequence[str], evidence: JsonValue) -> Trial:
+        """End a trial that has shown nothing against the champion, which answers alone from now on."""
+        try:
+            return self.record.keep(trial, reasons, evidence)
+        finally:
+            self.withdraw(trial)
+
     def withdraw(self, trial: Trial) -> None:
         """Have the champion answer alone; where the server does not answer, it ends the trial in time by itself."""
         try:

@@ -5,17 +5,21 @@ import logging
 from pydantic import JsonValue
 
 from titlebout.core.errors import DeploymentError
-from titlebout.core.live_trials.judgement import Decision, StepVerdict, judge_step
+from titlebout.core.inference_log.log_port import ServerLog
+from titlebout.core.live_trials.judgement import Decision, StepVerdict, judge_step, proven_harms
 from titlebout.core.live_trials.trial import Trial, TrialState
 from titlebout.core.live_trials.trial_results import TrialLook, TrialTicket
 from titlebout.core.live_trials.trial_wire import TrialStatus
 from titlebout.core.specs.release_spec import ReleaseSection, ReleaseStrategy
+from titlebout.core.specs.split_spec import SplitRules
+from titlebout.core.split_tests.split_report import SplitDecision
+from titlebout.steps.judge_split import judge_split
 from titlebout.steps.trial_desk import TrialDesk, failure_of
 
 logger = logging.getLogger(__name__)
 
 
-def watch_trial(desk: TrialDesk, ticket: TrialTicket) -> TrialLook:
+def watch_trial(desk: TrialDesk, ticket: TrialTicket, server_log: ServerLog | None = None) -> TrialLook:
     """Look once: judge the present step and go on, advance, or end the trial.
 
     A look that is lost, repeated or made by two at once changes nothing: what was counted stays on the server, and
@@ -24,6 +28,7 @@ def watch_trial(desk: TrialDesk, ticket: TrialTicket) -> TrialLook:
     Args:
         desk: Moves the trial.
         ticket: What `start_trial` returned.
+        server_log: Brings what the server logged to the lake, where outcomes decide (strategy ab).
 
     Raises:
         DeploymentError: The trial has failed; it takes no part in any answer, and the champion serves on.
@@ -36,7 +41,8 @@ def watch_trial(desk: TrialDesk, ticket: TrialTicket) -> TrialLook:
         message = f"the ledger of {ticket.model!r} knows no trial {ticket.token}; clear start_trial"
         raise DeploymentError(message)
     if trial.state is TrialState.RUNNING:
-        trial, summary = _judged(desk, trial)
+        rules = trial.split
+        trial, summary = _judged(desk, trial) if rules is None else _split(desk, trial, rules, server_log)
         if trial.state is TrialState.RUNNING:
             return TrialLook(model=ticket.model, token=ticket.token, is_over=False, summary=summary)
     return _ended(desk, trial)
@@ -61,8 +67,26 @@ def _judged(desk: TrialDesk, trial: Trial) -> tuple[Trial, str]:
     return advanced, str(advanced)
 
 
+def _split(desk: TrialDesk, trial: Trial, rules: SplitRules, server_log: ServerLog | None) -> tuple[Trial, str]:
+    """Look at a split: what is proven to be broken ends it at once, and else its outcomes decide."""
+    status = desk.status(trial)
+    harms = proven_harms(status.counts, _limits(desk.spec.release, trial))
+    if harms:
+        return desk.end(trial, harms, {"pairs": status.counts.pairs}), "; ".join(harms)
+    look = judge_split(desk, trial, rules, server_log)
+    summary = f"{trial}: {look.decision}: {'; '.join(look.reasons)}"
+    match look.decision:
+        case SplitDecision.PROMOTE:
+            return desk.record.settle(trial, look.reasons, look.evidence), summary
+        case SplitDecision.KEEP:
+            return desk.keep(trial, look.reasons, look.evidence), summary
+        case SplitDecision.INCONCLUSIVE:
+            return desk.end(trial, ("inconclusive", *look.reasons), look.evidence), summary
+    return trial, summary
+
+
 def _ended(desk: TrialDesk, trial: Trial) -> TrialLook:
-    """Return the last look at a trial that has passed.
+    """Return the last look at a trial that has passed, or whose outcomes spoke for the champion.
 
     Raises:
         DeploymentError: It has not.
@@ -71,6 +95,10 @@ def _ended(desk: TrialDesk, trial: Trial) -> TrialLook:
     is_released = trial.state is TrialState.OVER and champion is not None and champion.version == trial.version
     if trial.state is TrialState.PASSED or is_released:
         return TrialLook(model=trial.model, token=trial.token, is_over=True, summary=str(trial))
+    if trial.state is TrialState.KEPT:
+        desk.withdraw(trial)
+        kept = f"{trial}: {'; '.join(trial.reasons)}"
+        return TrialLook(model=trial.model, token=trial.token, is_over=True, summary=kept)
     desk.withdraw(trial)  # whoever let it fail may not have come that far
     reasons = trial.reasons or (f"{champion.version if champion else 'nothing'} was released meanwhile",)
     raise DeploymentError(failure_of(trial, reasons))

@@ -7,7 +7,7 @@ import pytest
 
 from fakes.trial_world import good_counts, shifted_counts
 from titlebout.core.live_trials import judgement
-from titlebout.core.live_trials.judgement import Decision, StepVerdict, judge_step
+from titlebout.core.live_trials.judgement import Decision, StepVerdict, judge_step, proven_harms
 from titlebout.core.live_trials.trial_counts import BINS, TrialCounts
 from titlebout.core.specs.release_spec import ReleaseSection
 
@@ -188,3 +188,19 @@ def test_one_error_more_in_a_hundred_requests_is_found_where_the_limit_is_tighte
             break
     assert verdict.decision is Decision.FAIL
     assert number <= 2000
+
+
+def test_where_outcomes_decide_only_what_is_broken_is_harm():
+    release = ReleaseSection(strategy="ab")
+
+    def harms(**changes) -> tuple[str, ...]:
+        return proven_harms(TrialCounts.model_validate(good_counts(600, **changes)), release)
+
+    assert harms(distance={BINS - 1: 600}, shift={2 * BINS - 1: 600}) == ()
+    (errors,) = harms(candidate_errors=60, distance={1: 540}, shift={BINS: 540})
+    assert errors.startswith("errors between")
+    (failed,) = harms(fallbacks=60)
+    assert failed.startswith("failed answers between")
+    (slow,) = harms(slow=600)
+    assert slow.startswith("slower than 3 times")
+    assert "contradict" in harms(slow=9999)[0]

@@ -22,11 +22,6 @@ def test_steps_grow_to_all(steps):
         ReleaseSection(strategy="canary", steps=steps)
 
 
-def test_ab_is_refused_with_the_way_out():
-    with pytest.raises(ValidationError, match=r"'ab' is not offered.*use canary"):
-        demand_spec(release__strategy="ab")
-
-
 def test_a_trial_needs_a_server():
     with pytest.raises(ValidationError, match=r"canary needs a server: set deployment\.target"):
         demand_spec(release__strategy="canary", deployment__target="none")

@@ -15,6 +15,8 @@ SLOW_SHARE = 0.1
 """Share of the requests that may take longer than `max_latency_ratio` times the champion: a collector or a neighbour
 may interrupt either of the two."""
 
+ERRORS, FAILED_ANSWERS, SLOWER = "errors", "failed answers", "slower than"
+
 
 class Decision(StrEnum):
     """What follows from a look at a step."""
@@ -35,6 +37,11 @@ class Measure(Result):
     limit: float
     is_harmful: bool = Field(description="Proven to be above the limit.")
     is_harmless: bool = Field(description="Proven to be below the limit.")
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is about answering at all, and not about what the answers are."""
+        return self.name in {ERRORS, FAILED_ANSWERS} or self.name.startswith(SLOWER)
 
     def __str__(self) -> str:
         """Say it in one line."""
@@ -77,6 +84,16 @@ def judge_step(counts: TrialCounts, release: ReleaseSection, *, is_over: bool) -
     return StepVerdict(decision=Decision.CONTINUE, reasons=tuple(missing), measures=measures)
 
 
+def proven_harms(counts: TrialCounts, release: ReleaseSection) -> tuple[str, ...]:
+    """Say what is proven to be broken about a candidate, whatever it scores: errors, failed answers, slowness.
+
+    For a trial that its outcomes decide. That its scores are others is what it is tried for.
+    """
+    if problem := _contradiction(counts):
+        return (f"the counts contradict each other: {problem}",)
+    return tuple(str(each) for each in _measures(counts, release) if each.is_harmful and each.is_at_work)
+
+
 def _too_few(counts: TrialCounts, release: ReleaseSection) -> Iterator[str]:
     wanted = release.min_requests
     if counts.pairs - counts.champion_errors < wanted:
@@ -107,10 +124,10 @@ def _measures(counts: TrialCounts, release: ReleaseSection) -> Iterator[Measure]
 def _quantities(counts: TrialCounts, release: ReleaseSection) -> Iterator[tuple[str, float, Counted]]:
     judged = counts.pairs - counts.champion_errors
     compared = judged - counts.candidate_errors
-    yield "errors", release.max_error_rate, _events(counts.candidate_errors, judged)
-    if release.strategy is ReleaseStrategy.CANARY:
-        yield "failed answers", release.max_error_rate, _events(counts.fallbacks, counts.asked_candidate)
-    yield f"slower than {release.max_latency_ratio:g} times", SLOW_SHARE, _events(counts.slow, compared)
+    yield ERRORS, release.max_error_rate, _events(counts.candidate_errors, judged)
+    if release.strategy is not ReleaseStrategy.SHADOW:
+        yield FAILED_ANSWERS, release.max_error_rate, _events(counts.fallbacks, counts.asked_candidate)
+    yield f"{SLOWER} {release.max_latency_ratio:g} times", SLOW_SHARE, _events(counts.slow, compared)
     yield "score distance", release.max_score_distance, _binned(counts.distance, low=0)
     if counts.shift:
         yield "score shift up", release.max_score_shift, _binned(counts.shift, low=-1)

@@ -10,8 +10,17 @@ from pydantic import Field
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.results import PartitionKey, Result
 from titlebout.core.specs.release_spec import ReleaseStrategy
+from titlebout.core.specs.split_spec import SplitRules
 
-TRIAL_KINDS = frozenset({EntryKind.TRIAL_STARTED, EntryKind.TRIAL_STEP, EntryKind.TRIAL_PASSED, EntryKind.TRIAL_FAILED})
+TRIAL_KINDS = frozenset(
+    {
+        EntryKind.TRIAL_STARTED,
+        EntryKind.TRIAL_STEP,
+        EntryKind.TRIAL_PASSED,
+        EntryKind.TRIAL_KEPT,
+        EntryKind.TRIAL_FAILED,
+    }
+)
 TRIAL_AND_RELEASE_KINDS = TRIAL_KINDS | {EntryKind.RELEASE_SETTLED}
 
 
@@ -21,9 +30,18 @@ class TrialState(StrEnum):
     RUNNING = "running"
     PASSED = "passed"
     """Proven; it answers its last share until its release, which follows at once."""
+    KEPT = "kept"
+    """Of strategy ab: the candidate was not proven better, and the champion stays."""
     FAILED = "failed"
     OVER = "over"
     """Something was released since, with or without it."""
+
+
+_STATE_AFTER = {
+    EntryKind.TRIAL_PASSED: TrialState.PASSED,
+    EntryKind.TRIAL_KEPT: TrialState.KEPT,
+    EntryKind.TRIAL_FAILED: TrialState.FAILED,
+}
 
 
 class Trial(Result):
@@ -44,6 +62,7 @@ class Trial(Result):
     step_since: datetime
     state: TrialState = TrialState.RUNNING
     reasons: tuple[str, ...] = ()
+    split: SplitRules | None = Field(default=None, description="What decides a trial of strategy ab.")
 
     @classmethod
     def of(cls, started: LedgerEntry) -> Self:
@@ -77,7 +96,7 @@ class Trial(Result):
             return self
         if entry.kind is EntryKind.RELEASE_SETTLED:
             return self.model_copy(update={"state": TrialState.OVER})
-        has_ended = self.state is TrialState.FAILED or (
+        has_ended = self.state in {TrialState.FAILED, TrialState.KEPT} or (
             self.state is TrialState.PASSED and entry.kind is not EntryKind.TRIAL_FAILED
         )
         if entry.payload.get("trial") != self.token or has_ended:
@@ -85,7 +104,7 @@ class Trial(Result):
         if entry.kind is EntryKind.TRIAL_STEP:
             step = int(str(entry.payload["step"]))
             return self.model_copy(update={"step": step, "step_since": entry.recorded_at})
-        state = TrialState.PASSED if entry.kind is EntryKind.TRIAL_PASSED else TrialState.FAILED
+        state = _STATE_AFTER[entry.kind]
         reasons = entry.payload.get("reasons")
         told = tuple(str(reason) for reason in reasons) if isinstance(reasons, list) else ()
         return self.model_copy(update={"state": state, "reasons": told})

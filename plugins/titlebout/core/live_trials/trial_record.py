@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import JsonValue
 
@@ -13,8 +13,11 @@ from titlebout.core.ports import Ledger
 from titlebout.core.release_record import LEDGER_ATTEMPTS, REASON_CHARACTERS, ledger_is_busy
 from titlebout.core.results import TrainedChallenger
 from titlebout.core.specs.release_spec import ReleaseSection
+from titlebout.core.specs.split_spec import SplitRules
 
 RECORDED_REASONS = 8
+LAST_LOOK = timedelta(hours=2)
+"""So long after its end a split may still be judged by who watches it."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,20 @@ class TrialRecord:
         trials = trials_of(self.ledger.entries(self.model, kinds=TRIAL_AND_RELEASE_KINDS))
         return next((each for each in trials if each.token == token), None)
 
-    def start(self, state: LedgerState, version: TrainedChallenger, release: ReleaseSection) -> Trial:
+    def start(
+        self,
+        state: LedgerState,
+        version: TrainedChallenger,
+        release: ReleaseSection,
+        split: SplitRules | None = None,
+    ) -> Trial:
         """Start a trial against the champion of a state, in which no other trial runs.
+
+        Args:
+            state: What the ledger adds up to.
+            version: Who is tried.
+            release: How.
+            split: What decides it, with strategy ab.
 
         Raises:
             LedgerConflictError: The ledger moved on since the state was read, or no champion serves.
@@ -55,20 +70,19 @@ class TrialRecord:
         if state.champion is None:
             message = f"nothing serves {self.model!r} that {version.version} could be tried against"
             raise LedgerConflictError(message)
+        payload: dict[str, JsonValue] = {
+            "version": version.version,
+            "partition": version.partition,
+            "champion": state.champion.version,
+            "champion_token": state.champion.token,
+            "strategy": release.strategy.value,
+            "shares": list(release.shares),
+            "step_timeout_hours": release.hours_a_step,
+        }
+        if split is not None:
+            payload["split"] = split.model_dump(mode="json")
         started = self.ledger.append(
-            self.model,
-            EntryKind.TRIAL_STARTED,
-            {
-                "version": version.version,
-                "partition": version.partition,
-                "champion": state.champion.version,
-                "champion_token": state.champion.token,
-                "strategy": release.strategy.value,
-                "shares": list(release.shares),
-                "step_timeout_hours": release.step_timeout_hours,
-            },
-            actor=self.actor,
-            expected_sequence=state.sequence,
+            self.model, EntryKind.TRIAL_STARTED, payload, actor=self.actor, expected_sequence=state.sequence
         )
         return Trial.of(started)
 
@@ -81,6 +95,11 @@ class TrialRecord:
         """Record that the last step has passed."""
         payload: dict[str, JsonValue] = {"reasons": _bounded(reasons), "evidence": evidence}
         return self._moved(trial, EntryKind.TRIAL_PASSED, payload, "passed")
+
+    def keep(self, trial: Trial, reasons: Sequence[str], evidence: JsonValue) -> Trial:
+        """Record that the candidate was not proven better: the champion stays."""
+        payload: dict[str, JsonValue] = {"reasons": _bounded(reasons), "evidence": evidence}
+        return self._moved(trial, EntryKind.TRIAL_KEPT, payload, "kept")
 
     def fail(self, trial: Trial, reasons: Sequence[str], evidence: JsonValue = None) -> Trial:
         """Record why a trial ended without a release; also one that has passed and was not released yet."""
@@ -111,7 +130,9 @@ class TrialRecord:
 
 def is_too_old(trial: Trial, now: datetime) -> bool:
     """Whether nobody has watched a trial up to the end of its step."""
-    return now >= trial.step_ends_at
+    # Other nights come while a split is held: whoever watches it has to have the time for a last look.
+    patience = LAST_LOOK if trial.split else timedelta()
+    return now >= trial.step_ends_at + patience
 
 
 def _bounded(reasons: Sequence[str]) -> list[JsonValue]:

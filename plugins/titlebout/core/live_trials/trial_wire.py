@@ -36,7 +36,12 @@ class TrialOffer(BaseModel):
     @property
     def salt(self) -> str:
         """What makes the share of this trial another one than that of the next."""
-        return f"{self.model}:{self.token}"
+        return salt_of(self.model, self.token)
+
+
+def salt_of(model: str, token: int) -> str:
+    """Return the salt of a trial's share: whoever reads the log computes the same one."""
+    return f"{model}:{token}"
 
 
 class TrialPush(BaseModel):

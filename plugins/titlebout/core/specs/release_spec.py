@@ -3,10 +3,11 @@
 from enum import StrEnum
 from typing import Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from titlebout.core.specs.approval_spec import ApprovalSection
 from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
+from titlebout.core.specs.split_spec import SplitSection
 
 FULL_PERCENT = 100
 
@@ -17,6 +18,7 @@ class ReleaseStrategy(StrEnum):
     DIRECT = "direct"
     SHADOW = "shadow"
     CANARY = "canary"
+    AB = "ab"
 
 
 class ReleaseSection(SpecSection):
@@ -25,7 +27,8 @@ class ReleaseSection(SpecSection):
     strategy: ReleaseStrategy = Field(
         default=ReleaseStrategy.DIRECT,
         description="direct: at once. shadow: it scores live requests first and answers none. "
-        "canary: it answers a growing share of them first.",
+        "canary: it answers a growing share of them first. ab: it answers a fixed share of them, and what comes of the "
+        "answers decides.",
     )
     steps: tuple[int, ...] = Field(
         default=(5, 25, 100), min_length=1, max_length=20, description="Percent of the requests, step by step; canary."
@@ -58,17 +61,14 @@ class ReleaseSection(SpecSection):
         default=0.05, gt=0, lt=1, description="Share of rows that the two put on different sides of the threshold."
     )
     alpha: float = Field(
-        default=0.05, gt=0, le=0.2, description="Probability to turn a harmless winner away, or to pass a harmful one."
+        default=0.05,
+        gt=0,
+        le=0.2,
+        description="Probability to turn a harmless winner away, or to pass a harmful one; ab: with which the interval "
+        "of the gain ever misses the true one.",
     )
+    ab: SplitSection = SplitSection()
     approval: ApprovalSection = ApprovalSection()
-
-    @field_validator("strategy", mode="before")
-    @classmethod
-    def _is_offered(cls, strategy: object) -> object:
-        if strategy == "ab":
-            message = "'ab' is not offered: labels are not judged while a trial runs; use canary, or shadow"
-            raise ValueError(message)
-        return strategy
 
     @model_validator(mode="after")
     def _steps_grow_to_all(self) -> Self:
@@ -86,4 +86,11 @@ class ReleaseSection(SpecSection):
     @property
     def shares(self) -> tuple[int, ...]:
         """Percent of the requests that a winner answers in each step of its trial."""
+        if self.strategy is ReleaseStrategy.AB:
+            return (self.ab.percent,)
         return self.steps if self.strategy is ReleaseStrategy.CANARY else (0,)
+
+    @property
+    def hours_a_step(self) -> float:
+        """How long a step of a trial lasts at most."""
+        return self.ab.hours if self.strategy is ReleaseStrategy.AB else self.step_timeout_hours
