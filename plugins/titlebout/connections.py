@@ -1,10 +1,12 @@
 """From an Airflow connection id to the plain fields that the wiring reads."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict
 
 from titlebout.connection_fields import ConnectionFields
 from titlebout.core.errors import ConnectionSettingsError, UnavailableError, bounded
-from titlebout.wiring import docker_url
+from titlebout.core.ports import Lake, Ledger, ModelRegistry, ServerClient, ServerHost
+from titlebout.core.specs.spec import ModelSpec
+from titlebout.wiring import build_client, build_host, build_lake, build_ledger, build_registry, docker_url
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -38,6 +40,41 @@ def airflow_connection(conn_id: str) -> ConnectionFields:
         password=found.password or "",
         schema=found.schema or "",
         extra=found.extra_dejson,
+    )
+
+
+class ReleasePorts(TypedDict):
+    """What a step is given that changes what serves."""
+
+    lake: Lake
+    ledger: Ledger
+    registry: ModelRegistry
+    host: ServerHost
+    client: ServerClient
+
+
+def release_ports(
+    spec: ModelSpec, *, lake_conn_id: str, ledger_conn_id: str, mlflow_conn_id: str, server_conn_id: str | None
+) -> ReleasePorts:
+    """Return what a step needs that changes what serves.
+
+    Args:
+        spec: The model spec; it says which kind of server there is.
+        lake_conn_id: Connection of the lake.
+        ledger_conn_id: Connection of the ledger.
+        mlflow_conn_id: Connection of the MLflow tracking server or database.
+        server_conn_id: Connection that says where model servers live; None: by `deployment.target`.
+
+    Raises:
+        ConnectionSettingsError: A connection is missing or wrong.
+        UnavailableError: A database or an engine does not answer.
+    """
+    return ReleasePorts(
+        lake=build_lake(airflow_connection(lake_conn_id)),
+        ledger=build_ledger(airflow_connection(ledger_conn_id)),
+        registry=build_registry(airflow_connection(mlflow_conn_id)),
+        host=build_host(spec, airflow_connection, conn_id=server_conn_id),
+        client=build_client(),
     )
 
 

@@ -22,6 +22,10 @@ MODELS = {
         {"deployment__target": "docker", "release__approval__required": True},
         ("check_candidate", "approve_release"),
     ),
+    "told": (
+        {"release__approval__required": True, "deployment__target": "none", "alerts": {"webhook": True}},
+        ("approve_release",),
+    ),
 }
 
 
@@ -55,6 +59,13 @@ def test_gates_that_skip_leave_the_champion_looked_after_and_gates_that_fail_sto
 
 def test_a_person_has_the_time_that_the_spec_gives(dags):
     assert dags["agreed_nightly"].get_task("approve_release").response_timeout.total_seconds() == 6 * 3600
+
+
+def test_somebody_is_told_that_an_answer_is_waited_for_where_the_spec_says_whom(dags):
+    told = {name: dags[f"{name}_nightly"].get_task("approve_release").notifiers for name in ("agreed", "told")}
+    assert told["agreed"] == []
+    (teller,) = told["told"]
+    assert teller.model == "told"
 
 
 def test_a_person_is_asked_why_and_nothing_of_the_trigger_form(dags):

@@ -22,9 +22,12 @@ import tempfile
 import time
 import traceback
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from fakes.release_story import SERVER_MODULES, eve_of_release, facts, looked_at, model_server, release_in_steps
 
 MODEL = "demand"
 DAY, LATE = "2024-01-13", "2024-01-09"
@@ -52,8 +55,9 @@ def kill_everywhere(folder: Path, jobs: int, sabotage: str = "", *, story: str =
 class Points:
     """Counts writes below a folder, and kills the process at one of them."""
 
-    def __init__(self, folder: Path, deadly: int | None = None) -> None:
-        self._folder, self._deadly = str(folder), deadly
+    def __init__(self, folder: Path, deadly: int | None = None, *, dies_reading: bool = True) -> None:
+        self._folder, self._deadly, self._dies_reading = str(folder), deadly, dies_reading
+        self._has_written = False
         self.names: list[str] = []
 
     def reach(self, name: str) -> None:
@@ -65,6 +69,7 @@ class Points:
         """Watch this process from now on; it cannot be undone, so it is called in a fork."""
         import sqlalchemy as sa
 
+        from titlebout.adapters.http_server_client import HttpServerClient
         from titlebout.adapters.local_lake import LocalLake
         from titlebout.adapters.mlflow_registry import MlflowRegistry
         from titlebout.adapters.sql_ledger import SqlLedger
@@ -77,11 +82,26 @@ class Points:
             flush(descriptor)
 
         os.fsync = fsync
-        sa.event.listen(sa.Engine, "commit", lambda each: self.reach(f"commit {Path(each.engine.url.database).name}"))
+        sa.event.listen(sa.Engine, "before_cursor_execute", self._executed)
+        sa.event.listen(sa.Engine, "commit", self._committed)
         calls = ("record_challenger", "record_verdict", "set_champion")
-        for adapter, names in ((LocalLake, ("publish",)), (SqlLedger, ("append",)), (MlflowRegistry, calls)):
+        watched = {
+            LocalLake: ("publish",),
+            SqlLedger: ("append",),
+            MlflowRegistry: calls,
+            HttpServerClient: ("push", "push_trial", "end_trial"),
+        }
+        for adapter, names in watched.items():
             for name in names:
                 setattr(adapter, name, self._around(getattr(adapter, name)))
+
+    def _executed(self, _connection, _cursor, statement: str, *_: Any) -> None:
+        self._has_written |= not statement.lstrip().upper().startswith(("SELECT", "PRAGMA", "BEGIN"))
+
+    def _committed(self, connection) -> None:
+        has_written, self._has_written = self._has_written, False
+        if has_written or self._dies_reading:
+            self.reach(f"commit {Path(connection.engine.url.database).name}")
 
     def _around(self, call: Callable) -> Callable:
         @functools.wraps(call)
@@ -94,7 +114,9 @@ class Points:
         return surrounded
 
     def _heard(self, event: str, arguments: tuple) -> None:
-        if event not in _FILE_EVENTS or not str(arguments[0]).startswith(self._folder):
+        path = str(arguments[0])
+        is_server = path.startswith(f"{self._folder}/servers")  # its host's lock, of which the kernel takes care
+        if event not in _FILE_EVENTS or not path.startswith(self._folder) or is_server:
             return
         if event == "open" and not arguments[2] & (os.O_WRONLY | os.O_RDWR | os.O_CREAT):
             return
@@ -263,7 +285,27 @@ def rollback(folder: Path) -> None:
     roll_back_model(spec, plan, **stores, registry=registry, host=NoServer(), client=HttpServerClient())
 
 
-STORIES = {"night": (eve, night), "rollback": (eve_of_rollback, rollback)}
+@dataclass(frozen=True)
+class Story:
+    """What is done and may die.
+
+    Attributes:
+        eve: Makes the world from which it sets out.
+        told: What is done; done again, it finishes what a killed one began.
+        described: Says what a world has come to.
+        company: What lives on beside it, from before the death until it was finished.
+        seen: Says how the world looks between the death and the second try.
+        needs: Modules that its company and it import; imported once, no fork has to.
+        dies_reading: Whether it dies at the ends of transactions, too, in which nothing was written.
+    """
+
+    eve: Callable[[Path], None]
+    told: Callable[[Path], None]
+    described: Callable[[Path], dict[str, Any]]
+    company: Callable[[Path], AbstractContextManager[None]] = nullcontext
+    seen: Callable[[Path], Any] = lambda _: None
+    needs: tuple[str, ...] = ()
+    dies_reading: bool = True
 
 
 def raw_files(folder: Path) -> Path:
@@ -276,6 +318,8 @@ def copied(before: Path, after: Path) -> Path:
     after.mkdir()
     for name in _FOLDERS:
         shutil.copytree(before / name, after / name, copy_function=os.link)
+    if (before / "servers").exists():
+        shutil.copytree(before / "servers", after / "servers")
     for name in _DATABASES:
         with closing(sqlite3.connect(before / name)) as one, closing(sqlite3.connect(after / name)) as other:
             one.backup(other)
@@ -305,6 +349,15 @@ def describe(folder: Path) -> dict[str, Any]:
         "problems": [str(problem) for problem in ledger.audit(MODEL).problems],
         "registry": _registry_facts(folder),
     }
+
+
+STORIES = {
+    "night": Story(eve, night, describe),
+    "rollback": Story(eve_of_rollback, rollback, describe),
+    "release": Story(
+        eve_of_release, release_in_steps, facts, model_server, looked_at, SERVER_MODULES, dies_reading=False
+    ),
+}
 
 
 def _ledger_facts(entries) -> list[Any]:
@@ -380,11 +433,11 @@ def _live(folder: Path, answer: Path, plot: tuple[str, str], deadly: int | None 
     """Count the points of a story (`deadly` is None), or die at one."""
     story, sabotage = plot
     tempfile.tempdir = str(folder / "tmp")
-    points = Points(folder, deadly)
+    points = Points(folder, deadly, dies_reading=STORIES[story].dies_reading)
     points.watch()
     if sabotage:
         SABOTAGES[sabotage](points)
-    STORIES[story][1](folder)
+    STORIES[story].told(folder)
     answer.write_text(json.dumps({"names": points.names, "modules": sorted(sys.modules)}))
 
 
@@ -395,15 +448,18 @@ def _finish(folder: Path, answer: Path, plot: tuple[str, str]) -> None:
     left = leftovers(folder)
     if sabotage:
         SABOTAGES[sabotage](Points(folder))
-    STORIES[story][1](folder)
-    answer.write_text(json.dumps({"world": describe(folder), "leftovers": left}))
+    seen = STORIES[story].seen(folder)
+    STORIES[story].told(folder)
+    world = STORIES[story].described(folder)
+    answer.write_text(json.dumps({"world": world, "leftovers": left, "seen": seen}))
 
 
 def _die_and_rise(before: Path, place: Path, plot: tuple[str, str], point: int) -> None:
     """Die at a point, run again, look, and keep the findings only."""
     world = copied(before, place)
-    died = ended(forked(lambda: _live(world, place / "lived.json", plot, point)))
-    rose = ended(forked(lambda: _finish(world, place.with_suffix(".json"), plot)))
+    with STORIES[plot[0]].company(world):
+        died = ended(forked(lambda: _live(world, place / "lived.json", plot, point)))
+        rose = ended(forked(lambda: _finish(world, place.with_suffix(".json"), plot)))
     place.with_suffix(".ends").write_text(json.dumps([died, rose]))
     shutil.rmtree(place)
 
@@ -421,10 +477,12 @@ def import_all(names: list[str]) -> None:
 def _all_points(root: Path, jobs: int, sabotage: str, story: str) -> dict[str, Any]:
     started, plot = time.monotonic(), (story, sabotage)
     before = root / "eve"
-    assert ended(forked(lambda: STORIES[story][0](before))) == 0
+    assert ended(forked(lambda: STORIES[story].eve(before))) == 0
     calm = copied(before, root / "calm")
-    assert ended(forked(lambda: _live(calm, root / "points.json", plot))) == 0
-    assert ended(forked(lambda: _finish(calm, root / "calm.json", plot))) == 0
+    import_all([*STORIES[story].needs])
+    with STORIES[story].company(calm):
+        assert ended(forked(lambda: _live(calm, root / "points.json", plot))) == 0
+        assert ended(forked(lambda: _finish(calm, root / "calm.json", plot))) == 0
     lived = json.loads((root / "points.json").read_text())
     import_all(lived["modules"])
     names = lived["names"]

@@ -52,8 +52,40 @@ def init(self, app, *args, **kwargs):
 
 
 uvicorn.Config.__init__ = init
+
+if FAULT == "candidate":
+    import pathlib, time
+    from dataclasses import replace
+    from titlebout.serving import trial_gate
+
+    class Troubled:
+        def __init__(self, predictor):
+            self.predictor = predictor
+
+        def __getattr__(self, name):
+            found = getattr(self.predictor, name)
+            if not name.startswith("predict"):
+                return found
+
+            def troubled(*args, **kwargs):
+                trouble = pathlib.Path("/tmp/trouble")
+                trouble = trouble.read_text().strip() if trouble.exists() else ""
+                if trouble == "slow":
+                    time.sleep(0.03)
+                return found(*args, **kwargs) * (float("nan") if trouble == "nan" else 1.0)
+
+            return troubled
+
+    class LoadedRelease(trial_gate.LoadedRelease):
+        @classmethod
+        def of(cls, bundle, receipt):
+            loaded = super().of(bundle, receipt)
+            return replace(loaded, predictor=Troubled(loaded.predictor))
+
+    trial_gate.LoadedRelease = LoadedRelease
 """
-FAULTS = ("crash", "wrong", "nan", "slow", "hungry")
+FAULTS = ("crash", "wrong", "nan", "slow", "hungry", "candidate")
+"""The last one changes only candidates on trial, as the file `/tmp/trouble` in the container says: `slow` or `nan`."""
 
 
 def tampered_image(client: "DockerClient", base: str, fault: str) -> str:

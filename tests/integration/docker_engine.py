@@ -14,7 +14,7 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +126,8 @@ def serving_image(client: "docker.DockerClient") -> str:
         )
         for image in client.images.list(SERVING_IMAGE):  # of earlier trees
             if tag not in image.tags:
-                client.images.remove(image.id, force=True)
+                with suppress(docker.errors.APIError):  # a container runs of it
+                    client.images.remove(image.id, force=True)
     return tag
 
 

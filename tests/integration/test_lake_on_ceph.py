@@ -17,14 +17,17 @@ from pathlib import Path
 
 import pytest
 
+from fakes.ledger import MemoryLedger
 from fakes.radosgw import RadosGateway, radosgw
 from fakes.s3_server import new_bucket
+from fakes.specs import demand_spec
 from titlebout.adapters.s3 import s3_upload
 from titlebout.adapters.s3.s3_bucket import S3Bucket
 from titlebout.adapters.s3.s3_faults import ObjectChangedError, UploadGoneError
 from titlebout.adapters.s3.s3_lake import S3Lake
 from titlebout.connection_fields import ConnectionFields
 from titlebout.core.errors import AccessRefusedError, UnavailableError
+from titlebout.steps.prune_log import prune_log
 from titlebout.wiring import build_lake
 
 pytestmark = pytest.mark.slow
@@ -166,3 +169,27 @@ def test_a_killed_writer_leaves_parts_that_the_next_one_finds(bucket: S3Bucket, 
     with pytest.raises(UploadGoneError, match="its upload was aborted by somebody else"):
         bucket.put_part(killed, 2, b"late")
     assert lake.read("m/c", sha256=hashlib.sha256(content).hexdigest()) == content
+
+
+def test_partitions_of_a_log_are_deleted_for_good_and_nothing_else(bucket: S3Bucket):
+    lake, ledger = S3Lake(bucket, "lake"), MemoryLedger()
+    days = [f"2024-04-{day:02d}" for day in range(1, 11)]
+    logs = [f"demand/inference_log/{day}/0123456789abcdef-00000001-0123456789ab.parquet" for day in days]
+    kept = ["demand/partitions/2024-04-01/1-0123456789ab/data.parquet", logs[0].replace("demand", "other", 1)]
+    for path in (*logs, *kept):
+        lake.publish(path, path.encode())
+    spec = demand_spec(serving__log={"enabled": True, "retention_days": 10})
+    times = {"now": datetime(2024, 4, 15, tzinfo=UTC), "actor": "run:1"}
+    asked: list[object] = []
+    bucket._client.meta.events.register("before-send.s3.DeleteObject", lambda **_: asked.append(1), unique_id="deleted")
+    try:
+        assert prune_log(spec, **times, lake=lake, ledger=ledger).files == 4
+        assert prune_log(spec, **times, lake=lake, ledger=ledger).files == 0
+    finally:
+        bucket._client.meta.events.unregister("before-send.s3.DeleteObject", unique_id="deleted")
+    assert list(lake.list_paths("")) == sorted([*logs[4:], *kept])
+    assert len(asked) == 4
+    (pruned,) = ledger.entries("demand")
+    assert (pruned.payload["first"], pruned.payload["last"]) == (days[0], days[3])
+    lake.publish(logs[0], b"a day that a server brings in late")  # the name is free again
+    assert lake.read(logs[0]) == b"a day that a server brings in late"

@@ -109,8 +109,9 @@ def test_a_connection_that_is_missing_fails_no_task(ledger, monkeypatch):
 
 
 def test_without_anybody_to_tell_tasks_have_no_callbacks():
-    from titlebout.notifiers.ledger_alerts import telling
+    from titlebout.notifiers.ledger_alerts import tellers, telling
 
+    assert tellers(demand_spec()) == []
     assert telling(demand_spec(), "failure", "success") == {}
     assert set(telling(demand_spec(alerts={"webhook": True}), "failure", "success")) == {
         "on_failure_callback",

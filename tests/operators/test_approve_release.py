@@ -1,9 +1,11 @@
 """Operator of the step `approve_release`."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+import yaml
 
 pytestmark = pytest.mark.airflow
 
@@ -57,6 +59,45 @@ def test_it_puts_the_question_and_waits_without_a_worker_slot(step, context, ask
     assert (asked["options"], asked["defaults"]) == (["Approve", "Reject"], ["Reject"])
     assert list(asked["params"]) == ["why"]
     assert called["page"] == "https://airflow.example/af/titlebout/demand/bouts/2024-05-01"
+
+
+def test_a_person_is_told_that_a_winner_waits_for_an_answer(context, asked, project, monkeypatch):
+    from airflow.sdk.exceptions import TaskAwaitingInput
+
+    from fakes.demand_days import run_of
+    from fakes.post_office import webhook
+    from fakes.specs import demand_document
+    from fakes.tracked import a_verdict
+    from titlebout.core.candidates.approval_question import ApprovalQuestion
+    from titlebout.core.ledgers.ledger import EntryKind
+    from titlebout.notifiers.ledger_alerts import tellers
+    from titlebout.operators.approve_release import ApproveReleaseOperator
+    from titlebout.project import load_model_spec
+    from titlebout.steps import approve_release as module
+
+    def ask(spec, run, *, verdict, page, lake, ledger):
+        payload = {"version": VERSION, "partition": "2024-05-01", "champion": None, "timeout_hours": 5}
+        ledger.append("demand", EntryKind.RELEASE_ASKED, payload, actor=run_of("2024-05-01").actor)
+        return ApprovalQuestion(subject="May it?", body=page)
+
+    monkeypatch.setattr(module, "approve_release", ask)
+    with webhook() as posts:
+        document = demand_document(alerts={"webhook": True})
+        (project / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+        connection = {"conn_type": "http", "host": posts.url, "password": "T0/s3cret"}
+        monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_WEBHOOK", json.dumps(connection))
+        verdict = a_verdict("demand", VERSION, gain=0.12).model_dump(mode="json")
+        waiting = ApproveReleaseOperator(
+            task_id="approve_release", model="demand", verdict=verdict, notifiers=tellers(load_model_spec("demand"))
+        )
+        with pytest.raises(TaskAwaitingInput):
+            waiting.execute(context)
+    ((_, message),) = posts.received
+    assert (message["cause"], message["lines"]) == (
+        "release_asked",
+        [f"may {VERSION} serve, as the first? Without an answer within 5 hours: no."],
+    )
+    assert message["links"] == ["https://airflow.example/af/titlebout/demand/bouts/2024-05-01"]
 
 
 def test_nothing_to_ask_is_a_skip_with_the_reason(step, context, asked):

@@ -29,6 +29,10 @@ def ask(world: ServingWorld, verdict=None, kind=RunKind.SCHEDULED):
     )
 
 
+def questions(world: ServingWorld):
+    return world.ledger.entries(MODEL, kinds={EntryKind.RELEASE_ASKED})
+
+
 def answer(world: ServingWorld, *, yes: bool, by: str | None = "ada", why: str = "", champion=None) -> Approval:
     verdict = verdict_on(world.new, champion or world.old)
     return record_answer(run_of(NEW), verdict, world.ledger, is_approved=yes, by=by, why=why)
@@ -112,6 +116,26 @@ def test_nobody_is_asked_where_nothing_was_won(served, outcome):
 
 def test_nobody_is_asked_about_a_backfill(served):
     assert "backfill" in ask(served, kind=RunKind.BACKFILL)
+    assert not questions(served)
+
+
+def test_a_question_stands_in_the_ledger_once_until_it_is_answered(served):
+    ask(served)
+    ask(served)  # the task was killed and tried again
+    (asked,) = questions(served)
+    assert asked.payload == {
+        "version": served.new.version,
+        "partition": NEW,
+        "champion": served.old.version,
+        "timeout_hours": served.spec.release.approval.timeout_hours,
+    }
+    assert asked.actor == run_of(NEW).actor
+    answer(served, yes=False)
+    ask(served)
+    assert len(questions(served)) == 2
+    answer(served, yes=True)
+    ask(served)
+    assert len(questions(served)) == 2
 
 
 def test_nobody_is_asked_about_a_verdict_that_is_out_of_date(served):

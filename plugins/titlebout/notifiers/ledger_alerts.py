@@ -59,6 +59,9 @@ def telling(spec: ModelSpec, *states: str) -> dict[str, Any]:
         spec: The model spec.
         states: `success`, `failure`, `skipped`.
     """
-    if not spec.alerts.is_on:
-        return {}
-    return {f"on_{state}_callback": LedgerAlerts(model=spec.name) for state in states}
+    return {f"on_{state}_callback": teller for state in states for teller in tellers(spec)}
+
+
+def tellers(spec: ModelSpec) -> list[BaseNotifier]:
+    """Return who tells a person something while a task waits; nobody where alerts are off."""
+    return [LedgerAlerts(model=spec.name)] if spec.alerts.is_on else []

@@ -6,12 +6,11 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context, XComArg
 from pydantic import JsonValue
 
-from titlebout.connections import airflow_connection
+from titlebout.connections import release_ports
 from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.project import load_model_spec
 from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries, read_input
 from titlebout.task_links import ModelServerLink
-from titlebout.wiring import build_client, build_host, build_lake, build_ledger, build_registry
 
 
 class RollBackModelOperator(BaseOperator):
@@ -65,14 +64,13 @@ class RollBackModelOperator(BaseOperator):
             from titlebout.steps.roll_back_model import roll_back_model
 
             spec = load_model_spec(self.model)
-            release = roll_back_model(
+            ports = release_ports(
                 spec,
-                read_input(RollbackPlan, self.plan, "plan"),
-                lake=build_lake(airflow_connection(self.lake_conn_id)),
-                ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
-                registry=build_registry(airflow_connection(self.mlflow_conn_id)),
-                host=build_host(spec, airflow_connection, conn_id=self.server_conn_id),
-                client=build_client(),
+                lake_conn_id=self.lake_conn_id,
+                ledger_conn_id=self.ledger_conn_id,
+                mlflow_conn_id=self.mlflow_conn_id,
+                server_conn_id=self.server_conn_id,
             )
+            release = roll_back_model(spec, read_input(RollbackPlan, self.plan, "plan"), **ports)
         context["ti"].xcom_push(key=ModelServerLink.address_key, value=release.url or "")
         return release.as_json()

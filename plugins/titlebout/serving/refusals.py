@@ -27,6 +27,9 @@ def pushes_are_refused() -> Iterator[None]:
         raise RefusedRequestError(409, str(error)) from error
     except (DeploymentError, CorruptObjectError) as error:
         raise RefusedRequestError(422, str(error)) from error
+    except OSError as error:
+        reason = f"the server's disk does not take it: {error.strerror}; make room, what served before serves on"
+        raise RefusedRequestError(507, reason) from error
 
 
 def refusal_answer(refusal: RefusedRequestError) -> Response:

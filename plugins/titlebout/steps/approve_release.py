@@ -8,6 +8,7 @@ from titlebout.core.candidates.permits import newest_check
 from titlebout.core.candidates.promotion import why_nothing_to_release
 from titlebout.core.decisions import PERSON
 from titlebout.core.errors import bounded
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import RunContext, Verdict
 from titlebout.core.specs.spec import ModelSpec
@@ -18,7 +19,9 @@ logger = logging.getLogger(__name__)
 def approve_release(
     spec: ModelSpec, run: RunContext, *, verdict: Verdict, page: str, lake: Lake, ledger: Ledger
 ) -> ApprovalQuestion | Approval | str:
-    """Say what to ask a person about the winner of a bout.
+    """Say what to ask a person about the winner of a bout, and record that somebody is asked.
+
+    A question that nobody has answered yet is the same one, however often the task starts anew.
 
     Args:
         spec: The model spec.
@@ -26,7 +29,7 @@ def approve_release(
         verdict: What `compare_with_champion` returned.
         page: Address of the verdict's page.
         lake: Holds the versions.
-        ledger: Holds the answers.
+        ledger: Holds the questions and the answers.
 
     Returns:
         The question; or the agreement, if it was given before; or the reason why there is nothing to ask.
@@ -37,9 +40,18 @@ def approve_release(
     """
     if reason := why_nothing_to_release(run, verdict, lake, ledger.state(spec.name)):
         return reason
-    known = newest_approval(ledger.entries(spec.name, kinds=APPROVAL_KINDS), verdict)
+    answers = ledger.entries(spec.name, kinds=APPROVAL_KINDS)
+    known = newest_approval(answers, verdict)
     if known and known.is_approved:  # whoever clears the task after a refusal wants to ask again
         return known
+    asked = {"version": verdict.challenger, "partition": verdict.partition, "champion": verdict.champion}
+    ledger.append(
+        spec.name,
+        EntryKind.RELEASE_ASKED,
+        {**asked, "timeout_hours": spec.release.approval.timeout_hours},
+        actor=run.actor,
+        once=f"asked:{verdict.challenger}:{verdict.champion}:{len(answers)}",
+    )
     return approval_question(verdict, newest_check(ledger, spec.name, verdict.challenger), page)
 
 
