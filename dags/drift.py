@@ -1,53 +1,96 @@
-"""`<model>_drift`, one Airflow DAG per model spec: data that drifted away from the champion retriggers its nightly."""
+"""`<model>_drift` and `<model>_news`, two DAGs per model spec: what speaks for a retrain starts a run of the nightly.
+
+The first looks for some hours of every day, the second once whenever a partition is judged or a part of the log has
+landed. One DAG cannot do both: Airflow hands events with a partition key to DAGs on a partitioned asset timetable
+alone, and that keeps no hours.
+"""
 
 from datetime import datetime, time, timedelta
+from typing import Any
 
 import pendulum
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, CronPartitionTimetable
+from airflow.sdk import DAG, Asset, CronPartitionTimetable, PartitionedAssetTimetable
 
-from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.notifiers.ledger_alerts import telling
+from titlebout.operators.check_skew import CheckSkewOperator
 from titlebout.project import readable_specs
 from titlebout.sensors.drift import DriftSensor
 
-# The run id names the finding, so that one finding starts one run however often it is seen.
-RUN_ID = "{% set found = ti.xcom_pull('measure_drift') %}drift__{{ found.newest_partition }}__{{ found.fingerprint }}"
+# The ledger names the run, so that one cause starts one run however often it is seen.
+ASKED = "ti.xcom_pull('watch_model').asked_for.retrain"
+CONF = {name: f"{{{{ {ASKED}.{name} }}}}" for name in ("partition", "reason", "fingerprint", "why")}
 
 
 def drift(spec: ModelSpec) -> DAG:
-    """Compose the watch of one model."""
+    """Compose the watch of some hours a day."""
     timezone = pendulum.timezone(spec.schedule.timezone)
     with DAG(
         spec.drift_dag_id,
-        description=f"Watches {spec.name} for drift and retrains it",
+        description=f"Watches {spec.name} for some hours a day and retrains it",
         # In the morning, when the night's runs are over. Partitioned only so that a run made by hand has no logical
         # date: with one before start_date Airflow leaves out every task and calls the empty run a success.
         schedule=CronPartitionTimetable("30 6 * * *", timezone=timezone, run_offset=-1, key_format="%Y-%m-%d"),
         start_date=datetime.combine(spec.schedule.start_date, time(), timezone),
-        catchup=False,
-        max_active_runs=1,
         allowed_run_types=["scheduled", "manual"],  # type: ignore[list-item]  # converted; the enum is private
-        tags=["titlebout", spec.name],
-        default_args={
-            "owner": spec.owner,
-            "retries": 2,
-            "execution_timeout": timedelta(minutes=30),
-            **telling(spec, "failure"),
-        },
+        **shared(spec),
     ) as dag:
-        measure = DriftSensor(task_id="measure_drift", model=spec.name, **telling(spec, "success", "skipped"))
-        retrain = TriggerDagRunOperator(
-            task_id="retrain",
-            trigger_dag_id=spec.nightly_dag_id,
-            trigger_run_id=RUN_ID,
-            conf={"partition": "{{ ti.xcom_pull('measure_drift').newest_partition }}", "reason": "drift"},
-            logical_date=None,
-            skip_when_already_exists=True,
-        )
-        measure >> retrain
+        watch(spec, timedelta(hours=spec.drift.look_for_hours))
+        if spec.deployment.target is not DeploymentTarget.NONE:
+            # Beside the watch, whatever comes of it: skew is somebody's code and no reason to retrain.
+            CheckSkewOperator(task_id="check_skew", model=spec.name, **telling(spec, "success", "failure"))
     return dag
+
+
+def news(spec: ModelSpec) -> DAG:
+    """Compose the look at what has landed."""
+    with DAG(
+        spec.news_dag_id,
+        description=f"Looks at {spec.name} once when a night is over or a part of its log has landed",
+        schedule=PartitionedAssetTimetable(assets=asset(spec, "champion") | asset(spec, "log")),
+        start_date=datetime(2024, 1, 1, tzinfo=pendulum.UTC),
+        **shared(spec),
+    ) as dag:
+        watch(spec, timedelta(0))
+    return dag
+
+
+def asset(spec: ModelSpec, what: str) -> Asset:
+    """Name what the nightly DAG and the DAG of the log say that they have changed."""
+    return Asset(name=f"{spec.name}_{what}", uri=f"x-titlebout://{spec.name}/{what}")
+
+
+def shared(spec: ModelSpec) -> dict[str, Any]:
+    """Return what both DAGs are composed with."""
+    defaults = {
+        "owner": spec.owner,
+        "retries": 2,
+        "execution_timeout": timedelta(minutes=30),
+        **telling(spec, "failure"),
+    }
+    return {"catchup": False, "max_active_runs": 1, "tags": ["titlebout", spec.name], "default_args": defaults}
+
+
+def watch(spec: ModelSpec, look_for: timedelta) -> None:
+    """Compose the look and the start of the run that it asks for."""
+    look = DriftSensor(
+        task_id="watch_model",
+        model=spec.name,
+        poke_interval=timedelta(minutes=spec.drift.look_every_minutes),
+        look_for=look_for,
+        **telling(spec, "success", "skipped"),
+    )
+    look >> TriggerDagRunOperator(
+        task_id="retrain",
+        trigger_dag_id=spec.nightly_dag_id,
+        trigger_run_id=f"{{{{ {ASKED}.run_id }}}}",
+        conf=CONF,
+        logical_date=None,
+        skip_when_already_exists=True,
+    )
 
 
 for model_spec in readable_specs():
     drift(model_spec)
+    news(model_spec)

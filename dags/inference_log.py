@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 
 import pendulum
-from airflow.sdk import DAG, CronTriggerTimetable
+from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
 
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.operators.collect_log import CollectLogOperator
@@ -25,8 +25,10 @@ def inference_log(spec: ModelSpec) -> DAG:
         tags=["titlebout", spec.name],
         default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(minutes=30)},
     ) as dag:
-        collect = CollectLogOperator(task_id="collect_log", model=spec.name)
-        collect >> PruneLogOperator(task_id="prune_log", model=spec.name)
+        log = Asset(name=f"{spec.name}_log", uri=f"x-titlebout://{spec.name}/log")
+        collect = CollectLogOperator(task_id="collect_log", model=spec.name, outlets=[log])
+        # An hour without requests skips: then there is no news, and as much to delete as ever.
+        collect >> PruneLogOperator(task_id="prune_log", model=spec.name, trigger_rule=TriggerRule.NONE_FAILED)
     return dag
 
 

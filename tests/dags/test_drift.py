@@ -1,51 +1,77 @@
-"""The watch that retriggers the nightly chain."""
+"""The watches that retrigger the nightly chain."""
+
+from datetime import timedelta
 
 import jinja2
 import pytest
+import yaml
+
+from fakes.specs import demand_document
 
 pytestmark = pytest.mark.airflow
 
+ASKED = {
+    "run_id": "drift__2012-06-01__ab12cd",
+    "partition": "2012-06-01",
+    "reason": "drift",
+    "fingerprint": "ab12cd",
+    "why": "temperature rose",
+}
 
-@pytest.fixture
-def drift(bag):
-    return bag.dags["demand_drift"]
+
+@pytest.fixture(params=["demand_drift", "demand_news"])
+def watch(bag, request):
+    return bag.dags[request.param]
 
 
-def test_a_sensor_watches_and_a_finding_starts_the_nightly_chain(drift):
-    assert {(task.task_id, below) for task in drift.tasks for below in task.downstream_task_ids} == {
-        ("measure_drift", "retrain")
+def test_a_sensor_watches_and_what_it_asks_for_starts_the_nightly_chain(watch):
+    assert {(task.task_id, below) for task in watch.tasks for below in task.downstream_task_ids} == {
+        ("watch_model", "retrain")
     }
-    assert drift.get_task("retrain").trigger_dag_id == "demand_nightly"
+    assert watch.get_task("retrain").trigger_dag_id == "demand_nightly"
 
 
-def test_the_sensor_holds_no_worker_slot_and_finding_nothing_is_no_failure(drift):
-    sensor = drift.get_task("measure_drift")
-    assert sensor.mode == "reschedule"
-    assert sensor.soft_fail
-
-
-def test_one_finding_names_one_run(drift):
+def test_the_ledger_names_the_run_and_the_run_says_what_it_is_for(watch):
     class TaskInstance:
         def xcom_pull(self, task_ids):
-            assert task_ids == "measure_drift"
-            return {"newest_partition": "2012-06-01", "fingerprint": "ab12cd"}
+            assert task_ids == "watch_model"
+            return {"asked_for": {"retrain": ASKED}}
 
     def rendered(template: str) -> str:
         return jinja2.Environment(undefined=jinja2.StrictUndefined).from_string(template).render(ti=TaskInstance())
 
-    retrain = drift.get_task("retrain")
+    retrain = watch.get_task("retrain")
     assert rendered(retrain.trigger_run_id) == "drift__2012-06-01__ab12cd"
     assert {key: rendered(text) for key, text in retrain.conf.items()} == {
-        "partition": "2012-06-01",
-        "reason": "drift",
+        name: value for name, value in ASKED.items() if name != "run_id"
     }
     assert retrain.skip_when_already_exists
 
 
-def test_the_started_run_has_no_logical_date_that_could_lie_before_its_first_night(drift):
-    assert drift.get_task("retrain").logical_date is None
+def test_the_started_run_has_no_logical_date_that_could_lie_before_its_first_night(watch):
+    assert watch.get_task("retrain").logical_date is None
 
 
-def test_only_one_watch_runs_and_none_is_backfilled(drift):
-    assert drift.max_active_runs == 1
-    assert {kind.value for kind in drift.allowed_run_types} == {"scheduled", "manual"}
+def test_one_watch_runs_at_a_time_and_none_is_backfilled(bag, watch):
+    assert watch.max_active_runs == 1
+    assert {kind.value for kind in bag.dags["demand_drift"].allowed_run_types} == {"scheduled", "manual"}
+
+
+def test_the_watch_of_some_hours_looks_as_often_and_as_long_as_the_spec_says(project, read_dags):
+    document = demand_document(drift__look_every_minutes=5, drift__look_for_hours=2)
+    (project / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    dags = read_dags().dags
+    sensor = dags["demand_drift"].get_task("watch_model")
+    assert (sensor.poke_interval, sensor.look_for) == (timedelta(minutes=5), timedelta(hours=2))
+    assert dags["demand_news"].get_task("watch_model").look_for == timedelta(0)
+
+
+def test_what_lands_is_looked_at_once_and_every_event_it_waits_for_is_sent_by_somebody(project, read_dags):
+    document = demand_document(serving__log={"enabled": True})
+    (project / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    dags = read_dags().dags
+    awaited = {each.uri for each in dags["demand_news"].timetable.asset_condition.objects}
+    senders = [task for name in ("demand_nightly", "demand_log") for task in dags[name].tasks]
+    sent = {outlet.uri for task in senders for outlet in task.outlets}
+    assert awaited == {"x-titlebout://demand/champion", "x-titlebout://demand/log"}
+    assert awaited <= sent

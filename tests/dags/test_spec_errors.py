@@ -9,9 +9,10 @@ pytestmark = pytest.mark.airflow
 
 
 def test_a_broken_spec_leaves_the_other_models_dags_alone(bag):
-    assert set(bag.dags) == {"demand_nightly", "demand_drift", "demand_rollback"} | {
+    assert set(bag.dags) == {"demand_nightly", "demand_drift", "demand_news", "demand_rollback"} | {
         "finished_nightly",
         "finished_drift",
+        "finished_news",
         "finished_rollback",
     }
 
@@ -29,7 +30,7 @@ def test_a_suite_that_is_not_there_is_shown_before_the_first_night(project, read
     bag = read_dags()
     ((_, text),) = bag.import_errors.items()
     assert text.count("did you mean 'demands'?") == 2
-    assert len(bag.dags) == 6
+    assert len(bag.dags) == 8
 
 
 def test_a_query_that_is_not_there_is_shown_too(project, read_dags):
@@ -39,7 +40,7 @@ def test_a_query_that_is_not_there_is_shown_too(project, read_dags):
     bag = read_dags()
     ((_, text),) = bag.import_errors.items()
     assert "include/sql/rides.sql: no such query; there is none yet" in text
-    assert len(bag.dags) == 9
+    assert len(bag.dags) == 12
 
 
 def test_a_project_without_mistakes_shows_none(project, read_dags):

@@ -11,7 +11,7 @@ from titlebout.demo.progress import Progress
 from titlebout.demo.run_watch import RunWatch, TaskOfRun
 
 DAYS = ("2024-07-01", "2024-07-02", "2024-07-03")
-SENSOR = TaskOfRun("demand_drift", "watch", "measure_drift")
+SENSOR = TaskOfRun("demand_drift", "watch", "watch_model")
 
 
 class ScriptedAirflow:
@@ -108,20 +108,20 @@ def test_a_run_that_fails_is_an_error(watch, stage):
 
 
 def test_a_run_that_the_sensor_starts_is_found_by_the_start_of_its_id(watch):
-    airflow = ScriptedAirflow([], [run(DAYS[0], "queued", kind="drift")], tasks={"measure_drift": "running"})
+    airflow = ScriptedAirflow([], [run(DAYS[0], "queued", kind="drift")], tasks={"watch_model": "running"})
     assert watch(airflow).run_started_by(SENSOR, "demand_nightly", "drift__")["partition_key"] == DAYS[0]
 
 
-@pytest.mark.parametrize("state", ["up_for_reschedule", "failed"])
+@pytest.mark.parametrize("state", ["deferred", "failed"])
 def test_a_sensor_that_looked_in_vain_ends_the_wait(watch, state):
-    airflow = ScriptedAirflow([], tasks={"measure_drift": state})
+    airflow = ScriptedAirflow([], tasks={"watch_model": state})
     with pytest.raises(DemoError, match="looked and found nothing"):
         watch(airflow).run_started_by(SENSOR, "demand_nightly", "drift__")
 
 
 def test_a_task_that_fails_on_the_way_is_an_error(watch):
-    with pytest.raises(DemoError, match="task measure_drift of demand_drift failed"):
-        watch(ScriptedAirflow([], tasks={"measure_drift": "failed"})).task_state(SENSOR, "up_for_reschedule")
+    with pytest.raises(DemoError, match="task watch_model of demand_drift failed"):
+        watch(ScriptedAirflow([], tasks={"watch_model": "failed"})).task_state(SENSOR, "deferred")
 
 
 def test_waiting_for_what_never_comes_ends_and_names_the_schedulers_log(watch, stage, monkeypatch):

@@ -1,8 +1,7 @@
-"""The sensor that waits for drift."""
+"""The sensor that looks at a model until a run is asked for."""
 
 import json
 from datetime import UTC, datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,6 +10,8 @@ import yaml
 from fakes.specs import demand_document
 
 pytestmark = pytest.mark.airflow
+
+QUARTER = timedelta(minutes=15)
 
 
 @pytest.fixture(autouse=True)
@@ -30,12 +31,12 @@ def project(tmp_path, monkeypatch):
 def sensor(**changes: Any):
     from titlebout.sensors.drift import DriftSensor
 
-    return DriftSensor(task_id="measure_drift", model="demand", **changes)
+    return DriftSensor(task_id="watch_model", model="demand", **changes)
 
 
 def look(monkeypatch, answer):
     """Put an answer, or an error, in the place of the step."""
-    from titlebout.steps import measure_drift as module
+    from titlebout.steps import watch_model as module
 
     def stand_in(spec, *, lake, ledger):
         assert (spec.name, type(lake).__name__, type(ledger).__name__) == ("demand", "LocalLake", "SqlLedger")
@@ -43,64 +44,85 @@ def look(monkeypatch, answer):
             raise answer
         return answer
 
-    monkeypatch.setattr(module, "measure_drift", stand_in)
+    monkeypatch.setattr(module, "watch_model", stand_in)
 
 
-def first_looked(moment: datetime | None = None) -> dict[str, Any]:
-    """Return the context of a sensor that has been looking since a moment."""
-    return {"ti": SimpleNamespace(get_first_reschedule_date=lambda context: moment)}
-
-
-def report(**changes: Any):
+def report(**asked: Any):
     from titlebout.core.results import DriftReport
+    from titlebout.core.retraining.watch_report import AskedFor, WatchReport
 
-    return DriftReport(model="demand", champion="v1", looked_at=("2024-05-01",), reason="quiet", **changes)
+    drift = DriftReport(model="demand", champion="v1", looked_at=("2024-05-01",), reason="quiet")
+    return WatchReport(model="demand", champion="v1", drift=drift, asked_for=AskedFor(**asked))
 
 
-def finding():
-    from titlebout.core.results import DriftFinding
+def asked_report():
+    from titlebout.core.retraining.retrain_record import AskedRetrain
 
-    return DriftFinding(
+    retrain = AskedRetrain(
         model="demand",
-        champion="v1",
-        newest_partition="2024-05-01",
-        drifted_partitions=("2024-05-01",),
-        columns={"temperature": 2.5},
+        reason="drift",
         fingerprint="ab12",
+        partition="2024-05-01",
+        run_id="drift__2024-05-01__ab12",
+        champion="v1",
+        why="temperature rose",
     )
+    return report(retrain=retrain, is_new=True)
 
 
-def test_a_finding_ends_the_wait_and_is_handed_on_as_json(monkeypatch):
-    look(monkeypatch, report(finding=finding()))
-    assert sensor().execute(first_looked()) == finding().model_dump(mode="json")
+def test_a_run_that_was_asked_for_ends_the_wait_and_is_handed_on_as_json(monkeypatch):
+    look(monkeypatch, asked_report())
+    assert sensor().execute({}) == asked_report().model_dump(mode="json")
+    assert sensor().look_again({}, "2000-01-01T00:00:00+00:00") == asked_report().model_dump(mode="json")
 
 
-def test_no_finding_frees_the_slot_until_the_next_look(monkeypatch):
-    from airflow.sdk.exceptions import AirflowRescheduleException
+def test_else_it_waits_in_the_triggerer_and_keeps_only_when_to_give_up(monkeypatch):
+    from airflow.sdk.exceptions import TaskDeferred
 
     look(monkeypatch, report())
+    before = datetime.now(UTC)
+    with pytest.raises(TaskDeferred) as waiting:
+        sensor(poke_interval=QUARTER, look_for=timedelta(hours=2)).execute({})
+    assert waiting.value.method_name == "look_again"
+    until = datetime.fromisoformat(waiting.value.kwargs["until"])
+    assert before + timedelta(hours=2) <= until <= datetime.now(UTC) + timedelta(hours=2)
+    assert set(waiting.value.kwargs) == {"until"}
+    with pytest.raises(TaskDeferred) as again:
+        sensor(poke_interval=QUARTER).look_again({}, **waiting.value.kwargs, event="woken")
+    assert again.value.kwargs == waiting.value.kwargs
 
-    with pytest.raises(AirflowRescheduleException):
-        sensor().execute(first_looked())
+
+def test_a_triggerer_that_is_down_holds_it_no_longer_than_ten_minutes_more(monkeypatch):
+    from airflow.sdk.exceptions import TaskDeferred
+
+    look(monkeypatch, report())
+    with pytest.raises(TaskDeferred) as waiting:
+        sensor(poke_interval=QUARTER).execute({})
+    assert waiting.value.timeout == timedelta(minutes=25)
 
 
-def test_a_champion_that_is_not_there_yet_is_no_finding():
-    assert not sensor().poke({})
+def test_after_its_time_it_skips_and_says_why_nothing_was_asked_for(monkeypatch):
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    look(monkeypatch, report(refusals=("drift (x) starts nothing: one run at a time",)))
+    over = (datetime.now(UTC) + timedelta(minutes=14)).isoformat()
+    with pytest.raises(AirflowSkipException, match="nothing was asked for"):
+        sensor(poke_interval=QUARTER).look_again({}, over)
 
 
-def test_no_finding_until_the_timeout_is_a_skip(monkeypatch):
+def test_with_no_time_at_all_it_looks_once(monkeypatch):
     from airflow.sdk.exceptions import AirflowSkipException
 
     look(monkeypatch, report())
+    with pytest.raises(AirflowSkipException):
+        sensor(look_for=timedelta(0)).execute({})
 
-    with pytest.raises(AirflowSkipException, match="timed out"):
-        sensor().execute(first_looked(datetime.now(UTC) - timedelta(days=1)))
 
+def test_a_champion_that_is_not_there_yet_is_no_failure():
+    from airflow.sdk.exceptions import TaskDeferred
 
-@pytest.mark.parametrize("changes", [{"mode": "poke"}, {"soft_fail": False}])
-def test_it_can_neither_hold_a_slot_nor_fail_for_lack_of_drift(changes):
-    with pytest.raises(ValueError, match="leave it out"):
-        sensor(**changes)
+    with pytest.raises(TaskDeferred):
+        sensor().execute({})
 
 
 def test_a_ledger_that_does_not_answer_is_no_skip(monkeypatch):
@@ -109,20 +131,28 @@ def test_a_ledger_that_does_not_answer_is_no_skip(monkeypatch):
 
     look(monkeypatch, UnavailableError("the ledger does not answer"))
     with pytest.raises(StepUnavailable, match="the ledger does not answer"):
-        sensor().execute(first_looked())
-
-
-def test_a_look_that_never_ends_is_no_skip(monkeypatch):
-    from airflow.sdk.exceptions import AirflowTaskTimeout
-
-    from titlebout.step_operator import StepUnavailable
-
-    look(monkeypatch, AirflowTaskTimeout("Timeout"))
-    with pytest.raises(StepUnavailable, match="took longer than execution_timeout"):
-        sensor().execute(first_looked())
+        sensor().execute({})
 
 
 def test_it_is_retried_like_a_step():
     from titlebout.step_operator import STEP_RETRY_POLICY
 
     assert sensor().retry_policy is STEP_RETRY_POLICY
+
+
+def test_it_leaves_the_address_of_what_it_saw_and_a_report_that_fails_costs_no_look(monkeypatch):
+    from types import SimpleNamespace
+
+    from titlebout.steps import report_drift
+    from titlebout.task_links import DriftReportLink
+
+    pushed: dict[str, str] = {}
+    context = {"ti": SimpleNamespace(xcom_push=lambda key, value: pushed.update({key: value}))}
+    look(monkeypatch, asked_report())
+    monkeypatch.setattr(report_drift, "report_drift", lambda *_, **__: SimpleNamespace(partition="2024-05-01"))
+    sensor().execute(context)
+    assert pushed == {DriftReportLink.address_key: "titlebout/demand/drift/2024-05-01"}
+    pushed.clear()
+    monkeypatch.setattr(report_drift, "report_drift", lambda *_, **__: 1 / 0)
+    assert sensor().execute(context)["asked_for"]["retrain"]["run_id"] == "drift__2024-05-01__ab12"
+    assert pushed == {}

@@ -109,7 +109,7 @@ class RunWatch:
         """
 
         def look() -> Json | None:
-            if self.api.tasks(sensor.dag_id, sensor.run_id)[sensor.task_id]["state"] in {"up_for_reschedule", *FAILED}:
+            if self.api.tasks(sensor.dag_id, sensor.run_id)[sensor.task_id]["state"] in {"deferred", *FAILED}:
                 message = f"{sensor.task_id} of {sensor.dag_id} looked and found nothing"
                 raise DemoError(message, log=self.log(sensor))
             return next((run for run in self.api.runs(dag_id) if str(run["dag_run_id"]).startswith(start)), None)

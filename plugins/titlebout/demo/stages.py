@@ -95,7 +95,7 @@ class Story:
         self._api.set_paused(sensor.dag_id, paused=False)
         self._api.trigger(sensor.dag_id, run_id=sensor.run_id, partition=self._scenario.live, conf={})
         stage.update("first look")
-        self._watch.task_state(sensor, "up_for_reschedule")
+        self._watch.task_state(sensor, "deferred")
         if self._evidence.drift_findings():
             message = "the drift sensor found drift before there was any"
             raise DemoError(message, log=self._watch.log(sensor))
@@ -131,7 +131,7 @@ class Story:
 
     @property
     def _sensor(self) -> TaskOfRun:
-        return TaskOfRun(self._spec.drift_dag_id, f"watch__{self._scenario.live}", "measure_drift")
+        return TaskOfRun(self._spec.drift_dag_id, f"watch__{self._scenario.live}", "watch_model")
 
     def _check_promoted(self, day: str) -> Verdict:
         """Return the newest verdict, which must be a promotion of this day's challenger."""

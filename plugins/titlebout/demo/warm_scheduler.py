@@ -23,9 +23,9 @@ LIBRARIES = (
     "titlebout.steps.compare_with_champion",
     "titlebout.steps.deploy_model",
     "titlebout.steps.ingest_partition",
-    "titlebout.steps.measure_drift",
     "titlebout.steps.train_challenger",
     "titlebout.steps.validate_partition",
+    "titlebout.steps.watch_model",
 )
 
 if __name__ == "__main__":

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
+from titlebout.core.partitions import to_timetable
 from titlebout.project import load_model_spec
 from titlebout.step_operator import failures_in_one_line, over_retry_defaults
 from titlebout.wiring import build_host, build_lake, build_server_log
@@ -14,6 +16,8 @@ from titlebout.wiring import build_host, build_lake, build_server_log
 
 class CollectLogOperator(BaseOperator):
     """Brings what the model's server logged to the lake. It may run at any time and as often as wanted.
+
+    Where it has an outlet, each partition that landed is an event; with nothing new it skips, so that there is none.
 
     Args:
         model: Name of the model spec (templated).
@@ -49,4 +53,10 @@ class CollectLogOperator(BaseOperator):
                 host=build_host(spec, airflow_connection, conn_id=self.server_conn_id),
                 server_log=build_server_log(),
             )
+        if self.outlets and not collected.partitions:
+            message = f"nothing new of {self.model} was logged"
+            raise AirflowSkipException(message)
+        for asset in self.outlets:
+            for key in collected.partitions:
+                context["outlet_events"][asset].add_partitions(to_timetable(key))
         return collected.as_json()

@@ -1,35 +1,44 @@
-"""Sensor that waits until the newest partitions have drifted away from what the champion knows."""
+"""Sensor that waits until something speaks for a retrain, and the gate lets it through."""
 
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, NoReturn
 
-from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
-from airflow.sdk.exceptions import AirflowTaskTimeout
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+from airflow.sdk import BaseOperator, Context
+from airflow.sdk.exceptions import AirflowSkipException
+from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
-from titlebout.core.errors import UnavailableError
+from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.core.retraining.watch_report import WatchReport
 from titlebout.project import load_model_spec
 from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries
+from titlebout.task_links import DriftReportLink, drift_address
 from titlebout.wiring import build_lake, build_ledger
 
+TRIGGERER_PATIENCE = timedelta(minutes=10)
+"""So much later than agreed a triggerer may wake the sensor; then the scheduler does, and the look is tried again."""
 
-class DriftSensor(BaseSensorOperator):
-    """Looks at the newest accepted partitions until a drift finding is worth a retrain; returns the finding.
 
-    Between two looks it gives its worker slot back. No finding until `timeout` is the usual case, hence a
-    skip and not a failure.
+class DriftSensor(BaseOperator):
+    """Looks at a model until a run was asked for, and returns what it saw; see the step `watch_model`.
+
+    Between two looks it waits in the triggerer, without a worker slot, and keeps nothing but the moment at which it
+    gives up: what was found and asked for stands in lake and ledger, so a look that is lost, or made twice, changes
+    nothing. That nothing speaks for a retrain is the usual case, hence a skip and not a failure.
 
     Args:
         model: Name of the model spec (templated).
         lake_conn_id: Connection of the lake (templated).
         ledger_conn_id: Connection of the ledger (templated).
-        poke_interval: Time between two looks.
-        timeout: Time after which the sensor stops looking and skips.
-        **kwargs: See Airflow's `BaseSensorOperator`; `mode` and `soft_fail` are fixed.
+        poke_interval: Time between two looks. `execution_timeout` is that of one look.
+        look_for: No look begins later than this after the first one; nothing: look once.
+        **kwargs: See Airflow's `BaseOperator`.
     """
 
     template_fields: Sequence[str] = ("model", "lake_conn_id", "ledger_conn_id")
+    operator_extra_links = (DriftReportLink(),)
 
     def __init__(
         self,
@@ -37,40 +46,59 @@ class DriftSensor(BaseSensorOperator):
         model: str,
         lake_conn_id: str = "titlebout_lake",
         ledger_conn_id: str = "titlebout_ledger",
-        poke_interval: timedelta | float = timedelta(minutes=15),
-        timeout: timedelta | float = timedelta(hours=6),
+        poke_interval: timedelta = timedelta(minutes=15),
+        look_for: timedelta = timedelta(hours=6),
         **kwargs: Any,
     ) -> None:
-        fixed = {"mode": "reschedule", "soft_fail": True}
-        for name, value in fixed.items():
-            if kwargs.setdefault(name, value) != value:
-                message = f"DriftSensor: {name} is always {value!r}; leave it out"
-                raise ValueError(message)
-        super().__init__(poke_interval=poke_interval, timeout=timeout, **over_retry_defaults(kwargs))
+        super().__init__(**over_retry_defaults(kwargs))
         self.model = model
         self.lake_conn_id = lake_conn_id
         self.ledger_conn_id = ledger_conn_id
+        self.poke_interval = poke_interval
+        self.look_for = look_for
 
-    def poke(self, context: Context) -> PokeReturnValue:
-        """Measure drift once."""
+    def execute(self, context: Context) -> dict[str, JsonValue]:
+        """Look for the first time."""
+        return self._look(context, until=datetime.now(UTC) + self.look_for)
+
+    def look_again(self, context: Context, until: str, event: object = None) -> dict[str, JsonValue]:
+        """Look once more.
+
+        Args:
+            context: Airflow's context of the task.
+            until: When to give up.
+            event: What the trigger said when it woke the task: the time, which nobody needs.
+        """
+        return self._look(context, until=datetime.fromisoformat(until))
+
+    def _look(self, context: Context, *, until: datetime) -> dict[str, JsonValue]:
         quiet_libraries()
+        let_threads_sleep()
         with failures_in_one_line():
-            return self._look()
+            report = self._report(context)
+        if report.asked_for.retrain is None:
+            self._wait(report, until)
+        return report.as_json()
 
-    def _look(self) -> PokeReturnValue:
-        from titlebout.steps.measure_drift import measure_drift
+    def _wait(self, report: WatchReport, until: datetime) -> NoReturn:
+        if datetime.now(UTC) + self.poke_interval > until:
+            message = f"nothing was asked for: {report.lines[-1]}"
+            raise AirflowSkipException(message)
+        self.defer(
+            trigger=TimeDeltaTrigger(self.poke_interval),
+            method_name="look_again",
+            kwargs={"until": until.isoformat()},
+            timeout=self.poke_interval + TRIGGERER_PATIENCE,
+        )
 
-        try:
-            report = measure_drift(
-                load_model_spec(self.model),
-                lake=build_lake(airflow_connection(self.lake_conn_id)),
-                ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
-            )
-        except AirflowTaskTimeout:
-            # `soft_fail` would turn it into a skip, and a look that never ended is not "no drift".
-            message = f"measuring drift of {self.model} took longer than execution_timeout"
-            raise UnavailableError(message) from None
-        self.log.info("looked at %s: %s", ", ".join(report.looked_at) or "no partition", report.reason)
-        if report.finding is None:
-            return PokeReturnValue(is_done=False)
-        return PokeReturnValue(is_done=True, xcom_value=report.finding.as_json())
+    def _report(self, context: Context) -> WatchReport:
+        from titlebout.steps.report_drift import report_look
+        from titlebout.steps.watch_model import watch_model
+
+        spec = load_model_spec(self.model)
+        lake = build_lake(airflow_connection(self.lake_conn_id))
+        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        report = watch_model(spec, lake=lake, ledger=ledger)
+        if written := report_look(spec, report, lake=lake, ledger=ledger):
+            context["ti"].xcom_push(key=DriftReportLink.address_key, value=drift_address(spec.name, written.partition))
+        return report

@@ -23,6 +23,7 @@ from titlebout.core.past_partitions import PastPartitions
 from titlebout.core.ports import Lake, Ledger, ModelRegistry
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import Outcome, RunContext, SnapshotRef, TrainedChallenger, Verdict
+from titlebout.core.retraining.verdict_note import note_verdict
 from titlebout.core.snapshot_rows import read_rows, slice_groups
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.version_proof import proven_version, same_version
@@ -88,6 +89,7 @@ def compare_with_champion(
     )
     recorded = Verdict.model_validate(entry.payload["verdict"])
     is_new = entry.payload["verdict"] == verdict.as_json()  # the ledger may hold one of another try
+    note_verdict(ledger, run, recorded)
     registry.record_verdict(recorded, files={"bout.json": account} if account and is_new else None)
     logger.info("%s against %s: %s", recorded.challenger, recorded.champion or "the baseline", recorded.outcome)
     return recorded

@@ -1,0 +1,1 @@
+"""Reasons to retrain between two nights, and the gate that keeps them from becoming a storm."""

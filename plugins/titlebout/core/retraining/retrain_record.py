@@ -1,0 +1,162 @@
+"""What the ledger knows about retrains: asked for, judged, stopped, resumed."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Self
+
+from pydantic import Field, ValidationError
+
+from titlebout.core.errors import LedgerTamperedError
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
+from titlebout.core.results import Outcome, PartitionKey, Result
+from titlebout.core.specs.retrain_spec import RetrainReason
+
+RETRAIN_KINDS = frozenset(
+    {
+        EntryKind.RETRAIN_ASKED,
+        EntryKind.RETRAIN_JUDGED,
+        EntryKind.RETRAIN_STOPPED,
+        EntryKind.RETRAIN_RESUMED,
+        EntryKind.RELEASE_SETTLED,
+    }
+)
+"""What a record is read from."""
+
+
+class AskedRetrain(Result):
+    """A run that was asked for: payload of `retrain_asked`."""
+
+    model: str
+    reason: RetrainReason
+    fingerprint: str
+    partition: PartitionKey
+    run_id: str
+    champion: str = Field(description="Version that served when it was asked for.")
+    why: str
+
+    @property
+    def conf(self) -> dict[str, str]:
+        """What the run is started with."""
+        return {
+            "partition": self.partition,
+            "reason": self.reason.value,
+            "fingerprint": self.fingerprint,
+            "why": self.why,
+        }
+
+
+class JudgedRetrain(Result):
+    """What came of a run: payload of `retrain_judged`."""
+
+    run_id: str
+    reason: str
+    partition: PartitionKey
+    challenger: str
+    champion: str | None
+    outcome: Outcome
+
+
+@dataclass(frozen=True)
+class Retrain:
+    """One retrain, as far as it has come.
+
+    Attributes:
+        asked: What was asked for.
+        asked_at: When.
+        sequence: Of the entry that asks.
+        judged: Its verdict, if one was reached.
+    """
+
+    asked: AskedRetrain
+    asked_at: datetime
+    sequence: int
+    judged: JudgedRetrain | None = None
+
+    def is_in_flight(self, now: datetime, patience: timedelta) -> bool:
+        """Whether its verdict may still come."""
+        return self.judged is None and now - self.asked_at < patience
+
+    def __str__(self) -> str:
+        """Say how far it has come."""
+        outcome = self.judged.outcome if self.judged else "no verdict yet"
+        return f"{self.asked.run_id}: {outcome}"
+
+
+@dataclass(frozen=True)
+class RetrainRecord:
+    """All retrains of a model.
+
+    Attributes:
+        retrains: Oldest first.
+        reset: Entry after which retrains without gain are counted: a new champion, or a person's word.
+        stops: `once` of what was told a person already.
+    """
+
+    retrains: tuple[Retrain, ...] = ()
+    reset: int = 0
+    stops: frozenset[str] = field(default=frozenset())
+
+    @classmethod
+    def of(cls, entries: Iterable[LedgerEntry]) -> Self:
+        """Read a model's entries; those of other kinds than `RETRAIN_KINDS` say nothing here.
+
+        Raises:
+            LedgerTamperedError: One is not of its kind: nothing may be asked for on what is left.
+        """
+        asked, judged, stops, reset = list[Retrain](), dict[str, JudgedRetrain](), set[str](), 0
+        for entry in entries:
+            try:
+                match entry.kind:
+                    case EntryKind.RETRAIN_ASKED:
+                        payload = AskedRetrain.model_validate(entry.payload)
+                        asked.append(Retrain(payload, entry.recorded_at, entry.sequence))
+                    case EntryKind.RETRAIN_JUDGED:
+                        verdict = JudgedRetrain.model_validate(entry.payload)
+                        judged[verdict.run_id] = verdict
+                    case EntryKind.RETRAIN_STOPPED:
+                        stops.add(entry.once or "")
+                    case EntryKind.RETRAIN_RESUMED:
+                        reset = entry.sequence
+                    # A rollback puts no better model in its place: whoever rolls back says so with --resume.
+                    case EntryKind.RELEASE_SETTLED if not entry.payload.get("withdraws"):
+                        reset = entry.sequence
+            except ValidationError as error:
+                message = f"{entry.name}: its payload is not of its kind; if a newer release wrote it, upgrade"
+                raise LedgerTamperedError(message) from error
+        retrains = tuple(Retrain(e.asked, e.asked_at, e.sequence, judged.get(e.asked.run_id)) for e in asked)
+        return cls(retrains=retrains, reset=reset, stops=frozenset(stops))
+
+    @property
+    def last(self) -> Retrain | None:
+        """The newest one."""
+        return self.retrains[-1] if self.retrains else None
+
+    def about(self, fingerprint: str) -> Retrain | None:
+        """Return the one that was asked for because of this cause."""
+        return next((each for each in self.retrains if each.asked.fingerprint == fingerprint), None)
+
+    def in_flight(self, now: datetime, patience: timedelta) -> Retrain | None:
+        """Return the one whose verdict may still come."""
+        return next((each for each in reversed(self.retrains) if each.is_in_flight(now, patience)), None)
+
+    def asked_since(self, moment: datetime) -> Sequence[Retrain]:
+        """Return what was asked for after a moment, without persons' wishes; a clock that was set back hides none."""
+        return [each for each in self._automatic if each.asked_at > moment]
+
+    def without_gain(self, now: datetime, patience: timedelta) -> Sequence[Retrain]:
+        """Return the newest retrains in a row, since the last reset, whose challengers did not win.
+
+        One without a verdict counts as soon as it is overdue. A person's wish neither counts nor ends a row.
+        """
+        row = list[Retrain]()
+        for each in reversed(self._automatic):
+            if each.sequence < self.reset or (each.judged and each.judged.outcome is Outcome.PROMOTE):
+                break
+            if not each.is_in_flight(now, patience):
+                row.append(each)
+        return row[::-1]
+
+    @property
+    def _automatic(self) -> Sequence[Retrain]:
+        return [each for each in self.retrains if each.asked.reason is not RetrainReason.PERSON]
