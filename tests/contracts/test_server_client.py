@@ -17,6 +17,7 @@ from titlebout.core.golden import GoldenRows
 from titlebout.core.live_trials.trial_port import TrialClient
 from titlebout.core.live_trials.trial_wire import TrialOffer
 from titlebout.core.ports import ServedRelease, ServerAddress, ServerClient
+from titlebout.core.skew.replay_port import ReplayClient
 from titlebout.core.specs.release_spec import ReleaseStrategy
 
 FIRST = demand_bundle("2024-01-10-aaaaaaaaaaaa")
@@ -59,6 +60,21 @@ def test_a_pushed_release_serves(setup: Setup):
     assert pushed == ServedRelease("demand", FIRST.version, 3)
     assert setup.client.served(setup.address) == pushed
     assert setup.client.predict(setup.address, [ROW, ROW]) == pytest.approx(scores_of(FIRST, ROW, ROW), abs=1e-6)
+
+
+def test_an_answer_says_which_version_gave_it(setup: Setup):
+    client: ReplayClient = setup.client  # type: ignore[assignment]  # both are asked for replays too
+    with pytest.raises(UnavailableError):
+        client.ask(setup.address, [ROW], request_id="titlebout-replay-1")
+    for bundle, token in ((FIRST, 3), (SECOND, 4)):
+        setup.client.push(setup.address, bundle, token=token)
+        answer = client.ask(setup.address, [ROW, ROW], request_id=f"titlebout-replay-{token}")
+        assert answer.version == bundle.version
+        assert answer.scores == pytest.approx(scores_of(bundle, ROW, ROW), abs=1e-6)
+    with pytest.raises(DeploymentError, match="humidity"):
+        client.ask(setup.address, [{**ROW, "humidity": 1}], request_id="x")
+    with pytest.raises(UnavailableError):
+        client.ask(setup.dead_address, [ROW], request_id="x")
 
 
 def offered(step: int = 0, **changes) -> TrialOffer:

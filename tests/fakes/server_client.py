@@ -11,6 +11,7 @@ from titlebout.core.live_trials.trial_counts import TrialCounts
 from titlebout.core.live_trials.trial_wire import TrialOffer, TrialStatus
 from titlebout.core.ports import ReleaseBundle, ServedRelease, ServedScores, ServerAddress
 from titlebout.core.predictor import Predictor
+from titlebout.core.skew.replay_port import ServedAnswer
 from titlebout.serving.proof import load_proven
 
 
@@ -53,6 +54,12 @@ class MemoryServerClient:
 
     def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> ServedScores:
         """Score rows."""
+        return self.ask(address, rows, request_id="unnamed").scores
+
+    def ask(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]], *, request_id: str) -> ServedAnswer:
+        """Score rows and say which version answered; it is never a candidate here."""
+        del request_id
+        served = self._server(address).served
         predictor: Predictor | None = self._server(address).predictor
         if predictor is None:
             message = f"{address.url} serves no release yet; deploy one"
@@ -61,7 +68,8 @@ class MemoryServerClient:
             message = f"{address.url} refused the rows: there are none"
             raise DeploymentError(message)
         try:
-            return (predictor.predict_rows(rows) + self.offset).tolist()
+            assert served is not None
+            return ServedAnswer(served.version, (predictor.predict_rows(rows) + self.offset).tolist())
         except FieldError as error:
             message = f"{address.url} refused the rows: {error}"
             raise DeploymentError(message) from error

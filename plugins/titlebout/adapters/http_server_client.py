@@ -10,12 +10,14 @@ from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, TypeAdapter,
 from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError, bounded
 from titlebout.core.live_trials.trial_wire import ADMIN_TRIAL_PATH, TrialOffer, TrialPush, TrialStatus
 from titlebout.core.ports import ReleaseBundle, ServedRelease, ServedScores, ServerAddress
+from titlebout.core.skew.replay_port import ServedAnswer
 from titlebout.core.specs.class_list import ClassName
 from titlebout.core.wire import ADMIN_RELEASE_PATH, NOT_READY, PREDICT_PATH, RELEASE_PATH, ReleasePush, ReleaseReceipt
 
 if TYPE_CHECKING:
     from titlebout.core.live_trials.trial_port import TrialClient
     from titlebout.core.ports import ServerClient
+    from titlebout.core.skew.replay_port import ReplayClient
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -115,15 +117,30 @@ class HttpServerClient:
             DeploymentError: The server refused the rows; the message names the field.
             UnavailableError: It does not answer, or serves no release yet.
         """
+        return self._answer(address, rows, {}).scores
+
+    def ask(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]], *, request_id: str) -> ServedAnswer:
+        """Score rows as `predict` does, under a name of the request's own, and say which version answered.
+
+        Raises:
+            DeploymentError: The server refused the rows; the message names the field.
+            UnavailableError: It does not answer, or serves no release yet.
+        """
+        return self._answer(address, rows, {"x-request-id": request_id})
+
+    def _answer(
+        self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]], headers: Mapping[str, str]
+    ) -> ServedAnswer:
         body = json.dumps({"rows": [dict(row) for row in rows]})
         url = address.url + PREDICT_PATH
-        answer = _send("POST", url, timeout=self._answer_timeout, body=body, headers=_as_admin(address))
+        answer = _send("POST", url, timeout=self._answer_timeout, body=body, headers={**_as_admin(address), **headers})
         _raise_for_status(answer, "the rows")
-        scores = _read(answer, Predictions).scores
+        found = _read(answer, Predictions)
+        scores = found.scores
         if len(scores) != len(rows):
             message = f"{address.url} answered {len(scores)} predictions to {len(rows)} rows; look at its log"
             raise DeploymentError(message)
-        return scores
+        return ServedAnswer(found.version, scores)
 
     def push_trial(self, address: ServerAddress, offer: TrialOffer, bundle: ReleaseBundle) -> TrialStatus:
         """Start a trial or its next step.
@@ -226,3 +243,4 @@ def _read(answer: httpx.Response, model: type[Answer]) -> Answer:
 if TYPE_CHECKING:
     _client: ServerClient = HttpServerClient()
     _trials: TrialClient = HttpServerClient()
+    _replays: ReplayClient = HttpServerClient()

@@ -20,6 +20,9 @@ READY_PATH = "/health/ready"
 RELEASE_PATH = "/release"
 PREDICT_PATH = "/predict"
 
+REPLAY_PREFIX = "titlebout-replay-"
+"""Requests whose id begins with it are this project's own checks of a server: nobody was answered."""
+
 NOT_READY = "not_ready"
 OVERLOADED = "overloaded"
 """Codes of the two answers with status 503: no release was pushed yet, and too many large requests at once."""

@@ -17,6 +17,7 @@ from titlebout.core.inference_log.log_tables import SCHEMA
 from titlebout.core.layout import inference_log_folder
 from titlebout.core.partitions import checked_key
 from titlebout.core.ports import Lake
+from titlebout.core.wire import REPLAY_PREFIX
 
 _FILE = re.compile(r"(?P<segment>[0-9a-f]{16}-[0-9]{8})-(?P<sha256>[0-9a-f]{12})\.parquet")
 
@@ -51,6 +52,7 @@ def log_files(lake: Lake, model: str, partition: str | None = None) -> Iterator[
 def read_inference_log(lake: Lake, model: str, partition: str) -> pa.Table:
     """Return everything that was logged of a partition, in the order of time; no row comes twice.
 
+    Left out is what `check_skew` asked the server itself: nobody was answered.
     Columns are those of `log_tables.SCHEMA`, then one for each field, `field_<name>`: null where a release had
     no such field or the policy of the columns dropped it. A field whose type or policy changed in between is text.
 
@@ -71,6 +73,7 @@ def read_inference_log(lake: Lake, model: str, partition: str) -> pa.Table:
     first = rows.append_column("at", pa.array(range(rows.num_rows), pa.int64()))
     kept = first.group_by(["server", "number", "row"]).aggregate([("at", "min")])["at_min"]
     rows = rows.take(kept)
+    rows = rows.filter(pc.invert(pc.starts_with(rows["request_id"], REPLAY_PREFIX)))
     return rows.sort_by([("time", "ascending"), ("server", "ascending"), ("number", "ascending"), ("row", "ascending")])
 
 

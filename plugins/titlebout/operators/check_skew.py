@@ -1,0 +1,75 @@
+"""Operator of the step `check_skew`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+from pydantic import JsonValue
+
+from titlebout.connections import airflow_connection
+from titlebout.core.errors import DeploymentError
+from titlebout.core.machine.openmp import let_threads_sleep
+from titlebout.project import load_model_spec
+from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries
+from titlebout.wiring import build_client, build_host, build_lake, build_ledger
+
+
+class CheckSkewOperator(BaseOperator):
+    """Replays golden rows through the live server, and holds its log against what was delivered.
+
+    Fails where the server answers otherwise than its version did offline. Features and scores of the log that differ
+    go into the ledger and to whoever is told alerts; the task succeeds.
+
+    Args:
+        model: Name of the model spec (templated).
+        partition: Key of the partition whose log is compared; empty: the newest accepted ones (templated).
+        lake_conn_id: Connection of the lake (templated).
+        ledger_conn_id: Connection of the ledger (templated).
+        server_conn_id: As in `DeployModelOperator` (templated).
+        **kwargs: See Airflow's `BaseOperator`.
+    """
+
+    template_fields: Sequence[str] = ("model", "partition", "lake_conn_id", "ledger_conn_id", "server_conn_id")
+
+    def __init__(
+        self,
+        *,
+        model: str,
+        partition: str = "",
+        lake_conn_id: str = "titlebout_lake",
+        ledger_conn_id: str = "titlebout_ledger",
+        server_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**over_retry_defaults(kwargs))
+        self.model = model
+        self.partition = partition
+        self.lake_conn_id = lake_conn_id
+        self.ledger_conn_id = ledger_conn_id
+        self.server_conn_id = server_conn_id
+
+    def execute(self, context: Context) -> dict[str, JsonValue]:
+        """Look for skew, and return what was found; values of single rows are not part of it."""
+        del context
+        quiet_libraries()
+        let_threads_sleep()
+        with failures_in_one_line():
+            from titlebout.steps.check_skew import check_skew
+            from titlebout.steps.golden_desk import GoldenDesk
+
+            spec = load_model_spec(self.model)
+            lake = build_lake(airflow_connection(self.lake_conn_id))
+            ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+            host = build_host(spec, airflow_connection, conn_id=self.server_conn_id)
+            log = spec.serving.log
+            report = check_skew(
+                spec,
+                lake=lake,
+                ledger=ledger,
+                desk=GoldenDesk(spec, lake, ledger, host, build_client()),
+                log_key=airflow_connection(log.key_conn_id).password if log.has_hashes else None,
+                partition=spec.calendar.check(self.partition) if self.partition else None,
+            )
+            if report.golden.problem:
+                raise DeploymentError(report.golden.problem)
+        return report.without_examples().as_json()
