@@ -24,7 +24,7 @@ def record(project, version: str, run_url: str) -> None:
 
 def test_it_trains_and_leaves_the_address_of_the_mlflow_run(step, context, project):
     from fakes.tracked import a_challenger
-    from titlebout.task_links import MlflowRunLink
+    from titlebout.task_links import DriftReportLink, MlflowRunLink
 
     called = step("train_challenger", a_challenger("demand", VERSION))
     record(project, VERSION, "http://mlflow/run/1")
@@ -36,7 +36,10 @@ def test_it_trains_and_leaves_the_address_of_the_mlflow_run(step, context, proje
         "registry": "MlflowRegistry",
         "search": "OptunaSearch",
     }
-    assert context["ti"].pushed == {MlflowRunLink.address_key: "http://mlflow/run/1"}
+    assert context["ti"].pushed == {
+        MlflowRunLink.address_key: "http://mlflow/run/1",
+        DriftReportLink.address_key: "titlebout/demand/drift/2024-05-01",
+    }
 
 
 def test_a_challenger_that_the_ledger_does_not_know_has_no_address(step, context):
@@ -45,4 +48,4 @@ def test_a_challenger_that_the_ledger_does_not_know_has_no_address(step, context
 
     step("train_challenger", a_challenger("demand", VERSION))
     run_operator(context)
-    assert context["ti"].pushed == {MlflowRunLink.address_key: ""}
+    assert context["ti"].pushed[MlflowRunLink.address_key] == ""

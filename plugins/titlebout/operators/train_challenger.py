@@ -11,7 +11,7 @@ from titlebout.core.ports import Ledger
 from titlebout.core.results import RunContext, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator
-from titlebout.task_links import MlflowRunLink
+from titlebout.task_links import DriftReportLink, MlflowRunLink, drift_address
 from titlebout.wiring import build_lake, build_ledger, build_registry, build_search
 
 
@@ -24,17 +24,18 @@ class TrainChallengerOperator(StepOperator):
     """
 
     template_fields: Sequence[str] = (*StepOperator.template_fields, "mlflow_conn_id")
-    operator_extra_links = (MlflowRunLink(),)
+    operator_extra_links = (MlflowRunLink(), DriftReportLink())
 
     def __init__(self, *, mlflow_conn_id: str = "titlebout_mlflow", **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.mlflow_conn_id = mlflow_conn_id
 
     def run_step(self, spec: ModelSpec, run: RunContext, context: Context) -> TrainedChallenger:
-        """Train, and leave the address of the MLflow run for the link."""
+        """Train, and leave the addresses of the MLflow run and of what the drift DAG saw at this partition."""
         from titlebout.steps.train_challenger import train_challenger
 
         ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        context["ti"].xcom_push(key=DriftReportLink.address_key, value=drift_address(spec.name, run.partition))
         challenger = train_challenger(
             spec,
             run,

@@ -1,6 +1,6 @@
 import math
 
-from titlebout.core.pages.curve_chart import Point, day_curves, reliability_curves
+from titlebout.core.pages.curve_chart import Point, day_curves, labelled_curves, reliability_curves
 
 KEYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
 
@@ -30,3 +30,20 @@ def test_axes_of_rare_events_reach_no_further_than_the_events():
     assert curve.dots[1].x > chart.width / 2
     assert curve.dots[0].y_high < curve.dots[0].y < curve.dots[0].y_low
     assert reliability_curves({}) is None
+
+
+def test_curves_over_names_reach_below_zero_and_carry_marks():
+    points = [Point(0, -5.0, "a", -20.0, 10.0), Point(1, float("nan"), ""), Point(2, 5.0, "c")]
+    chart = labelled_curves(["1", "2 to 3", "4 to 7"], {"champion": points}, marks={2: "something happened"})
+    low, high = chart.curves[0].dots
+    assert low.y > high.y
+    assert low.y_low > low.y > low.y_high
+    assert chart.diagonal  # the line of zero
+    assert [text for _, text in chart.y_ticks if text.startswith("-")]
+    assert chart.marks == ((high.x, "something happened"),)
+
+
+def test_curves_without_a_number_or_with_one_place_are_not_drawn():
+    assert labelled_curves(["a", "b"], {"champion": [Point(0, float("nan"), "")]}) is None
+    assert labelled_curves(["a"], {"champion": [Point(0, 1.0, "")]}) is None
+    assert labelled_curves([], {}) is None

@@ -209,3 +209,8 @@ def test_a_page_reads_well_to_a_screen_reader():
     assert shown.count("<h1") == 1
     assert not re.search(r"<th(?![^>]*scope=)[ >]", shown)
     assert re.search(r'<svg[^>]*role="img" aria-label="Rows per day', shown)
+
+
+def test_a_partition_that_was_looked_at_leads_to_its_drift_report_and_no_other_does():
+    assert f"../drift/{KEY}" in read(three_days(), has_drift_report=True).links
+    assert not [link for link in read(three_days()).links if "drift" in link]

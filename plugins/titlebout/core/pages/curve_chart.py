@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from titlebout.core.pages.axis_steps import axis_steps
 from titlebout.core.results import PartitionKey
@@ -51,7 +51,8 @@ class CurveChart:
         curves: In the order in which they are drawn.
         x_ticks: Position, text and anchor.
         y_ticks: Height and text.
-        diagonal: Path of the line where y equals x; empty where it means nothing.
+        diagonal: Path of the line where y equals x, or is zero; empty where it means nothing.
+        marks: Position and words of uprights: something happened there.
     """
 
     curves: tuple[Curve, ...]
@@ -61,6 +62,7 @@ class CurveChart:
     width: int
     height: int
     diagonal: str = ""
+    marks: tuple[tuple[float, str], ...] = ()
     left: int = _LEFT
     bottom: int = _BOTTOM
 
@@ -96,12 +98,44 @@ def day_curves(
         ]
         for name, line in lines.items()
     }
-    last = len(keys) - 1
+    return labelled_curves(keys, curves, width=width)
+
+
+def labelled_curves(
+    labels: Sequence[str],
+    lines: Mapping[str, Sequence[Point]],
+    *,
+    marks: Mapping[int, str] | None = None,
+    x_name: str = "",
+    width: int = 860,
+) -> CurveChart | None:
+    """Lay out curves over places that have names, from zero up or from the lowest bound; None without a finite number.
+
+    Args:
+        labels: Names of the places, shape (n,), from left to right.
+        lines: Name of the curve to its points, whose x is the number of a place.
+        marks: Number of a place to what happened there.
+        x_name: Of the axis.
+        width: Of the picture.
+    """
+    heights = [
+        bound
+        for line in lines.values()
+        for point in line
+        for bound in (point.y, point.low, point.high)
+        if bound is not None and math.isfinite(bound)
+    ]
+    if not heights or len(labels) < 2:
+        return None
+    last = len(labels) - 1
+    low = min(0.0, *heights) * 1.08
+    frame = _Frame((0.0, float(last)), (low, max(*heights, 1e-12) * 1.08), width, 230)
     named = sorted({round(n * last / (_NAMED_POINTS - 1)) for n in range(_NAMED_POINTS)})
-    frame = _Frame((0.0, float(last)), (0.0, max(*values, 1e-12) * 1.08), width, 230)
     anchors = {0: "start", last: "end"}
-    x_ticks = tuple((frame.x(n), keys[n], anchors.get(n, "middle")) for n in named)
-    return _chart(frame, curves, x_ticks, x_name="")
+    x_ticks = tuple((frame.x(n), labels[n], anchors.get(n, "middle")) for n in named)
+    zero = f"M{frame.x(0)} {frame.y(0)}H{frame.x(last)}" if low < 0 else ""
+    chart = _chart(frame, lines, x_ticks, x_name=x_name, diagonal=zero)
+    return replace(chart, marks=tuple((frame.x(n), words) for n, words in sorted((marks or {}).items())))
 
 
 def step_curves(

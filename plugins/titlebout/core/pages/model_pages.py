@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from titlebout.core.drift_accounts.drift_reported import DriftReported
 from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.ledgers.model_summary import ModelSummary
 from titlebout.core.pages.bout_page import RecordedBout
@@ -15,13 +16,22 @@ PAGE_SIZE = 100
 _COUNTED = (("quarantined", "in quarantine"), ("released", "released"), ("discarded", "discarded"))
 
 
-def model_page(model: str, history: History, bouts: Sequence[RecordedBout] = (), *, page: int, place: Place) -> str:
+def model_page(
+    model: str,
+    history: History,
+    bouts: Sequence[RecordedBout] = (),
+    looks: Sequence[DriftReported] = (),
+    *,
+    page: int,
+    place: Place,
+) -> str:
     """Render the partitions of one model, those in quarantine first, then newest first.
 
     Args:
         model: Name of the model.
         history: Its partitions.
         bouts: Its last bouts, newest first; they are on the first page only.
+        looks: Its last drift reports, newest first; there, too.
         page: Number of the page, from 1; one beyond the last shows the last.
         place: Where the page stands.
     """
@@ -39,6 +49,7 @@ def model_page(model: str, history: History, bouts: Sequence[RecordedBout] = (),
         {model: ""},
         model=model,
         bouts=bouts if page == 1 else (),
+        looks=looks if page == 1 else (),
         total=len(newest),
         counts=[(counts[style], words) for style, words in _COUNTED if counts[style]],
         chart=day_chart(days, last=max(days), length=90) if days else None,

@@ -24,12 +24,14 @@ class ReportSource:
         delivery: The revision that is shown.
         document: Its validation report; None where there is none, or none that can be read.
         problem: Why the report cannot be read.
+        has_drift_report: Whether a look for drift was reported whose newest partition it is.
     """
 
     history: History
     delivery: Delivery
     document: Mapping[str, Any] | None = None
     problem: str = ""
+    has_drift_report: bool = False
 
 
 def partition_page(source: ReportSource, place: Place) -> str:
@@ -49,6 +51,7 @@ def partition_page(source: ReportSource, place: Place) -> str:
         snapshot=snapshot,
         report=report,
         problem=source.problem,
+        has_drift_report=source.has_drift_report,
         standing=standing(delivery, report, superseded_by=None if is_newest else newest),
         commands=commands(delivery) if is_newest else [],
         chart=_chart(source, report),
