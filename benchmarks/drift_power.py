@@ -36,6 +36,7 @@ DRIFT = DriftSection()
 NUMBERS, WINDOW, HOLDOUT, REFRESH = 8, 60, 7, 30
 """Columns of numbers besides two of categories; days of training and holdout; a new champion every so many days."""
 OTHERS_DAYS = 30
+DELAY_ROWS = (24, 200, 1000)
 MOST_RAW_ROWS = 1000
 """Tests and distances on raw rows take minutes where rows are many."""
 
@@ -108,21 +109,24 @@ CHANGES: dict[str, Callable[[np.random.Generator, dict[str, np.ndarray], int], N
 # --- rules: does a day look drifted? -------------------------------------------------------------------------------
 
 
-def psi_rule(threshold: float) -> Callable[[Sequence[Day], Day], bool]:
+Rule = Callable[[Columns, Day], bool]
+
+
+def psi_rule(threshold: float) -> Rule:
     """Any column's PSI on the reference's deciles exceeds a number."""
 
-    def fires(reference: Sequence[Day], day: Day) -> bool:
+    def fires(reference: Columns, day: Day) -> bool:
         return any(_psi(old, new) > threshold for old, new in _pairs(reference, day))
 
     return fires
 
 
-def ks_rule(reference: Sequence[Day], day: Day) -> bool:
+def ks_rule(reference: Columns, day: Day) -> bool:
     """Any column differs at p < 0.05 by Kolmogorov and Smirnov, categories by chi-squared."""
     return any(_p_value(old, new) < 0.05 for old, new in _pairs(reference, day))
 
 
-def evidently_rule(reference: Sequence[Day], day: Day) -> bool:
+def evidently_rule(reference: Columns, day: Day) -> bool:
     """Evidently's default: at least half of all columns; by tests up to 1,000 rows of reference, by distances above."""
     drifted = []
     for old, new in _pairs(reference, day):
@@ -136,12 +140,12 @@ def evidently_rule(reference: Sequence[Day], day: Day) -> bool:
     return bool(np.mean(drifted) >= 0.5)
 
 
-def nannyml_rule(reference: Sequence[Day], day: Day) -> bool:
+def nannyml_rule(reference: Columns, day: Day) -> bool:
     """NannyML's default: any column's Jensen-Shannon distance exceeds 0.1."""
     return any(jensenshannon(*_binned(old, new), base=2) > 0.1 for old, new in _pairs(reference, day))
 
 
-RULES: dict[str, Callable[[Sequence[Day], Day], bool]] = {
+RULES: dict[str, Rule] = {
     "PSI > 0.1": psi_rule(0.1),
     "PSI > 0.2": psi_rule(0.2),
     "KS p < 0.05": ks_rule,
@@ -150,9 +154,14 @@ RULES: dict[str, Callable[[Sequence[Day], Day], bool]] = {
 }
 
 
-def _pairs(reference: Sequence[Day], day: Day) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def stacked(days: Sequence[Day]) -> Columns:
+    """Return the rows of some days as one table: the reference of the other rules."""
+    return {name: np.concatenate([day.columns[name] for day in days]) for name in days[0].columns}
+
+
+def _pairs(reference: Columns, day: Day) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for name, values in day.columns.items():
-        yield np.concatenate([each.columns[name] for each in reference]), values
+        yield reference[name], values
 
 
 def _shares(old: np.ndarray, new: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,7 +230,8 @@ def watch(days: Sequence[Day], first: int, rule: str, window: int = WINDOW) -> l
         if rule == "Titlebout":
             drifting += our_days(past, newest, window)
         else:
-            drifting += [RULES[rule](past[-window:], day) for day in newest]
+            reference = stacked(past[-window:])
+            drifting += [RULES[rule](reference, day) for day in newest]
     return findings(drifting)
 
 
@@ -245,9 +255,9 @@ def false_alarms(world: World, rows: int, *, past: int, days: int, seeds: int) -
     return rates
 
 
-def delays(world: World, rows: int, change: str, *, past: int, days: int, seeds: int) -> list[int | None]:
-    """Return after how many days with a change it is found, by Titlebout; None: not within the days given."""
-    found: list[int | None] = []
+def delays(world: World, rows: int, change: str, *, past: int, days: int, seeds: int) -> dict[str, list[int | None]]:
+    """Return after how many days with a change each rule finds it; None: not within the days given."""
+    found: dict[str, list[int | None]] = {}
     for seed in range(seeds):
         before, after = simulate(world, rows, past - HOLDOUT, 1000 + seed), []
         for day in range(days):
@@ -256,8 +266,20 @@ def delays(world: World, rows: int, change: str, *, past: int, days: int, seeds:
             CHANGES[change](rng, columns, day + 1)
             after.append(Day.of(columns))
         hits = findings(our_days(before, after, WINDOW))
-        found.append(hits[0] + 1 if hits else None)
+        found.setdefault("Titlebout", []).append(hits[0] + 1 if hits else None)
+        reference = stacked(before[-WINDOW:])
+        for name, rule in RULES.items():
+            found.setdefault(name, []).append(_first_found(rule, reference, after))
     return found
+
+
+def _first_found(rule: Rule, reference: Columns, days: Sequence[Day]) -> int | None:
+    drifting: list[bool] = []
+    for day in days:
+        drifting.append(rule(reference, day))
+        if hits := findings(drifting):
+            return hits[0] + 1
+    return None
 
 
 # --- real days -----------------------------------------------------------------------------------------------------
@@ -266,6 +288,7 @@ SHORT_PAST = 150
 RESTLESS_AND_YOUNG = "restless days, at first five months of past"
 BIKES_WITH_A_YEAR = "2012, 330 days of training and a year behind them"
 BIKES_WITH_WEEKS = "2011-04 to 2012-12, 60 days of training and at first nothing behind them"
+BIKES_WITH_FEW_WEEKS = "2011-03 to 2012-12, 35 days of training and at first nothing behind them"
 BIKE_NUMBERS = ("hr", "temp", "atemp", "hum", "windspeed", "cnt")
 BIKE_CATEGORIES = ("season", "holiday", "weekday", "workingday", "weathersit")
 
@@ -293,9 +316,9 @@ def on_bikes(rules: Sequence[str]) -> dict[str, dict[str, float]] | None:
     days = bike_days()
     if days is None:
         return None
-    year, short = (366, 330), (90, WINDOW)
+    spans = {BIKES_WITH_A_YEAR: (366, 330), BIKES_WITH_WEEKS: (90, WINDOW), BIKES_WITH_FEW_WEEKS: (72, 35)}
     found = {}
-    for words, (first, window) in {BIKES_WITH_A_YEAR: year, BIKES_WITH_WEEKS: short}.items():
+    for words, (first, window) in spans.items():
         rates = {"Titlebout": len(watch(days, first, "Titlebout", window)) / (len(days) - first) * YEAR_DAYS}
         for rule in rules[1:]:
             count = len(watch(days, len(days) - OTHERS_DAYS, rule, window))
@@ -317,18 +340,19 @@ def alarm_table(found: Mapping[str, Mapping[str, float]], rules: Sequence[str]) 
     return lines
 
 
-def delay_table(found: Mapping[str, Mapping[int, Sequence[int | None]]]) -> list[str]:
+def delay_table(found: Mapping[str, Mapping[int, Mapping[str, Sequence[int | None]]]]) -> list[str]:
     """Return the lines of a table of delays."""
-    sizes = [*next(iter(found.values()))]
-    lines = [f"| days until found (share found) | {' | '.join(f'{rows:,} rows' for rows in sizes)} |"]
-    lines.append(f"|---|{'---|' * len(sizes)}")
+    rules = ("Titlebout", *RULES)
+    lines = [f"| days until found (share found) | rows | {' | '.join(rules)} |", f"|---|---|{'---|' * len(rules)}"]
     for change, by_rows in found.items():
-        cells = []
-        for delayed in by_rows.values():
-            hits = [each for each in delayed if each is not None]
-            cells.append(f"{np.median(hits):.0f} ({len(hits) / len(delayed):.0%})" if hits else "not found")
-        lines.append(f"| {change} | {' | '.join(cells)} |")
+        for rows, by_rule in by_rows.items():
+            lines.append(f"| {change} | {rows:,} | {' | '.join(_delay_words(by_rule[rule]) for rule in rules)} |")
     return lines
+
+
+def _delay_words(delayed: Sequence[int | None]) -> str:
+    hits = [each for each in delayed if each is not None]
+    return f"{np.median(hits):.0f} ({len(hits) / len(delayed):.0%})" if hits else "not found"
 
 
 def main() -> int:
@@ -354,7 +378,7 @@ def main() -> int:
     found = {
         f"{change}; {words}": {
             rows: delays(world, rows, change, past=150, days=40, seeds=2)
-            for rows in ((24,) if options.quick else (24, 1000))
+            for rows in ((24,) if options.quick else DELAY_ROWS)
         }
         for words, world in (("rows alike", stable), ("restless days", restless))
         for change in CHANGES
@@ -387,6 +411,9 @@ def main() -> int:
         "",
         "## Where something drifts",
         "",
+        "In rows that are drawn alike, and in restless days, where a rule that finds drift without any (above) finds "
+        "it here, too, and just as soon. 150 days lie behind, 40 days are waited for; two worlds of each kind.",
+        "",
         *delay_table(found),
         "",
     ]
@@ -394,7 +421,11 @@ def main() -> int:
         PAGE.write_text("\n".join(body), encoding="utf-8")
     print("\n".join(body))
     sure = ("mean shift, 0.5 sd; rows alike", "null flood, 20 %; rows alike", "new category, 10 %; rows alike")
-    detected = all(None not in by_rows.get(1000, [1]) for change, by_rows in found.items() if change in sure)
+    detected = all(
+        None not in by_rows[1000]["Titlebout"]
+        for change, by_rows in found.items()
+        if change in sure and 1000 in by_rows
+    )
     met = most <= MOST_A_YEAR and (seasonal or 0.0) <= MOST_A_YEAR and detected
     print_json({"most_false_alarms_a_year": most, "bikes": bikes, "certain_changes_found": detected, "goals_met": met})
     return int(options.check and not met)

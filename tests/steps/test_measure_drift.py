@@ -1,3 +1,4 @@
+import pyarrow as pa
 import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
@@ -5,7 +6,9 @@ from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
+from titlebout.core.versions import read_version
 from titlebout.steps.measure_drift import ACTOR, measure_drift
+from titlebout.steps.tell_rows_apart import tell_rows_apart
 from titlebout.steps.train_challenger import train_challenger
 
 
@@ -229,3 +232,108 @@ def test_partitions_of_a_few_rows_are_no_evidence(world):
         world.deliver(key, demand_rows(key, level=9.0, rows=9))
     assert measure(world).finding is None
     assert measure(world, demand_spec(drift__min_rows=9)).finding
+
+
+def test_a_finding_says_what_tells_the_newer_rows_apart(world):
+    """Evidence from a sample of rows, the same however often it is asked for."""
+    deliver(world, "2024-01-14", "2024-01-16", warmer=12.0)
+    evidence = measure(world).finding.told_apart
+    assert evidence.low > 0.5
+    assert next(iter(evidence.columns)) == "temperature"
+    assert (evidence.rows, evidence.reference_rows) == (3 * 24, 10 * 24)
+    assert world.ledger.entries("demand")[-1].payload["told_apart"] == evidence.model_dump()
+    assert "newer rows are told from training rows (AUC" in evidence.words
+    assert tell_rows_apart(world.spec, lake=world.lake, ledger=world.ledger) == evidence
+
+
+def test_rows_that_are_gone_cost_the_evidence_and_not_the_finding(world, caplog):
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    measure(world, demand_spec(drift__newest_partitions=3, drift__drifted_partitions=3, drift__margin=90))
+    for path in [path for path in world.lake.objects if path.endswith("data.parquet")]:
+        del world.lake.objects[path]
+    finding = measure(world).finding
+    assert finding is not None
+    assert finding.told_apart is None
+    assert "told_apart" not in finding.as_json()
+    assert "nobody knows what tells the newest rows apart" in caplog.text
+
+
+def test_a_fact_of_the_day_is_not_judged_in_the_first_year_and_the_log_says_so(caplog):
+    def on(key, weather):
+        rows = demand_rows(key)
+        return rows.set_column(3, "weather", pa.array([weather] * rows.num_rows))
+
+    spec = demand_spec(drift__columns=["weather"])
+    world = DemandWorld(spec=spec)
+    for key in keys_between("2024-01-01", "2024-01-13"):
+        world.deliver(key, on(key, "clear"))
+    champion = train_challenger(
+        spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry
+    )
+    world.release(champion)
+    for key in keys_between("2024-01-14", "2024-01-16"):
+        world.deliver(key, on(key, "rain"))
+    with caplog.at_level("INFO"):
+        assert measure(world).finding is None
+    assert "not judged by their values: weather (one value per partition" in caplog.text
+
+
+# --- bad input -----------------------------------------------------------------------------------------------------
+
+
+def test_a_day_in_quarantine_is_no_hole_in_the_newest_days(world):
+    """The newest *accepted* days are looked at, whatever lies between them."""
+    deliver(world, "2024-01-14", "2024-01-14", level=1.8)
+    world.deliver("2024-01-15", demand_rows("2024-01-15", level=9.0), accepted=False)
+    deliver(world, "2024-01-16", "2024-01-17", level=1.8)
+    report = measure(world)
+    assert report.looked_at == ("2024-01-14", "2024-01-16", "2024-01-17")
+    assert report.finding.drifted_partitions == report.looked_at
+
+
+def test_a_day_that_goes_to_quarantine_after_a_finding_takes_the_finding_with_it(world):
+    """A second revision of the newest day is rejected: the days before it are judged, as if it had never come."""
+    world.deliver_days("2024-01-14", "2024-01-14")
+    deliver(world, "2024-01-15", "2024-01-16", level=1.8)
+    assert measure(world).finding.newest_partition == "2024-01-16"
+    world.deliver("2024-01-16", demand_rows("2024-01-16", level=9.0), accepted=False, revision=2)
+    report = measure(world)
+    assert report.looked_at == ("2024-01-13", "2024-01-14", "2024-01-15")
+    assert report.finding is None
+
+
+def test_days_without_rows_are_no_drift_and_no_past(world):
+    """An empty newest day is no bad day, so that the drift of the days before it is not known to last."""
+    deliver(world, "2024-01-14", "2024-01-15", level=1.8)
+    world.deliver("2024-01-16", demand_rows("2024-01-16").slice(0, 0))
+    report = measure(world)
+    assert report.finding is None
+    assert "but the newest (2024-01-16) does not" in report.reason
+    deliver(world, "2024-01-17", "2024-01-17", level=1.8)
+    assert measure(world).finding.drifted_partitions == ("2024-01-15", "2024-01-17")
+
+
+def test_after_a_rollback_the_champion_that_serves_is_the_reference(world):
+    """The world changes, the next champion learns it, and is rolled back: what it learned is drift again."""
+    first = measure(world).champion
+    deliver(world, "2024-01-14", "2024-02-02", level=1.8)
+    second = train_challenger(
+        world.spec, run_of("2024-02-02"), lake=world.lake, ledger=world.ledger, registry=world.registry
+    )
+    world.release(second)
+    assert measure(world).finding is None
+    world.release(read_version(world.lake, "demand", first))
+    report = measure(world)
+    assert report.champion == report.finding.champion == first
+    assert "rentals" in report.finding.columns
+
+
+def test_a_day_from_a_clock_that_ran_ahead_does_not_silence_drift_for_ever(world):
+    """It was accepted, found to drift and discarded; the days that follow are older than that finding."""
+    deliver(world, "2024-01-14", "2024-01-14", level=1.8)
+    deliver(world, "2024-03-01", "2024-03-02", level=1.8)
+    assert measure(world).finding.newest_partition == "2024-03-02"
+    for key in ("2024-03-01", "2024-03-02"):
+        world.deliver(key, demand_rows(key), accepted=False, revision=2)
+    deliver(world, "2024-01-15", "2024-01-16", level=1.8)
+    assert measure(world).finding.newest_partition == "2024-01-16"

@@ -12,7 +12,7 @@ from pydantic import JsonValue
 from titlebout.core.class_codes import class_codes, foreign_values
 from titlebout.core.errors import FieldError, did_you_mean
 from titlebout.core.field_values import LARGEST_NUMBER, FieldValue, category_text, wall_clock
-from titlebout.core.reading.casting import ARROW_TYPES
+from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.specs.class_list import ClassName, listed
 from titlebout.core.specs.dataset_spec import ColumnType
 

@@ -1,9 +1,10 @@
 """Step `measure_drift`: hold the newest accepted partitions against what the champion was trained on."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-from titlebout.core.drifting.judged_columns import PastAndNewest, judge_columns
+from titlebout.core.drifting.judged_columns import PastAndNewest, judge_columns, unknown_facts
 from titlebout.core.drifting.judgement import JudgedPartition, judge_drift, labels_are_due, watched_columns
 from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion
 from titlebout.core.drifting.past_windows import PastWindows
@@ -12,9 +13,11 @@ from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.ports import Lake, Ledger
-from titlebout.core.results import DriftReport, PartitionKey, SnapshotRef, TrainedChallenger
+from titlebout.core.results import DriftFinding, DriftReport, PartitionKey, SnapshotRef, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.told_apart import ToldApart
 from titlebout.core.versions import read_version
+from titlebout.steps.tell_rows_apart import evidence_of_rows, newest_partitions
 
 logger = logging.getLogger(__name__)
 
@@ -44,39 +47,48 @@ def measure_drift(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> DriftReport
     if state.champion is None:
         return _nothing(spec, None, (), "no champion serves yet")
     champion = read_version(lake, spec.name, state.champion.version)
-    newest = _newest_partitions(spec, state, champion)
+    newest = newest_partitions(spec, state, champion)
     if len(newest) < spec.drift.newest_partitions:
         reason = f"{len(newest)} accepted partitions are newer than the champion's training rows"
         return _nothing(
             spec, champion, newest, f"{reason}, drift.newest_partitions asks for {spec.drift.newest_partitions}"
         )
-    question = ProfileQuestion.of(spec)
-    refs = [*_good_past(state, champion), *(state.partitions[key].ref() for key in newest)]
-    profiles, unreadable = profiles_of(question, lake, refs, threads=granted_cores())
-    for key, problem in unreadable.items():
-        logger.warning("%s: %s is left out of what drift is measured by: %s", spec.name, key, problem)
-    training = [ref.partition for ref in champion.proof.training]
-    if lost := [key for key in (*training, *newest) if key in unreadable]:
-        return _nothing(spec, champion, newest, f"not to be read by the spec as it is now: {unreadable[lost[-1]]}")
-    trained = [key for key in training if key in profiles]
-    if len(trained) < FEWEST_PARTITIONS:
-        reason = f"the champion was trained on {len(trained)} partitions"
-        return _nothing(spec, champion, newest, f"{reason}, {FEWEST_PARTITIONS} are needed to know its usual changes")
+    profiles, trained, problem = _profiles(spec, state, champion, newest, lake)
+    if problem:
+        return _nothing(spec, champion, newest, problem)
+    known = {str(entry.payload["fingerprint"]): entry for entry in _findings(spec, ledger)}
     report = judge_drift(
         spec,
         champion.version,
         _judged(spec, state, profiles, trained, newest),
         last_drift_partition=state.last_drift_partition,
-        known_fingerprints=_known_fingerprints(ledger.entries(spec.name, kinds={EntryKind.DRIFT_FOUND})),
+        known_fingerprints=known,
     )
-    _record(spec, report, ledger)
-    return report
+    logger.info("%s: %s", spec.name, report.reason)
+    if report.finding is None:
+        return report
+    look = partial(evidence_of_rows, spec, state, champion, lake=lake)
+    finding = _with_evidence(report.finding, known, look)
+    _record(finding, ledger)
+    return report.model_copy(update={"finding": finding})
 
 
-def _newest_partitions(spec: ModelSpec, state: LedgerState, champion: TrainedChallenger) -> tuple[PartitionKey, ...]:
-    last_trained = champion.proof.training[-1].partition
-    newer = [key for key in state.keys(PartitionStatus.ACCEPTED) if key > last_trained]
-    return tuple(newer[-spec.drift.newest_partitions :])
+def _profiles(
+    spec: ModelSpec, state: LedgerState, champion: TrainedChallenger, newest: Sequence[PartitionKey], lake: Lake
+) -> tuple[dict[PartitionKey, PartitionProfile], list[PartitionKey], str]:
+    """Return the profiles, the keys of training partitions that have rows, and why nothing can be judged by them."""
+    refs = [*_good_past(state, champion), *(state.partitions[key].ref() for key in newest)]
+    profiles, unreadable = profiles_of(ProfileQuestion.of(spec), lake, refs, threads=granted_cores())
+    for key, problem in unreadable.items():
+        logger.warning("%s: %s is left out of what drift is measured by: %s", spec.name, key, problem)
+    training = [ref.partition for ref in champion.proof.training]
+    trained = [key for key in training if key in profiles]
+    if lost := [key for key in (*training, *newest) if key in unreadable]:
+        return profiles, trained, f"not to be read by the spec as it is now: {unreadable[lost[-1]]}"
+    if len(trained) < FEWEST_PARTITIONS:
+        reason = f"the champion was trained on {len(trained)} partitions"
+        return profiles, trained, f"{reason}, {FEWEST_PARTITIONS} are needed to know its usual changes"
+    return profiles, trained, ""
 
 
 def _good_past(state: LedgerState, champion: TrainedChallenger) -> list[SnapshotRef]:
@@ -106,24 +118,33 @@ def _judged(
     labelled = {key: labels_are_due(spec, key, max(state.partitions)) for key in new}
     columns = given.reference.columns
     watched = {key: watched_columns(spec, columns, has_labels=has_labels) for key, has_labels in labelled.items()}
+    if unknown := sorted({name for key in new for name in unknown_facts(given, key, watched[key])}):
+        words = "one value per partition, and a past shorter than a year"
+        logger.info("%s: not judged by their values: %s (%s)", spec.name, ", ".join(unknown), words)
     changes = judge_columns(spec.drift, given, watched)
     return [JudgedPartition(key, changes.get(key, {})) for key in newest]
 
 
-def _known_fingerprints(entries: Sequence[LedgerEntry]) -> set[str]:
-    return {str(entry.payload["fingerprint"]) for entry in entries}
+def _findings(spec: ModelSpec, ledger: Ledger) -> Sequence[LedgerEntry]:
+    return ledger.entries(spec.name, kinds={EntryKind.DRIFT_FOUND})
 
 
-def _record(spec: ModelSpec, report: DriftReport, ledger: Ledger) -> None:
-    logger.info("%s: %s", spec.name, report.reason)
-    if report.finding:
-        ledger.append(
-            spec.name,
-            EntryKind.DRIFT_FOUND,
-            report.finding.as_json(),
-            actor=ACTOR,
-            once=f"drift:{report.finding.fingerprint}",
-        )
+def _with_evidence(
+    finding: DriftFinding,
+    known: Mapping[str, LedgerEntry],
+    look: Callable[[Sequence[PartitionKey]], ToldApart | None],
+) -> DriftFinding:
+    """Add what the rows say: what was recorded with the finding, or a look at them where it is new."""
+    recorded = known.get(finding.fingerprint)
+    if recorded is None:
+        return finding.model_copy(update={"told_apart": look(finding.drifted_partitions)})
+    found = recorded.payload.get("told_apart")
+    return finding.model_copy(update={"told_apart": ToldApart.model_validate(found) if found else None})
+
+
+def _record(finding: DriftFinding, ledger: Ledger) -> None:
+    once = f"drift:{finding.fingerprint}"
+    ledger.append(finding.model, EntryKind.DRIFT_FOUND, finding.as_json(), actor=ACTOR, once=once)
 
 
 def _nothing(

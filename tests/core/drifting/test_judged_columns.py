@@ -11,6 +11,7 @@ from titlebout.core.drifting.measures import Measure, measures_of
 from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.drifting.past_windows import PastWindows
 from titlebout.core.drifting.seasons import views
+from titlebout.core.drifting.usual_change import UsualChange
 from titlebout.core.partitions import Calendar, shift_key
 from titlebout.core.specs.drift_spec import DriftSection
 
@@ -127,14 +128,16 @@ def test_a_season_that_comes_back_is_no_drift():
 
 
 def test_what_comes_once_a_year_is_held_against_the_same_season(monkeypatch):
-    """Twenty days in December are another world. Among all days that would be drift; among Decembers it is not."""
+    """A week of December has holes. Among all days such holes would be drift; among Decembers they are not."""
     rng = np.random.default_rng(11)
 
     def days(first, count):
-        means = [3.0 * (335 <= at % 365 < 355) for at in range(first, first + count)]
-        return [partition(rng, columns=1, mean=mean) for mean in means]
+        return [
+            partition(rng, columns=1, rows=50, missing=0.5 * (at % 365 in range(338, 346) and at > 3 * 365))
+            for at in range(first, first + count)
+        ]
 
-    past, newest = days(0, 701), days(701, 3)
+    past, newest = days(0, 365 * 4 + 336), days(365 * 4 + 339, 3)
     assert judged(newest, past, window=60) == [set()] * 3
     monkeypatch.setattr(judged_columns, "views", lambda *given: [*views(*given)][:1])
     assert judged(newest, past, window=60) == [{"n0"}] * 3
@@ -192,3 +195,42 @@ def test_categories_that_a_window_never_held_are_new_to_it():
     surprised = [at for at, change in zip(windows.positions, novelty.past, strict=True) if change > 0]
     assert surprised == [6]
     assert novelty.newest[0] == pytest.approx(np.pi)
+
+
+def facts(*values, rows=24):
+    return [PartitionProfile(rows=rows, columns={"c": categories(**{value: rows})}) for value in values]
+
+
+def test_a_season_that_a_young_model_has_not_seen_is_no_drift_and_a_value_that_stood_for_a_year_is(monkeypatch):
+    """All rows of a day hold the same value: with days that all say winter, nobody knows when spring comes."""
+    winter, spring = facts("winter") * 80, facts("spring") * 3
+    assert judged(spring, winter) == [set()] * 3
+    assert judged(spring, winter * 5) == [{"c"}] * 3
+    monkeypatch.setattr(judged_columns, "is_unknown_fact", lambda *given: False)
+    assert judged(spring, winter) == [{"c"}] * 3
+
+
+def test_what_changes_in_some_rows_of_a_young_constant_is_drift():
+    past = facts("eur", rows=100) * 80
+    some = PartitionProfile(rows=100, columns={"c": categories(eur=80, usd=20)})
+    hole = PartitionProfile(rows=100, columns={"c": categories(eur=60, missing=40)})
+    gone = PartitionProfile(rows=100, columns={"c": categories(missing=100)})
+    assert judged([some, hole, gone], past) == [{"c"}] * 3
+
+
+def test_a_fact_that_changes_often_has_shown_what_is_usual():
+    weekdays = facts("mo", "tu", "we", "th", "fr", "sa", "so")
+    assert judged(facts("mo", "tu", "we"), weekdays * 12, window=70) == [set()] * 3
+    assert judged(facts("xx", "xx", "xx"), weekdays * 12, window=70) == [{"c"}] * 3
+
+
+def test_what_rarely_changes_and_then_much_has_a_heavy_tail():
+    """A level that moves shows in the spread by its square: most days change little, a few change much."""
+    rng = np.random.default_rng(12)
+    past = np.square(rng.normal(size=2000))
+    noise = np.full(2000, 1e-6)
+    usual = UsualChange.of(past, noise)
+    normal = usual._replace(heaviness=0.0)
+    largest = np.square(rng.normal(size=2000)).max()
+    assert usual.p_value(largest, 1e-6) > 2e-4
+    assert normal.p_value(largest, 1e-6) < 1e-6

@@ -47,7 +47,13 @@ def test_less_is_no_finding(days, reason):
 
 @pytest.mark.parametrize(
     ("last", "cooldown_days", "has_finding"),
-    [("2024-02-01", 3, False), ("2024-01-31", 3, True), ("2024-02-03", 0, True), ("2024-02-09", 3, False)],
+    [
+        ("2024-02-01", 3, False),
+        ("2024-01-31", 3, True),
+        ("2024-02-03", 0, True),
+        ("2024-02-05", 3, False),
+        ("2024-02-09", 3, True),
+    ],
 )
 def test_the_cooldown_counts_days_of_data(last, cooldown_days, has_finding):
     found = report(2.0, 2.0, 2.0, last=last, drift__cooldown_days=cooldown_days)

@@ -1,22 +1,14 @@
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.demand_days import demand_rows, shuffled
 from fakes.specs import demand_spec
-from titlebout.core.drifting import partition_profile
 from titlebout.core.drifting.bins import CategoryBins, NumberBins, bins_of, counts_in
 from titlebout.core.drifting.column_profile import CategoryProfile, NumberProfile
-from titlebout.core.drifting.partition_profile import (
-    PartitionProfile,
-    ProfileQuestion,
-    SnapshotProfile,
-    parquet_pieces,
-    profile_parquet,
-)
+from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion, SnapshotProfile
 from titlebout.core.errors import FieldError
 from titlebout.core.partitions import keys_between
 
@@ -65,23 +57,6 @@ def test_a_profile_comes_back_from_json_as_it_was():
 def test_counts_that_are_out_of_order_are_no_sketch(codes):
     with pytest.raises(ValueError, match="no sketch of numbers"):
         NumberProfile.model_validate({"sketch": {"bits": 3, "codes": codes, "counts": [1, 1]}})
-
-
-def test_a_file_is_read_in_bounded_pieces_with_the_same_result(tmp_path, monkeypatch):
-    rows = pa.concat_tables(DAYS)
-    pq.write_table(rows, tmp_path / "rows.parquet", row_group_size=50)
-    monkeypatch.setattr(partition_profile, "ROWS_PER_PIECE", 40)
-    pieces = [*parquet_pieces(tmp_path / "rows.parquet", [*QUESTION.columns, "unheard of"])]
-    assert max(piece.num_rows for piece in pieces) <= 40
-    assert profile(*pieces).columns["weather"] == profile(rows).columns["weather"]
-    assert profile(*pieces).columns["rentals"].sketch == profile(rows).columns["rentals"].sketch
-
-
-@pytest.mark.parametrize("threads", [2, 5, 50])
-def test_parallel_workers_make_the_same_profile_as_one(tmp_path, threads):
-    pq.write_table(pa.concat_tables(DAYS), tmp_path / "rows.parquet", row_group_size=11)
-    one = PartitionProfile.of_pieces(QUESTION, parquet_pieces(tmp_path / "rows.parquet", QUESTION.columns))
-    assert profile_parquet(QUESTION, tmp_path / "rows.parquet", threads=threads) == one
 
 
 @pytest.mark.parametrize("number", [float("inf"), -float("inf"), 1e39])

@@ -15,7 +15,7 @@ from titlebout.core.contract.snapshot_file import SnapshotFile, Stored, numbers,
 from titlebout.core.contract.target_numbers import numbers_of
 from titlebout.core.field_values import FieldValue, category_text
 from titlebout.core.plain_json import plain
-from titlebout.core.reading.casting import ARROW_TYPES
+from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.results import Result
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.suites.decoded_column import EPOCH, EPOCH_DAY, DecodedColumn, NotCompilableError

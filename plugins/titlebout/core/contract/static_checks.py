@@ -12,7 +12,7 @@ from titlebout.core.contract.day_check import rows_of_other_days, stored_day
 from titlebout.core.contract.leak_checks import leaks_in_rows
 from titlebout.core.contract.partition_statistics import PartitionStatistics
 from titlebout.core.contract.snapshot_file import SnapshotFile
-from titlebout.core.reading.casting import ARROW_TYPES
+from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.results import PartitionKey
 from titlebout.core.suites.decoded_column import DecodedColumn, NotCompilableError
 from titlebout.core.suites.joint_expectations import repeated_rows

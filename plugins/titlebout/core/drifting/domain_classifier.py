@@ -19,11 +19,13 @@ class DomainShift(NamedTuple):
         auc: Probability that a newer row gets a higher score than one of the reference; 0.5: nobody can tell.
         low: Lower bound of the interval.
         high: Upper bound of the interval.
+        gains: Share of each feature in what tells rows apart: adds up to 1, or to 0 where nothing does.
     """
 
     auc: float
     low: float
     high: float
+    gains: tuple[float, ...] = ()
 
     @property
     def is_told_apart(self) -> bool:
@@ -60,19 +62,23 @@ def domain_classifier(
     auc = float(np.mean([part[0] for part in parts]))
     error = math.sqrt(sum(part[1] for part in parts)) / _FOLDS
     reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
-    return DomainShift(auc, max(auc - reach, 0.0), min(auc + reach, 1.0))
+    gains = np.sum([part[2] for part in parts], axis=0)
+    shares = gains / (gains.sum() or 1)
+    return DomainShift(auc, max(auc - reach, 0.0), min(auc + reach, 1.0), tuple(shares.tolist()))
 
 
 def _fold(
     rows: NDArray[np.float32], is_newer: NDArray[np.float64], held: NDArray[np.bool_], threads: int
-) -> tuple[float, float]:
-    """Train on all rows but the held ones; return the AUC of these and its variance."""
+) -> tuple[float, float, NDArray[np.float64]]:
+    """Train on all rows but the held ones; return the AUC of these, its variance, and what each feature gained."""
     import xgboost
 
     params = {**_PARAMS, "nthread": threads}
     booster = xgboost.train(params, xgboost.DMatrix(rows[~held], is_newer[~held]), num_boost_round=_ROUNDS)
     scores = booster.predict(xgboost.DMatrix(rows[held])).astype(np.float64)
-    return _auc(scores[is_newer[held] == 1], scores[is_newer[held] == 0])
+    gained = booster.get_score(importance_type="total_gain")
+    gains = np.array([float(gained.get(f"f{at}", 0.0)) for at in range(rows.shape[1])])  # type: ignore[arg-type]
+    return (*_auc(scores[is_newer[held] == 1], scores[is_newer[held] == 0]), gains)
 
 
 def _auc(newer: NDArray[np.float64], reference: NDArray[np.float64]) -> tuple[float, float]:

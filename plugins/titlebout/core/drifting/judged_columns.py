@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.drifting.discoveries import benjamini_hochberg
-from titlebout.core.drifting.measures import Measure, measures_of
+from titlebout.core.drifting.measures import MISSING, NEW_VALUES, Measure, measures_of
+from titlebout.core.drifting.partition_facts import has_seen_a_year, is_unknown_fact
 from titlebout.core.drifting.partition_profile import PartitionProfile, column_map
 from titlebout.core.drifting.past_windows import PastWindows
 from titlebout.core.drifting.seasons import views
@@ -83,9 +84,22 @@ def judge_columns(
         alike = [mask for _, mask in views(given.calendar, judged, key)]
         # A few rows are never evidence, and neither is a past of a few partitions.
         is_evidence = profile.rows >= drift.min_rows and len(judged) >= FEWEST_PARTITIONS
-        names = tuple(watched[key]) if is_evidence else ()
-        changes[key] = _limited({name: _most_unusual(measured[name], at, alike, drift) for name in names}, drift)
+        unknown = unknown_facts(given, key, watched[key])
+        told = {
+            # That a fact is missing is no season.
+            name: measured[name] if name not in unknown else [each for each in measured[name] if each.name == MISSING]
+            for name in (watched[key] if is_evidence else ())
+        }
+        is_young = not has_seen_a_year(given.past, key)
+        found = {name: _most_unusual(told[name], at, alike, drift, is_young=is_young) for name in told}
+        changes[key] = _limited(found, drift)
     return changes
+
+
+def unknown_facts(given: PastAndNewest, key: PartitionKey, names: Iterable[str]) -> tuple[str, ...]:
+    """Return the columns that say one thing per partition, and of which nobody can know yet how often it changes."""
+    profile = given.newest[key]
+    return tuple(name for name in names if is_unknown_fact(column_map(given.past, name), key, profile.columns[name]))
 
 
 class _Judged(NamedTuple):
@@ -100,7 +114,12 @@ class _Judged(NamedTuple):
 
 
 def _most_unusual(
-    measures: Sequence[Measure], at: int, alike: Sequence[NDArray[np.bool_]], drift: DriftSection
+    measures: Sequence[Measure],
+    at: int,
+    alike: Sequence[NDArray[np.bool_]],
+    drift: DriftSection,
+    *,
+    is_young: bool = True,
 ) -> _Judged:
     judged = []
     for measure in measures:
@@ -108,12 +127,18 @@ def _most_unusual(
         # Unusual is only what is so in every view: among all days, among Sundays, among days of this season.
         p_value, usual = max(
             (usual.p_value(change / drift.margin, noise), usual)
-            for usual in (UsualChange.of(measure.past[mask], measure.past_noise[mask]) for mask in alike)
+            for usual in (_usual(measure, mask, is_young=is_young) for mask in alike)
         )
         # What is too small to matter is no drift, however sure.
         certain = p_value if abs(change) >= drift.smallest_change else 1.0
         judged.append(_Judged(measure.name, change, noise, min(certain * len(measures), 1.0), usual, len(measures)))
     return min(judged, key=lambda each: (each.p_value, -abs(each.change)))
+
+
+def _usual(measure: Measure, mask: NDArray[np.bool_], *, is_young: bool) -> UsualChange:
+    usual = UsualChange.of(measure.past[mask], measure.past_noise[mask])
+    # Each season brings values of its own once. Who has seen a year has seen them, and what is new then is no season.
+    return usual if is_young or measure.name != NEW_VALUES else usual._replace(heaviness=0.0)
 
 
 def _limited(found: Mapping[str, _Judged], drift: DriftSection) -> dict[str, ColumnChange]:

@@ -87,7 +87,9 @@ def judge_drift(
 
 
 def _is_cooling_down(drift: DriftSection, newest: PartitionKey, last: PartitionKey | None) -> bool:
-    return last is not None and days_apart(last, newest) < drift.cooldown_days
+    # In either direction: what was found on a partition that is in quarantine since, or came from a clock that ran
+    # ahead, would else be newer than all that follows, and silence it.
+    return last is not None and abs(days_apart(last, newest)) < drift.cooldown_days
 
 
 def _finding(model: str, champion: str, drifting: Sequence[JudgedPartition]) -> DriftFinding:

@@ -12,6 +12,7 @@ from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfil
 from titlebout.core.drifting.number_sketch import places_of
 from titlebout.core.drifting.past_windows import PastWindows
 
+MISSING, NEW_VALUES = "missing", "new values"
 _SHAPES = ("location", "spread", "skew", "tails")
 
 Numbers = NDArray[np.float64]
@@ -52,7 +53,7 @@ def measures_of(
     present = np.array([each.present for each in (reference, *past, *newest)])
     rows = present + np.array([each.missing for each in (reference, *past, *newest)])
     held = _Held(windows, len(past))
-    measures = [held.share("missing", rows - present, rows)]
+    measures = [held.share(MISSING, rows - present, rows)]
     if isinstance(bins, CategoryBins):
         names = [*bins.names, "rare and new categories"]
         measures += [held.share(f"share of {name}", counted[:, at], present) for at, name in enumerate(names)]
@@ -97,7 +98,7 @@ class _Held:
         rows = np.array([past[at].present for at in self._windows.positions] + [each.present for each in newest])
         changes, noise = _angle(_ratio(np.array(hits), rows)), 1 / np.maximum(rows, 1)
         split = len(self._windows.positions)
-        return Measure("new values", changes[:split], noise[:split], changes[split:], noise[split:])
+        return Measure(NEW_VALUES, changes[:split], noise[:split], changes[split:], noise[split:])
 
     def _measure(
         self, name: str, values: Numbers, rows: NDArray[np.int64], of_windows: Numbers, window_rows: Numbers

@@ -1,20 +1,31 @@
 """Count, mean, spread and range of numbers, in sums that are exact: the order of adding them up changes nothing."""
 
 import math
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+_FAR_FROM_ZERO = 1.01
+"""Numbers whose mean square is less than this multiple of their squared mean lie far from zero, and close together."""
 
 
-class Moments(BaseModel):
+@dataclass(frozen=True)
+class Moments:
     """What is known of numbers without keeping them.
 
     Sums of floating-point numbers depend on their order. Those of one piece of rows are floating-point numbers
-    around the piece's own mean, so that nothing cancels out; pieces are added as exact fractions, so that any
-    grouping of the same pieces gives the same bits.
+    (around the piece's own mean where they lie far from zero, so that nothing cancels out); pieces are added as exact
+    fractions, so that any grouping of the same pieces gives the same bits.
+
+    Attributes:
+        count: How many numbers.
+        total: Their sum.
+        squares: The sum of their squares.
+        smallest: The smallest of them; None of none.
+        largest: The largest of them.
 
     Source of the shift to the own mean: T. Chan, G. Golub, R. LeVeque, Algorithms for Computing the Sample
     Variance, The American Statistician 37 (1983).
@@ -24,13 +35,11 @@ class Moments(BaseModel):
     (3, 1000000002.0, 1.633)
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     count: int = 0
-    total: Fraction = Field(default=Fraction(0), description="Sum of the numbers.")
-    squares: Fraction = Field(default=Fraction(0), description="Sum of their squares.")
-    smallest: FiniteFloat | None = None
-    largest: FiniteFloat | None = None
+    total: Fraction = Fraction(0)
+    squares: Fraction = Fraction(0)
+    smallest: float | None = None
+    largest: float | None = None
 
     @classmethod
     def of(cls, numbers: NDArray[np.float64], limits: tuple[float, float] | None = None) -> Self:
@@ -44,19 +53,13 @@ class Moments(BaseModel):
         if not count:
             return cls()
         low, high = limits or (float(numbers.min()), float(numbers.max()))
-        middle = float(numbers.mean())
-        apart = numbers - middle
-        rest = Fraction(float(apart.sum()))
+        total = float(numbers.sum())
+        middle = total / count
         # Not `np.dot`: it starts threads, which costs more than the sum where cores are shared.
-        spread = Fraction(float(np.square(apart, out=apart).sum()))
-        centre = Fraction(middle)
-        return cls(
-            count=count,
-            total=count * centre + rest,
-            squares=spread + 2 * centre * rest + count * centre**2,
-            smallest=low,
-            largest=high,
-        )
+        squares = float(np.einsum("i,i->", numbers, numbers))
+        if squares < count * middle * middle * _FAR_FROM_ZERO:
+            return cls(count, *_around(numbers, middle), low, high)
+        return cls(count, Fraction(total), Fraction(squares), low, high)
 
     def __add__(self, other: Self) -> Self:
         """Return the moments of both."""
@@ -83,3 +86,12 @@ class Moments(BaseModel):
         if not self.count:
             return math.nan
         return math.sqrt(max(0.0, float(self.squares / self.count - (self.total / self.count) ** 2)))
+
+
+def _around(numbers: NDArray[np.float64], middle: float) -> tuple[Fraction, Fraction]:
+    """Return the sum and the sum of squares, by way of how far each number lies from the middle."""
+    apart = numbers - middle
+    rest = Fraction(float(apart.sum()))
+    spread = Fraction(float(np.square(apart, out=apart).sum()))
+    centre = Fraction(middle)
+    return len(numbers) * centre + rest, spread + 2 * centre * rest + len(numbers) * centre**2

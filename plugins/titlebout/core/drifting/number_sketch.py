@@ -12,7 +12,8 @@ _ALL_BITS = 23
 _DENSE_RANGE = 1 << 17
 _MAGNITUDE = np.int32(2**31 - 1)
 _FIRST_ROWS = 4096
-_LARGEST = float(np.finfo(np.float32).max)
+LARGEST = float(np.finfo(np.float32).max)
+"""The largest number that a model can see: `field_values.LARGEST_NUMBER`, whose import costs more than a profile."""
 
 Counts = NDArray[np.int64]
 
@@ -160,7 +161,7 @@ def numbers_at(places: Counts) -> NDArray[np.float64]:
     raw = np.clip(places, -(2**31), 2**31 - 1).astype(np.int32)
     numbers = np.where(raw < 0, raw ^ _MAGNITUDE, raw).view(np.float32).astype(np.float64)
     # No bucket ends beyond the largest number.
-    return np.where(np.abs(numbers) <= _LARGEST, numbers, np.copysign(_LARGEST, numbers))
+    return np.where(np.abs(numbers) <= LARGEST, numbers, np.copysign(LARGEST, numbers))
 
 
 def _codes(numbers: NDArray[np.float64], bits: int, *, has_negative: bool = True) -> NDArray[np.int32]:

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
 from functools import cached_property, reduce
 from operator import add
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, Self
 
-from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfile, NumberProfile, with_rows
+from titlebout.core.drifting.column_profile import ColumnProfile
+from titlebout.core.drifting.column_tally import ColumnTally, CountedCategories, CountedNumbers
 from titlebout.core.errors import FieldError, did_you_mean
-from titlebout.core.reading.casting import ARROW_TYPES
+from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.results import Result, Sha256
 from titlebout.core.specs.dataset_spec import ColumnType
 
@@ -31,6 +30,10 @@ class ProfiledColumn(NamedTuple):
 
     declared: ColumnType
     kind: Literal["numbers", "categories"]
+
+    def tally(self, name: str) -> ColumnTally:
+        """Return a count of the column that has not begun."""
+        return CountedCategories(self.declared) if self.kind == "categories" else CountedNumbers(name)
 
 
 class ProfileQuestion(Result):
@@ -58,13 +61,6 @@ class ProfileQuestion(Result):
         document = json.dumps([_FORMAT, self.as_json()], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(document.encode()).hexdigest()
 
-    def nothing(self) -> dict[str, ColumnProfile]:
-        """Return the profiles of no rows."""
-        return {
-            name: CategoryProfile() if asked.kind == "categories" else NumberProfile()
-            for name, asked in self.columns.items()
-        }
-
 
 class PartitionProfile(Result):
     """The columns of some rows."""
@@ -83,14 +79,14 @@ class PartitionProfile(Result):
         Raises:
             FieldError: A column is missing, of another type, or holds infinity or a number beyond float32.
         """
-        rows, columns = 0, question.nothing()
+        rows, tallies = 0, {name: asked.tally(name) for name, asked in question.columns.items()}
         for table in pieces:
             for start in range(0, table.num_rows, ROWS_PER_PIECE):
                 piece = table.slice(start, ROWS_PER_PIECE)
                 rows += piece.num_rows
                 for name, asked in question.columns.items():
-                    columns[name] = with_rows(columns[name], _column(piece, name, asked), name, asked.declared)
-        return cls(rows=rows, columns=columns)
+                    tallies[name].add(_column(piece, name, asked))
+        return cls(rows=rows, columns={name: tally.profile() for name, tally in tallies.items()})
 
     def __add__(self, other: Self) -> Self:
         """Return the profile of both."""
@@ -129,52 +125,13 @@ class SnapshotProfile(Result):
         return found.profile if found and is_asked else None
 
 
-def parquet_pieces(path: Path, names: Iterable[str], groups: Iterable[int] | None = None) -> "Iterator[pa.Table]":
-    """Yield rows of a Parquet file, a bounded number at a time; columns that it lacks are left out.
-
-    Args:
-        path: The file.
-        names: Columns.
-        groups: Its row groups; None: all.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    with pq.ParquetFile(path) as file:
-        stored = set(file.schema_arrow.names)
-        wanted = [name for name in names if name in stored]
-        for group in range(file.num_row_groups) if groups is None else groups:
-            # Group by group, so that whoever reads some of the groups reads the same pieces.
-            for batch in file.iter_batches(ROWS_PER_PIECE, [group], columns=wanted, use_threads=False):
-                yield pa.Table.from_batches([batch])
-
-
-def profile_parquet(question: ProfileQuestion, path: Path, *, threads: int) -> PartitionProfile:
-    """Profile a file on several threads, each of which reads some of the row groups; the result is that of one.
-
-    Raises:
-        FieldError: A column is missing, of another type, or holds infinity or a number beyond float32.
-    """
-    import pyarrow.parquet as pq
-
-    count = pq.read_metadata(path).num_row_groups
-    workers = max(1, min(threads, count))
-
-    def work(first: int) -> PartitionProfile:
-        pieces = parquet_pieces(path, question.columns, range(first, count, workers))
-        return PartitionProfile.of_pieces(question, pieces)
-
-    with ThreadPoolExecutor(workers) as pool:
-        return PartitionProfile.sum(pool.map(work, range(workers)))
-
-
-def _column(table: "pa.Table", name: str, asked: ProfiledColumn) -> "pa.ChunkedArray":
+def _column(table: "pa.Table", name: str, asked: ProfiledColumn) -> "pa.Array":
     if name not in table.column_names:
         raise FieldError(name, f"is no column of the table; {did_you_mean(name, table.column_names)}")
     column, wanted = table.column(name), ARROW_TYPES[asked.declared]
     if column.type != wanted:
         raise FieldError(name, f"is stored as {column.type}, wanted {wanted}; ingest the rows again")
-    return column
+    return column.combine_chunks()
 
 
 def _sealed(body: bytes) -> bytes:

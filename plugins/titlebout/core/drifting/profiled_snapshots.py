@@ -1,23 +1,15 @@
 """Profiles of snapshots: each snapshot's rows are read once, ever; afterwards its profile answers."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-from titlebout.core.drifting.partition_profile import (
-    PartitionProfile,
-    ProfileQuestion,
-    SnapshotProfile,
-    parquet_pieces,
-)
-from titlebout.core.errors import CorruptObjectError, LakeConflictError, ObjectMissingError, PartitionUnreadableError
+from titlebout.core.drifting.parquet_profile import profile_parquet
+from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion, SnapshotProfile
+from titlebout.core.errors import LakeConflictError, ObjectMissingError, PartitionUnreadableError
 from titlebout.core.layout import profile_path
 from titlebout.core.ports import Lake
-from titlebout.core.reading.casting import cast_table
 from titlebout.core.results import PartitionKey, SnapshotRef
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 
 class Profiles(NamedTuple):
@@ -63,8 +55,14 @@ def profiles_of(question: ProfileQuestion, lake: Lake, refs: Sequence[SnapshotRe
     return profiles
 
 
-def profile_of(question: ProfileQuestion, lake: Lake, ref: SnapshotRef) -> PartitionProfile:
+def profile_of(question: ProfileQuestion, lake: Lake, ref: SnapshotRef, *, threads: int = 1) -> PartitionProfile:
     """Return the profile of one snapshot, from its file or else from its rows.
+
+    Args:
+        question: Which columns, and how each is read.
+        lake: Holds the snapshot.
+        ref: The snapshot.
+        threads: Row groups that are worked on at once.
 
     Raises:
         PartitionUnreadableError: It was ingested under another spec and lacks a column, or holds one in a type
@@ -78,7 +76,8 @@ def profile_of(question: ProfileQuestion, lake: Lake, ref: SnapshotRef) -> Parti
         kept = None
     if kept is not None:
         return kept
-    profile = PartitionProfile.of_pieces(question, _pieces(question, lake, ref))
+    file = lake.local_copy(ref.data_path, sha256=ref.data_sha256)
+    profile = profile_parquet(question, file, threads=threads, where=f"snapshot of {ref.partition}")
     made = SnapshotProfile(data_sha256=ref.data_sha256, question=question, profile=profile)
     try:
         lake.publish(path, made.document())
@@ -86,20 +85,3 @@ def profile_of(question: ProfileQuestion, lake: Lake, ref: SnapshotRef) -> Parti
         # Another worker's, of another release of this code, or damaged: whoever reads it notices the latter.
         return profile
     return profile
-
-
-def _pieces(question: ProfileQuestion, lake: Lake, ref: SnapshotRef) -> "Iterator[pa.Table]":
-    declared = {name: asked.declared for name, asked in question.columns.items()}
-    file = lake.local_copy(ref.data_path, sha256=ref.data_sha256)
-    for table in _read(parquet_pieces(file, declared), str(file)):
-        yield cast_table(table, declared, f"snapshot of {ref.partition}")
-
-
-def _read(pieces: "Iterable[pa.Table]", where: str) -> "Iterator[pa.Table]":
-    import pyarrow as pa
-
-    try:
-        yield from pieces
-    except (pa.ArrowException, OSError) as error:
-        message = f"{where}: matches its SHA-256 and is no Parquet file; ingest it again"
-        raise CorruptObjectError(message) from error

@@ -27,10 +27,12 @@ class UsualChange(NamedTuple):
     Attributes:
         between: Variance between partitions beyond that of their rows.
         degrees: So many independent partitions that was learned from.
+        heaviness: Their fourth cumulant: above 0 where most change little and a few change much.
     """
 
     between: float
     degrees: float
+    heaviness: float = 0.0
 
     @classmethod
     def of(cls, changes: NDArray[np.float64], noise: NDArray[np.float64]) -> Self:
@@ -43,8 +45,12 @@ class UsualChange(NamedTuple):
         alone = float(noise.mean())
         degrees = independent_count(changes)
         # A few partitions may be alike by chance: one standard error is added to what they show.
-        between = max(0.0, float(np.square(changes).mean()) - alone) + alone * math.sqrt(2 / degrees)
-        return cls(between, degrees)
+        squares = np.square(changes)
+        mean = float(squares.mean())
+        between = max(0.0, mean - alone) + alone * math.sqrt(2 / degrees)
+        # The kurtosis of normal numbers is 3, and by chance it is off by one standard error.
+        heaviness = float(np.square(squares).mean()) - (3 + math.sqrt(24 / degrees)) * mean * mean
+        return cls(between, degrees, max(0.0, heaviness))
 
     def p_value(self, change: float, noise: float) -> float:
         """Return how rarely a partition lies so far away without drift.
@@ -64,7 +70,12 @@ class UsualChange(NamedTuple):
     def _spread(self, noise: float) -> tuple[float, float]:
         variance = self.between * (1 + 1 / self.degrees) + noise
         # F. Satterthwaite, An Approximate Distribution of Estimates of Variance Components, Biometrics 2 (1946).
-        return math.sqrt(variance), self.degrees * (variance / self.between) ** 2
+        known = self.degrees * (variance / self.between) ** 2
+        # Student's t of the same variance and kurtosis, which exceeds that of normal numbers by 6 / (v - 4): as heavy a
+        # tail as the past has shown. A level that moves shows in spread and tails by its square, far from normal.
+        excess = self.heaviness / variance**2
+        of_kurtosis = excess / (4 * excess + 6)
+        return math.sqrt(variance * (1 - 2 * of_kurtosis)), 1 / (1 / known + of_kurtosis)
 
 
 def independent_count(changes: NDArray[np.float64]) -> float:

@@ -14,7 +14,8 @@ from titlebout.core.history.served_history import ServedHistory
 from titlebout.core.partitions import shift_key
 from titlebout.core.past_partitions import PastPartitions
 from titlebout.core.ports import Lake
-from titlebout.core.reading.casting import ARROW_TYPES, arrow_schema, cast_table
+from titlebout.core.reading.arrow_types import ARROW_TYPES
+from titlebout.core.reading.casting import arrow_schema, cast_table
 from titlebout.core.results import PartitionKey, SnapshotRef
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.snapshots import ROWS_PER_GROUP

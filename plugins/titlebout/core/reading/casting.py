@@ -9,17 +9,9 @@ import pyarrow.compute as pc
 
 from titlebout.core.arrow_values import arrow_numbers, missing, number
 from titlebout.core.errors import PartitionUnreadableError, did_you_mean
+from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.reading.parsing import has_plain_numbers, is_text, plain_texts, written_as
 from titlebout.core.specs.dataset_spec import TIMES, ColumnType, ParsingSection
-
-ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.NUMBER: pa.float64(),
-    ColumnType.TEXT: pa.string(),
-    ColumnType.FLAG: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-}
 
 # A time of day followed by an offset; the hyphens of a bare date must not look like one.
 _HAS_OFFSET = r"[T ][0-9:.]+(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"

@@ -11,7 +11,8 @@ import pyarrow.compute as pc
 from titlebout.core.arrow_numpy import fixed_width_values
 from titlebout.core.arrow_values import arrow_numbers, arrow_texts, missing, number
 from titlebout.core.errors import PartitionUnreadableError
-from titlebout.core.reading.casting import ARROW_TYPES, arrow_schema
+from titlebout.core.reading.arrow_types import ARROW_TYPES
+from titlebout.core.reading.casting import arrow_schema
 from titlebout.core.specs.dataset_spec import Bounds, ColumnType, DatasetSection, Derivation, MinutesBetween, MonthStart
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")

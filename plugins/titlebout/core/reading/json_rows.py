@@ -10,7 +10,8 @@ import pyarrow.json as arrow_json
 from pydantic import JsonValue
 
 from titlebout.core.errors import PartitionUnreadableError
-from titlebout.core.reading.casting import ARROW_TYPES, cast_column, cast_table, refuse_missing_columns
+from titlebout.core.reading.arrow_types import ARROW_TYPES
+from titlebout.core.reading.casting import cast_column, cast_table, refuse_missing_columns
 from titlebout.core.reading.decompression import ByteStream
 from titlebout.core.reading.text_guard import BLOCK_BYTES, TextGuard
 from titlebout.core.reading.unreadable import SHOWN_CHARACTERS, empty

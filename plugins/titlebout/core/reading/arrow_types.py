@@ -1,0 +1,16 @@
+"""Declared column types as Arrow types; by itself, for whoever needs no casts and would pay for their import."""
+
+from collections.abc import Mapping
+
+import pyarrow as pa
+
+from titlebout.core.specs.dataset_spec import ColumnType
+
+ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
+    ColumnType.INTEGER: pa.int64(),
+    ColumnType.NUMBER: pa.float64(),
+    ColumnType.TEXT: pa.string(),
+    ColumnType.FLAG: pa.bool_(),
+    ColumnType.DATE: pa.date32(),
+    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
+}
