@@ -127,6 +127,6 @@ def test_the_plugins_folder_shows_airflow_one_file_only():
     assert [Path(path).name for path in shown if path.endswith(".py")] == ["titlebout_plugin.py"]
 
 
-def test_the_plugin_module_stays_under_thirty_lines():
+def test_the_plugin_module_stays_under_forty_lines():
     for name in ("titlebout_plugin.py", "titlebout/airflow_plugin.py"):
-        assert len((PLUGINS / name).read_text().splitlines()) < 30
+        assert len((PLUGINS / name).read_text().splitlines()) < 40

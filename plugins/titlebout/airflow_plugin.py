@@ -7,7 +7,7 @@ from airflow.plugins_manager import AirflowPlugin
 
 
 class TitleboutPlugin(AirflowPlugin):
-    """Registers links on task pages and the report pages. Airflow asks an instance, so that properties stay lazy."""
+    """Registers links, report pages and a timetable. Airflow asks an instance, so that properties stay lazy."""
 
     name = "titlebout"
     # Relative: the UI may live below a path. Not to be changed, though the base class has a list.
@@ -19,6 +19,13 @@ class TitleboutPlugin(AirflowPlugin):
         from titlebout.task_links import LINKS
 
         return [link() for link in LINKS]
+
+    @cached_property
+    def timetables(self) -> list[Any]:  # type: ignore[override]  # the base class has an attribute
+        """The timetable of models in whose time zone some days have no midnight."""
+        from titlebout.ended_partition import EndedPartitionTimetable
+
+        return [EndedPartitionTimetable]
 
     @cached_property
     def fastapi_apps(self) -> list[Any]:  # type: ignore[override]  # the base class has an attribute

@@ -178,12 +178,30 @@ def test_rebuilding_derives_the_tables_anew(url: str, ledger: SqlLedger, tamperi
 
 
 def test_rebuilding_refuses_to_forget_entries_unless_it_is_told_to(url: str, ledger: SqlLedger):
+    lost = ledger.entries(MODEL)[-1].sha256
     execute(url, "DELETE FROM titlebout_ledger WHERE sequence > 6")
     with pytest.raises(LedgerTamperedError, match="entries 7 to 8 are missing at the end"):
         ledger.rebuild(MODEL)
-    ledger.rebuild(MODEL, accept=True)
+    kept = ledger.entries(MODEL)[-1]
+    ledger.rebuild(MODEL, accept=True, actor="person:ann")
     assert ledger.audit(MODEL).problems == ()
-    assert note(ledger) == 7
+    accepted = ledger.entries(MODEL)[-1]
+    assert (accepted.sequence, accepted.kind, accepted.actor) == (7, EntryKind.LEDGER_ACCEPTED, "person:ann")
+    assert accepted.payload == {"sequence": 6, "sha256": kept.sha256, "lost_sequence": 8, "lost_sha256": lost}
+    assert note(ledger) == 8
+
+
+def test_accepting_a_head_that_was_forgotten_is_recorded_too(url: str, ledger: SqlLedger):
+    execute(url, f"DELETE FROM {HEADS}")
+    ledger.rebuild(MODEL, accept=True, actor="person:ann")
+    accepted = ledger.entries(MODEL)[-1]
+    assert (accepted.sequence, accepted.payload["sequence"], accepted.payload["lost_sequence"]) == (9, 8, None)
+
+
+def test_accepting_what_is_whole_leaves_no_entry(ledger: SqlLedger):
+    before = ledger.entries(MODEL)
+    ledger.rebuild(MODEL, accept=True, actor="person:ann")
+    assert ledger.entries(MODEL) == before
 
 
 def test_rebuilding_refuses_a_chain_that_does_not_hold_and_changes_nothing(url: str, ledger: SqlLedger):

@@ -159,7 +159,8 @@ def test_what_the_database_forgot_without_a_trace_is_missed_against_an_export(pa
     code, lines = run("verify", "--against", export)
     assert code == 1
     assert lines == [
-        f"{MODEL}: TAMPERED: ledger of {MODEL!r}: entries 7 to 8 are in the export and missing here",
+        f"{MODEL}: TAMPERED: ledger of {MODEL!r}: entry 7 and what follows were written anew since the export",
+        f"{MODEL}: TAMPERED: ledger of {MODEL!r}: entry 8 is in the export and missing here",
         "other: TAMPERED: ledger of 'other': entries 1 to 8 are in the export and missing here",
     ]
 
@@ -210,9 +211,12 @@ def test_rebuilding_leaves_a_damaged_model_and_goes_on_with_the_others(path: Pat
     assert code == 1
     assert lines[0].startswith(f"{MODEL}: NOT REBUILT: ledger of {MODEL!r}: entry 8 is missing at the end")
     assert lines[1].startswith("other: derived anew")
-    code, lines = run("rebuild", MODEL, "--accept")
+    code, lines = run("rebuild", MODEL, "--accept", "--by", "ann")
     assert (code, lines[0]) == (0, f"{MODEL}: derived anew from 7 entries; 1 differences")
     assert run("verify")[0] == 0
+    code, lines = run("show", MODEL, "--kind", "ledger_accepted")
+    assert code == 0
+    assert "person:ann" in lines[0]
 
 
 def test_a_lost_ledger_is_restored_from_an_export(path: Path, export: Path, run: Run):

@@ -64,6 +64,14 @@ SPANS = [
     ("hourly", "Asia/Kolkata", datetime(2024, 12, 31, 22, tzinfo=UTC), 4, "2024-12-31T21", "2025-01-01T00"),
     ("daily", "Europe/Berlin", datetime(2024, 3, 29, 23, tzinfo=UTC), 4, "2024-03-29", "2024-04-01"),
     ("daily", "Europe/Berlin", datetime(2024, 10, 25, 22, tzinfo=UTC), 4, "2024-10-25", "2024-10-28"),
+    # Clocks skip midnight: on the 8th, the 1st, the 26th, the 31st and the 10th.
+    ("daily", "America/Santiago", datetime(2024, 9, 6, 4, tzinfo=UTC), 5, "2024-09-05", "2024-09-09"),
+    ("daily", "America/Asuncion", datetime(2023, 9, 29, 4, tzinfo=UTC), 5, "2023-09-28", "2023-10-02"),
+    ("daily", "Africa/Cairo", datetime(2024, 4, 23, 22, tzinfo=UTC), 5, "2024-04-23", "2024-04-27"),
+    ("daily", "Asia/Beirut", datetime(2024, 3, 28, 22, tzinfo=UTC), 5, "2024-03-28", "2024-04-01"),
+    ("daily", "America/Havana", datetime(2024, 3, 8, 5, tzinfo=UTC), 5, "2024-03-07", "2024-03-11"),
+    ("weekly", "Asia/Tehran", datetime(2022, 3, 13, 20, 30, tzinfo=UTC), 3, "2022-W10", "2022-W12"),
+    ("monthly", "America/Asuncion", datetime(2023, 8, 1, 4, tzinfo=UTC), 4, "2023-07", "2023-10"),
     ("weekly", "Europe/Berlin", datetime(2020, 12, 20, 23, tzinfo=UTC), 5, "2020-W51", "2021-W02"),
     ("weekly", "America/New_York", datetime(2024, 3, 4, 5, tzinfo=UTC), 3, "2024-W09", "2024-W11"),
     ("weekly", "UTC", datetime(2024, 12, 23, tzinfo=UTC), 3, "2024-W51", "2025-W01"),
@@ -113,15 +121,21 @@ def test_a_week_without_its_day_is_refused_by_airflow_itself(dag_of):
         resolve_key({}, "2024-W18-3", now=datetime(2025, 1, 1, tzinfo=UTC), calendar=calendar)
 
 
-def test_where_clocks_skip_midnight_the_run_of_that_night_fails_and_says_so(dag_of):
-    """Airflow names the day that begins, not the one that ended; the next night brings the lost one in."""
-    timetable = timetable_of(dag_of("daily", "America/Santiago"))
-    calendar = Calendar(Cadence.DAILY, "America/Santiago")
-    runs = scheduled(timetable, datetime(2024, 9, 6, 4, tzinfo=UTC), 4)
+def test_a_zone_whose_clocks_show_every_midnight_keeps_airflows_own_timetable(dag_of):
+    from airflow.timetables.trigger import CronPartitionTimetable
+
+    assert type(timetable_of(dag_of("daily", "Europe/Berlin"))) is CronPartitionTimetable
+    # Hours are those of UTC everywhere.
+    assert type(timetable_of(dag_of("hourly", "America/Santiago"))) is CronPartitionTimetable
+
+
+def test_airflows_own_timetable_names_the_day_that_begins_where_clocks_skip_midnight():
+    """Why there is another one: the run of that night would fail, as its day is not over."""
+    from airflow.timetables.trigger import CronPartitionTimetable
+
+    own = CronPartitionTimetable("0 0 * * *", timezone="America/Santiago", run_offset=-1, key_format="%Y-%m-%d")
+    runs = scheduled(own, datetime(2024, 9, 6, 4, tzinfo=UTC), 4)
     assert [key for _, key in runs] == ["2024-09-05", "2024-09-06", "2024-09-08", "2024-09-08"]
-    start, key = runs[2]
-    with pytest.raises(PartitionKeyError, match="2024-09-08 is not over yet"):
-        resolve_key({}, key, now=start, calendar=calendar)
 
 
 FORMS = {

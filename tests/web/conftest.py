@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from fakes.delivered import Delivered, failure
+from fakes.drift_reports import an_account, publish_report
 from fakes.recorded_bouts import a_bout, copy_version, record, scores, trained_version
+from fakes.split_reports import a_split, publish_split
 from titlebout.connection_fields import ConnectionFields
 
 EVIL = "<script>alert(1)</script>"
@@ -54,6 +56,10 @@ def delivered(home: Path) -> Delivered:
     stores.ingest("2024-05-02", rows=24)
     stores.ingest("2024-05-03", model="other")
     record(stores.ledger, stores.lake, a_bout().account(scores()))
+    on_the_first_day = an_account(partition="2024-05-01")
+    for account in (on_the_first_day, an_account(has_found=False), an_account(decided=(EVIL,))):
+        publish_report(stores.ledger, stores.lake, account)
+    publish_split(stores.ledger, stores.lake, a_split(reasons=(EVIL,)))
     copy_version(trained_version(), stores.ledger, stores.lake)
     return stores
 

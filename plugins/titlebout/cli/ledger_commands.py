@@ -7,6 +7,7 @@ from pathlib import Path
 
 from titlebout.cli.answers import known_models, open_ledger, parse_moment, when
 from titlebout.cli.commands import Commands, add_command, add_models
+from titlebout.cli.persons import current_user
 from titlebout.core.errors import LedgerTamperedError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.ledgers.ledger_audit import Audit, audit_model, by_model
@@ -71,8 +72,9 @@ def _add_rebuild(actions: "Commands[argparse.ArgumentParser]") -> None:
     rebuilt.add_argument(
         "--accept",
         action="store_true",
-        help="go on from the last entry that is there, although it is not the one appended last",
+        help="go on from the last entry that is there, although it is not the one appended last; it is recorded",
     )
+    rebuilt.add_argument("--by", metavar="NAME", help="who accepts it; default: the name of the user who runs this")
 
 
 def show(options: argparse.Namespace) -> bool:
@@ -129,13 +131,14 @@ def rebuild(options: argparse.Namespace) -> bool:
         print(f"restored {count} entries of {len(ledger.models())} models from {options.export}")
         return count > 0
     names = known_models(ledger, options.models)
-    return all([_rebuild_model(ledger, name, accept=options.accept) for name in _counted(names, "rebuilt")])
+    by = f"person:{options.by or current_user()}" if options.accept else ""
+    return all([_rebuild_model(ledger, name, accepted_by=by) for name in _counted(names, "rebuilt")])
 
 
-def _rebuild_model(ledger: LedgerUpkeep, name: str, *, accept: bool) -> bool:
+def _rebuild_model(ledger: LedgerUpkeep, name: str, *, accepted_by: str) -> bool:
     audit = ledger.audit(name)
     try:
-        ledger.rebuild(name, accept=accept)
+        ledger.rebuild(name, accept=bool(accepted_by), actor=accepted_by)
     except LedgerTamperedError as error:
         print(f"{name}: NOT REBUILT: {error}")
         return False

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from titlebout.core.errors import TitleboutError
-from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.pages.bout_page import BoutSource, RecordedBout, read_account
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey
@@ -22,7 +22,7 @@ def newest_bouts(ledger: Ledger, model: str) -> list[RecordedBout]:
 
 def find_recorded(ledger: Ledger, model: str, key: PartitionKey, sequence: int | None) -> RecordedBout | None:
     """Return a bout of a partition: that of a ledger entry, else the newest one."""
-    return _chosen(_bouts(ledger, model, key), sequence)
+    return _chosen(_of_partition(ledger.entries(model, kinds=_KINDS), key), sequence)
 
 
 def find_bout(ledger: Ledger, lake: Lake, model: str, key: PartitionKey, sequence: int | None) -> BoutSource | None:
@@ -32,7 +32,7 @@ def find_bout(ledger: Ledger, lake: Lake, model: str, key: PartitionKey, sequenc
     """
     everything = ledger.entries(model, kinds=_KINDS)
     keys = {str(_partition(entry.payload)) for entry in everything}
-    same = [RecordedBout.of(entry) for entry in everything if _partition(entry.payload) == key]
+    same = _of_partition(everything, key)
     bout = _chosen(same, sequence)
     if bout is None:
         return None
@@ -68,8 +68,7 @@ def account_bytes(lake: Lake, bout: RecordedBout) -> bytes | None:
     return lake.read(str(payload["account_path"]), sha256=str(payload["account_sha256"]))
 
 
-def _bouts(ledger: Ledger, model: str, key: PartitionKey) -> list[RecordedBout]:
-    entries = ledger.entries(model, kinds=_KINDS)
+def _of_partition(entries: Sequence[LedgerEntry], key: PartitionKey) -> list[RecordedBout]:
     return [RecordedBout.of(entry) for entry in entries if _partition(entry.payload) == key]
 
 

@@ -81,8 +81,7 @@ class SqlLedger:
                 )
                 raise LedgerConflictError(message)
             entry = last.next_entry(kind, payload, actor=actor, once=once, now=self._clock())
-            connection.execute(sa.insert(LEDGER), entry_row(entry))
-            derive(connection, entry)
+            _put(connection, entry)
             return entry
 
     def entries(
@@ -147,12 +146,23 @@ class SqlLedger:
             last_entry(connection, model)
             yield from checked(every_entry(connection, model))
 
-    def rebuild(self, model: str, *, accept: bool = False) -> None:
+    def rebuild(self, model: str, *, accept: bool = False, actor: str = "") -> None:
         """Derive anew what is kept besides a model's entries; see the port."""
         with self._database.writing(model) as connection:
-            if not accept:
-                last_entry(connection, model)
+            problem = _problem(connection, model)
+            if problem and not accept:
+                raise problem
+            lost = recorded_head(connection, model)
             rebuild(connection, model, checked(every_entry(connection, model)))
+            last = last_entry(connection, model)
+            if problem and last.sequence:
+                payload: dict[str, JsonValue] = {"sequence": last.sequence, "sha256": last.sha256}
+                payload |= {
+                    "lost_sequence": lost.sequence if lost else None,
+                    "lost_sha256": lost.sha256 if lost else None,
+                }
+                accepted = EntryKind.LEDGER_ACCEPTED
+                _put(connection, last.next_entry(accepted, payload, actor=actor, once=None, now=self._clock()))
 
     def restore(self, entries: Iterable[LedgerEntry]) -> int:
         """Write an export into an empty ledger; see the port."""
@@ -164,6 +174,20 @@ class SqlLedger:
                 derive_all(connection, model, _inserting(connection, checked(chain))).sequence
                 for model, chain in by_model(entries)
             )
+
+
+def _problem(connection: sa.Connection, model: str) -> LedgerTamperedError | None:
+    """Return what is wrong with the last entry, if anything is."""
+    try:
+        last_entry(connection, model)
+    except LedgerTamperedError as error:
+        return error
+    return None
+
+
+def _put(connection: sa.Connection, entry: LedgerEntry) -> None:
+    connection.execute(sa.insert(LEDGER), entry_row(entry))
+    derive(connection, entry)
 
 
 def _twin(connection: sa.Connection, model: str, once: str) -> LedgerEntry | None:

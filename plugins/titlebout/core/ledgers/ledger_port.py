@@ -98,12 +98,14 @@ class LedgerUpkeep(Ledger, Protocol):
         """
         ...
 
-    def rebuild(self, model: str, *, accept: bool = False) -> None:
+    def rebuild(self, model: str, *, accept: bool = False, actor: str = "") -> None:
         """Derive anew what is kept besides a model's entries.
 
         Args:
             model: Name of the model.
-            accept: Also where the last entry is not the one that was appended last: from now on it counts as such.
+            accept: Also where the last entry is not the one that was appended last: from now on it counts as such,
+                and an entry says who accepted that.
+            actor: The person.
 
         Raises:
             LedgerTamperedError: The chain does not hold, or the last entry would have to be accepted.
