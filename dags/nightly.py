@@ -1,14 +1,17 @@
 """`<model>_nightly`, one Airflow DAG per model spec: every night a challenger meets the champion."""
 
 from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any
 
 import pendulum
 from airflow.sdk import DAG, Asset, BaseOperator, CronPartitionTimetable, Param, TriggerRule, XComArg, chain
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from titlebout.core.cadences import GRIDS, Cadence
+from titlebout.core.skipped_midnights import skips_midnight
+from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
-from titlebout.notifiers.ledger_alerts import telling
+from titlebout.notifiers.ledger_alerts import tellers, telling
 from titlebout.operators.approve_release import ApproveReleaseOperator
 from titlebout.operators.check_candidate import CheckCandidateOperator
 from titlebout.operators.compare_with_champion import CompareWithChampionOperator
@@ -21,6 +24,9 @@ from titlebout.operators.train_challenger import TrainChallengerOperator
 from titlebout.operators.validate_partition import ValidatePartitionOperator
 from titlebout.project import readable_specs
 from titlebout.sensors.canary import CanarySensor
+
+if TYPE_CHECKING:
+    from titlebout.ended_partition import EndedPartitionTimetable
 
 # Cron and key format of each cadence. Runs start at the very moment at which a partition ends, and keys name no
 # more than the partition: only so do schedule, backfill and trigger form name it alike. Airflow reads the key of a
@@ -37,6 +43,8 @@ FORMS = {
     Cadence.WEEKLY: {"pattern": "^[0-9]{4}-W[0-9]{2}(-1)?$"},
     Cadence.MONTHLY: {"pattern": "^[0-9]{4}-[0-9]{2}$"},
 }
+# Outcomes come with partitions, not by the minute; and in weeks a server is away more than twice.
+SPLIT_PATIENCE: dict[str, Any] = {"poke_interval": timedelta(minutes=10), "retries": 20}
 
 
 def params(cadence: Cadence) -> dict[str, Param]:
@@ -56,18 +64,29 @@ def params(cadence: Cadence) -> dict[str, Param]:
     }
 
 
+def timetable(spec: ModelSpec) -> "CronPartitionTimetable | EndedPartitionTimetable":
+    """Return when runs start, and how they are named: after the partition that has just ended."""
+    cron, key_format = TIMETABLES[spec.dataset.cadence]
+    clock = spec.calendar.clock
+    if skips_midnight(clock):
+        from titlebout.ended_partition import EndedPartitionTimetable
+
+        return EndedPartitionTimetable(cron, timezone=clock, run_offset=-1, key_format=key_format)
+    return CronPartitionTimetable(cron, timezone=clock, run_offset=-1, key_format=key_format)
+
+
 def nightly(spec: ModelSpec) -> DAG:
     """Compose the chain of one model. One run handles one partition, whoever started it."""
     timezone = pendulum.timezone(spec.schedule.timezone)
-    cron, key_format = TIMETABLES[spec.dataset.cadence]
     with DAG(
         spec.nightly_dag_id,
         description=spec.description,
         doc_md=DOC.format(spec=spec, partition=f"{spec.calendar.grid.article} {spec.calendar.grid.noun}"),
-        schedule=CronPartitionTimetable(cron, timezone=spec.calendar.clock, run_offset=-1, key_format=key_format),
+        schedule=timetable(spec),
         start_date=datetime.combine(spec.schedule.start_date, time(), timezone),
         catchup=False,
-        max_active_runs=1,
+        # While a split is held, later nights bring its outcomes; they start no trial of their own.
+        max_active_runs=2 if spec.release.strategy is ReleaseStrategy.AB else 1,
         params=params(spec.dataset.cadence),
         tags=["titlebout", spec.name],
         default_args={
@@ -117,7 +136,11 @@ def release(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
         patience = timedelta(hours=spec.release.approval.timeout_hours)
         gates.append(
             ApproveReleaseOperator(
-                task_id="approve_release", model=spec.name, verdict=verdict, response_timeout=patience
+                task_id="approve_release",
+                model=spec.name,
+                verdict=verdict,
+                response_timeout=patience,
+                notifiers=tellers(spec),
             )
         )
     tried = trial(spec, verdict) if spec.release.has_trial else []
@@ -137,7 +160,8 @@ def release(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
 def trial(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
     """Return the tasks that try a winner on live requests; the patience is the trial's own, step by step."""
     start = StartTrialOperator(task_id="start_trial", model=spec.name, verdict=verdict)
-    watch = CanarySensor(task_id="watch_trial", model=spec.name, ticket=start.output)
+    patience = SPLIT_PATIENCE if spec.release.strategy is ReleaseStrategy.AB else {}
+    watch = CanarySensor(task_id="watch_trial", model=spec.name, ticket=start.output, **patience)
     return [start, watch]
 
 

@@ -50,7 +50,7 @@ def own_arguments(operator: type) -> list[str]:
     """Return the constructor arguments that Titlebout's classes add to Airflow's."""
     ours = [each for each in operator.__mro__ if each.__module__.startswith("titlebout")]
     names = [name for each in ours for name in inspect.signature(each.__init__).parameters]
-    return [name for name in names if name not in {"self", "kwargs", "poke_interval", "timeout"}]
+    return [name for name in names if name not in {"self", "kwargs", "poke_interval", "look_for"}]
 
 
 def airflow_context(*, conf: dict[str, Any] | None = None, key: str | None = None, run_type: str = "manual") -> Any:
@@ -169,6 +169,25 @@ def test_the_result_is_plain_json(project: Path):
     returned = Fine(task_id="fine", model="demand").execute(airflow_context(key="2024-05-01"))
     assert json.loads(json.dumps(returned)) == returned
     assert returned["reason"] == "demand 2024-05-01"
+
+
+@pytest.mark.parametrize(("reason", "days"), [("drift", 5), ("a new tariff", 10)])
+def test_a_run_for_drift_works_by_the_settings_that_the_spec_has_for_it(project: Path, reason, days):
+    document = demand_document(drift__retrain={"window_days": 5})
+    (project / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    from titlebout.core.results import Release
+    from titlebout.step_operator import StepOperator
+
+    seen = []
+
+    class Fine(StepOperator):
+        def run_step(self, spec, run, context):
+            seen.append(spec.training.window_days)
+            return Release(model=spec.name, version="v1", status="skipped")
+
+    context = airflow_context(conf={"partition": "2024-05-01", "reason": reason})
+    Fine(task_id="fine", model="demand").execute(context)
+    assert seen == [days]
 
 
 def test_every_asset_event_carries_the_partition_key(project: Path):

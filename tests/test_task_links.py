@@ -89,6 +89,49 @@ def test_the_address_of_a_verdict_is_one_that_its_link_opens(pushed):
         assert VerdictLink().get_link(None, ti_key=None) == pushed["verdict_url"]
 
 
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        ("titlebout/demand/drift/2024-05-01?entry=12", True),
+        ("titlebout/demand/drift/2024-W05", True),
+        ("titlebout/demand/drift/2024-05-01?entry=12&next=//elsewhere.example", False),
+        ("//elsewhere.example/titlebout/demand/drift/2024-05-01", False),
+        ("titlebout/demand/bouts/2024-05-01", False),
+    ],
+)
+def test_the_drift_link_leads_to_our_own_pages_only(pushed, address, is_shown):
+    from titlebout.task_links import DriftReportLink
+
+    pushed["drift_report_url"] = address
+    assert DriftReportLink().get_link(None, ti_key=None) == (address if is_shown else "")
+
+
+def test_the_address_of_a_drift_report_is_one_that_its_link_opens(pushed):
+    from titlebout.task_links import DriftReportLink, drift_address
+
+    for entry in (None, 3):
+        pushed["drift_report_url"] = drift_address("demand", "2024-05-01", entry)
+        assert DriftReportLink().get_link(None, ti_key=None) == pushed["drift_report_url"]
+
+
+@pytest.mark.parametrize(
+    ("address", "is_shown"),
+    [
+        ("titlebout/demand/trials/12", True),
+        ("titlebout/demand/trials/12?next=//elsewhere.example", False),
+        ("//elsewhere.example/titlebout/demand/trials/12", False),
+        ("titlebout/demand/trials/../../api", False),
+    ],
+)
+def test_the_trial_link_leads_to_our_own_pages_only(pushed, address, is_shown):
+    from titlebout.task_links import TrialLink, trial_address
+
+    pushed["trial_url"] = address
+    assert TrialLink().get_link(None, ti_key=None) == (address if is_shown else "")
+    pushed["trial_url"] = trial_address("demand", 12)
+    assert TrialLink().get_link(None, ti_key=None) == pushed["trial_url"]
+
+
 def test_the_plugin_registers_the_links_of_the_operators():
     from titlebout.airflow_plugin import TitleboutPlugin
     from titlebout.operators.compare_with_champion import CompareWithChampionOperator
@@ -96,6 +139,8 @@ def test_the_plugin_registers_the_links_of_the_operators():
     from titlebout.operators.ingest_partition import IngestPartitionOperator
     from titlebout.operators.train_challenger import TrainChallengerOperator
     from titlebout.operators.validate_partition import ValidatePartitionOperator
+    from titlebout.sensors.canary import CanarySensor
+    from titlebout.sensors.drift import DriftSensor
 
     operators = (
         IngestPartitionOperator,
@@ -103,6 +148,8 @@ def test_the_plugin_registers_the_links_of_the_operators():
         TrainChallengerOperator,
         CompareWithChampionOperator,
         DeployModelOperator,
+        DriftSensor,
+        CanarySensor,
     )
     used = {type(link) for operator in operators for link in operator.operator_extra_links}
     assert {type(link) for link in TitleboutPlugin().operator_extra_links} == used

@@ -7,13 +7,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule, XComArg
 from pydantic import JsonValue, ValidationError
 
+from titlebout.connections import ReleasePorts, release_ports
 from titlebout.core.errors import TitleboutError, UnavailableError
 from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.partitions import resolve_key, to_timetable
-from titlebout.core.results import Result, RunContext, RunKind
+from titlebout.core.results import Result, RunContext, RunKind, Verdict
+from titlebout.core.retraining.retrain_settings import for_reason
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
 
@@ -172,7 +174,7 @@ class StepOperator(BaseOperator):
             spec = load_model_spec(self.model)
             run = run_context(context, spec, self.partition)
             self.log.info("%s of %s for partition %s (%s)", self.task_id, spec.name, run.partition, run.reason)
-            result = self.run_step(spec, run, context)
+            result = self.run_step(for_reason(spec, run.reason), run, context)
         for asset in self.outlets:
             # A run triggered by drift carries its key in `conf`, so the event must be told.
             context["outlet_events"][asset].add_partitions(to_timetable(run.partition))
@@ -181,3 +183,44 @@ class StepOperator(BaseOperator):
     @abstractmethod
     def run_step(self, spec: ModelSpec, run: RunContext, context: Context) -> Result:
         """Wire the step's adapters, run it, and return its result."""
+
+
+class VerdictOperator(StepOperator):
+    """Base of the operators that let a verdict's winner near the model's server.
+
+    Args:
+        verdict: Result of `compare_with_champion`, usually `compare.output` (templated).
+        mlflow_conn_id: Connection of the MLflow tracking server or database (templated).
+        server_conn_id: Connection that says where model servers live; default: `titlebout_server` or
+            `titlebout_docker`, by `deployment.target` of the spec (templated).
+        **kwargs: See `StepOperator` and Airflow's `BaseOperator`.
+    """
+
+    template_fields: Sequence[str] = (*StepOperator.template_fields, "verdict", "mlflow_conn_id", "server_conn_id")
+
+    def __init__(
+        self,
+        *,
+        verdict: XComArg | Mapping[str, JsonValue],
+        mlflow_conn_id: str = "titlebout_mlflow",
+        server_conn_id: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.verdict = verdict
+        self.mlflow_conn_id = mlflow_conn_id
+        self.server_conn_id = server_conn_id
+
+    def read_verdict(self) -> Verdict:
+        """Check what `compare_with_champion` left."""
+        return read_input(Verdict, self.verdict, "verdict")
+
+    def ports(self, spec: ModelSpec) -> ReleasePorts:
+        """Wire what the step needs that changes what serves."""
+        return release_ports(
+            spec,
+            lake_conn_id=self.lake_conn_id,
+            ledger_conn_id=self.ledger_conn_id,
+            mlflow_conn_id=self.mlflow_conn_id,
+            server_conn_id=self.server_conn_id,
+        )

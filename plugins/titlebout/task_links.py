@@ -15,6 +15,20 @@ _REPORT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/partitions/[0-9TW-]+(\?revis
 
 _VERDICT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/bouts/[0-9TW-]+(\?entry=[0-9]+)?", re.ASCII)
 
+_TRIAL_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/trials/[0-9]+", re.ASCII)
+
+_DRIFT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/drift/[0-9TW-]+(\?entry=[0-9]+)?", re.ASCII)
+
+
+def trial_address(model: str, trial: int) -> str:
+    """Return where the API server shows the newest look at a trial that outcomes decide."""
+    return f"titlebout/{model}/trials/{trial}"
+
+
+def drift_address(model: str, partition: str, entry: int | None = None) -> str:
+    """Return where the API server shows a drift report; without a ledger entry, the newest one of the partition."""
+    return f"titlebout/{model}/drift/{partition}" + (f"?entry={entry}" if entry else "")
+
 
 def verdict_address(model: str, partition: str, entry: int | None = None) -> str:
     """Return where the API server shows a bout; without a ledger entry, the newest one of the partition."""
@@ -65,6 +79,28 @@ class VerdictLink(WebLink):
         return _VERDICT_ADDRESS.fullmatch(address) is not None
 
 
+class DriftReportLink(WebLink):
+    """What a look at the newest partitions saw."""
+
+    name = "Drift report"
+    address_key = "drift_report_url"
+
+    def opens(self, address: str) -> bool:
+        """Whether it is the address of one of our own pages."""
+        return _DRIFT_ADDRESS.fullmatch(address) is not None
+
+
+class TrialLink(WebLink):
+    """What the outcomes of a split said so far."""
+
+    name = "A/B report"
+    address_key = "trial_url"
+
+    def opens(self, address: str) -> bool:
+        """Whether it is the address of one of our own pages."""
+        return _TRIAL_ADDRESS.fullmatch(address) is not None
+
+
 class MlflowRunLink(WebLink):
     """Where the challenger is tracked; empty where MLflow has no server."""
 
@@ -79,4 +115,4 @@ class ModelServerLink(WebLink):
     address_key = "model_server_url"
 
 
-LINKS = (DataReportLink, VerdictLink, MlflowRunLink, ModelServerLink)
+LINKS = (DataReportLink, VerdictLink, TrialLink, DriftReportLink, MlflowRunLink, ModelServerLink)

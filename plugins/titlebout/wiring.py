@@ -25,7 +25,6 @@ from titlebout.core.ports import (
     ModelRegistry,
     PartitionSource,
     PartitionValidator,
-    ServerClient,
     ServerHost,
 )
 from titlebout.core.reading.partition_query import PartitionQuery
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from titlebout.adapters.databases.sql_preview import SqlPreview
     from titlebout.adapters.docker_host import ThrowawayBench
+    from titlebout.adapters.http_server_client import HttpServerClient
     from titlebout.adapters.s3.s3_bucket import S3Bucket
     from titlebout.core.inference_log.log_port import ServerLog
     from titlebout.core.learning.search_port import ParameterSearch
@@ -193,8 +193,8 @@ def build_bench(spec: ModelSpec, run: RunContext, engine: "APIClient", *, engine
     return ThrowawayBench(engine, spec.deployment.image, run.run_id, engine_url=engine_url)
 
 
-def build_client() -> ServerClient:
-    """Return the conversation with model servers."""
+def build_client() -> "HttpServerClient":
+    """Return the conversation with model servers, in all of its ports."""
     from titlebout.adapters.http_server_client import HttpServerClient
 
     return HttpServerClient()

@@ -8,7 +8,7 @@ import pytest
 
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError
-from titlebout.core.prediction_file import parquet_bytes, scored_rows
+from titlebout.core.prediction_file import parquet_bytes, read_scores, scored_rows
 
 ONE = SimpleNamespace(classes=())
 THREE = SimpleNamespace(classes=("low", "usual", "high"))
@@ -66,3 +66,39 @@ def test_the_same_rows_give_the_same_bytes_and_are_read_back():
     table = scored([3.5, 4.5])
     assert parquet_bytes(table) == parquet_bytes(scored([3.5, 4.5]))
     assert pq.read_table(io.BytesIO(parquet_bytes(table))).to_pydict() == table.to_pydict()
+
+
+@pytest.mark.parametrize(
+    ("scores", "plan"), [([3.5, 4.5], ONE), ([[0.2, 0.3, 0.5], [0.6, 0.3, 0.1]], THREE), (np.empty(0), ONE)]
+)
+def test_what_was_written_is_read_back(scores, plan):
+    data = parquet_bytes(scored(scores, plan))
+    keys, found = read_scores(data, demand_spec().dataset, plan)
+    assert keys.column_names == ["day", "hour"]
+    assert found.tolist() == np.asarray(scores).tolist()
+
+
+def test_a_column_of_the_data_that_is_called_score_is_not_mistaken_for_the_score():
+    spec = demand_spec(
+        dataset__columns={
+            "day": "date",
+            "score": "integer",
+            "temperature": "number",
+            "weather": "text",
+            "rentals": "number",
+        },
+        dataset__key_columns=["day", "score"],
+        training__features={"numeric": ["temperature"]},
+    )
+    table = rows(2).rename_columns(["day", "score", "rentals"])
+    data = parquet_bytes(scored_rows(table, np.array([3.5, 4.5]), spec.dataset, "v1", ONE))
+    keys, found = read_scores(data, spec.dataset, ONE)
+    assert (keys["score"].to_pylist(), found.tolist()) == ([0, 1], [3.5, 4.5])
+
+
+def test_predictions_of_another_spec_are_refused():
+    data = parquet_bytes(scored([3.5, 4.5]))
+    with pytest.raises(CorruptObjectError, match="other columns than the spec; score the partition again"):
+        read_scores(data, demand_spec(dataset__key_columns=["day", "weather"]).dataset, ONE)
+    with pytest.raises(CorruptObjectError, match="other columns than the spec"):
+        read_scores(data, demand_spec().dataset, THREE)

@@ -39,6 +39,34 @@ def test_a_doubtful_setting_is_named(changes, said):
     assert said in found[0]
 
 
+def test_a_split_that_ends_before_its_first_outcomes_is_doubted():
+    split = {"serving__log": {"enabled": True}, "dataset__label_delay_days": 6}
+    ab = {"strategy": "ab", "ab": {"join_by": ["hour", "weather"]}}
+    (found,) = doubts_of(TARGET, **split, release={**ab, "ab": {**ab["ab"], "hours": 168}})
+    assert "an outcome is known up to 168 h after its answer" in found
+    assert doubts_of(TARGET, **split, release={**ab, "ab": {**ab["ab"], "hours": 169}}) == []
+
+
+def test_a_log_that_forgets_before_the_split_is_over_is_doubted():
+    ab = {"strategy": "ab", "ab": {"join_by": ["hour", "weather"]}}
+
+    def found(days):
+        return doubts_of(TARGET, release=ab, serving__log={"enabled": True, "retention_days": days})
+
+    assert found(8) == []
+    assert "retention_days 7: answers of a split of release.ab.hours 168" in found(7)[0]
+
+
+def test_columns_that_decide_a_split_are_of_use():
+    columns = {"day": "date", "hour": "integer", "temperature": "number", "weather": "text", "rentals": "number"}
+    ab = {"strategy": "ab", "ab": {"request_id_column": "asked_as", "outcome": "revenue"}}
+    named = {
+        "dataset__columns": {**columns, "asked_as": "text", "revenue": "number"},
+        "serving__log": {"enabled": True},
+    }
+    assert doubts_of(TARGET, **named, release=ab) == []
+
+
 def test_a_suite_that_never_looks_at_the_target_is_doubted():
     other = {"type": "expect_column_values_to_not_be_null", "kwargs": {"column": "hour"}}
     assert "the suite never checks the target rentals" in doubts_of(other)[0]

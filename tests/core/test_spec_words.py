@@ -116,6 +116,12 @@ def test_a_trial_is_told_with_its_shares_and_its_patience():
     assert "scoring every request unseen" in words(release__strategy="shadow")["serves"]
 
 
+def test_a_split_is_told_with_what_decides_it():
+    split = {"release__strategy": "ab", "serving__log": {"enabled": True}}
+    told = words(**split, release__ab={"join_by": ["hour"], "hours": 48})["serves"]
+    assert "and it has been better by the errors of what was answered in 50 % of the requests, within 48 h" in told
+
+
 def test_what_is_logged_is_told():
     assert "logged" not in words()["serves"]
     assert words(serving__log={"enabled": True})["serves"].endswith("; every request is logged and kept for ever")

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from fakes.drift_reports import DAYS
 from fakes.read_page import ReadPage
 from fakes.recorded_bouts import CHALLENGER, NIGHT
 from titlebout.core.ledgers.ledger import EntryKind
@@ -18,6 +19,7 @@ PAGES = (
     "/titlebout/demand/partitions/2024-05-02.json?revision=1",
 )
 BOUT = f"/titlebout/demand/bouts/{NIGHT}"
+DRIFT = f"/titlebout/demand/drift/{DAYS[-1]}"
 
 
 @pytest.fixture
@@ -37,15 +39,16 @@ def test_every_route_refuses_who_is_not_logged_in_and_only_reads(visitors, versi
     from fastapi.routing import APIRoute
 
     found = routes()
-    assert len(found) == 8
+    assert len(found) == 11
     for route in found:
         # A mounted app, a page with the API's description or a web socket would need a guard of its own kind.
         assert isinstance(route, APIRoute), route
         assert route.methods == {"GET"}
         # An async function would stop the whole API server while it reads from the lake.
         assert not inspect.iscoroutinefunction(route.endpoint)
-        day = NIGHT if "/bouts/" in route.path else "2024-05-01"
+        day = {"bouts": NIGHT, "drift": DAYS[-1]}.get((route.path.split("/") + [""] * 2)[2], "2024-05-01")
         path = route.path.replace("{model}", "demand").replace("{partition}", day).replace("{version}", version)
+        path = path.replace("{trial}", "9")
         assert "{" not in path
         assert visitors.stranger.get(f"/titlebout{path}").status_code == 401, path
         assert visitors.reader.get(f"/titlebout{path}").status_code == 200, path
@@ -133,6 +136,13 @@ def test_who_is_not_logged_in_is_led_to_the_log_in_and_back(visitors):
         f"{BOUT}.json?entry=1",
         "/titlebout/demand?page=0",
         "/titlebout/demand/",
+        "/titlebout/demand/drift/2024-05-02",  # nobody looked at this day
+        "/titlebout/demand/drift/2024-05-02.json",
+        "/titlebout/demand/drift/2024-02-30",
+        "/titlebout/demand/drift/..%2fpartitions",
+        f"{DRIFT}?entry=1",
+        f"{DRIFT}.json?entry=1",
+        f"{DRIFT}?entry=<script>",
         "/titlebout/demand/versions/1",
         "/titlebout/demand/versions/..%2f..%2fpartitions",
         "/titlebout/demand/versions/1.md",
@@ -151,13 +161,13 @@ def test_what_is_no_page_is_not_found_and_not_repeated(visitors, path):
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-@pytest.mark.parametrize("path", [*PAGES, BOUT, "/titlebout/"])
+@pytest.mark.parametrize("path", [*PAGES, BOUT, DRIFT, "/titlebout/"])
 def test_nothing_can_be_changed(visitors, method, path):
     assert visitors.reader.request(method, path).status_code == 405
 
 
 def test_every_answer_forbids_scripts_and_foreign_frames(visitors):
-    for path in (*PAGES, BOUT, "/titlebout/", "/titlebout/nope", "/titlebout/a/b"):
+    for path in (*PAGES, BOUT, DRIFT, "/titlebout/", "/titlebout/nope", "/titlebout/a/b"):
         for client in (visitors.stranger, visitors.reader):
             headers = client.get(path).headers
             policy = headers["Content-Security-Policy"]
@@ -178,6 +188,46 @@ def test_a_bout_is_for_those_who_may_read_the_dag(visitors):
         if "bouts" in link or ".json" in link:
             assert visitors.reader.get(f"/titlebout/demand/bouts/{link}").status_code == 200
     assert visitors.reader.get(f"{BOUT}.json").json()["verdict"]["challenger"] == CHALLENGER
+
+
+def test_a_drift_report_is_for_those_who_may_read_the_dag(visitors):
+    for path in (DRIFT, f"{DRIFT}.json"):
+        assert [client.get(path).status_code for client in (visitors.stranger, visitors.nobody)] == [401, 403]
+    page = ReadPage(visitors.reader.get(DRIFT).text)
+    page.check_harmless()
+    assert "Drift found" in page.text
+    assert "<script>alert(1)</script>" in page.text
+    (other,) = [link for link in page.links if link.startswith("?entry=")]
+    assert "No drift" in ReadPage(visitors.reader.get(f"{DRIFT}{other}").text).text
+    (document,) = [link for link in page.links if ".json" in link]
+    assert visitors.reader.get(f"/titlebout/demand/drift/{document}").json()["partition"] == DAYS[-1]
+
+
+def test_a_drift_report_that_was_changed_in_the_lake_is_not_shown(visitors, home: Path):
+    reports = [*(home / "lake" / "demand" / "drift").rglob("report.json")]
+    contents = {report: report.read_bytes() for report in reports}
+    for report, content in contents.items():
+        report.chmod(0o644)
+        report.write_bytes(content.replace(b"temperature", b"temperatur3"))
+    try:
+        assert [visitors.reader.get(path).status_code for path in (DRIFT, f"{DRIFT}.json")] == [500, 500]
+    finally:
+        for report, content in contents.items():
+            report.write_bytes(content)
+
+
+def test_the_page_of_a_model_leads_to_its_drift_reports(visitors):
+    links = ReadPage(visitors.reader.get("/titlebout/demand").text).links
+    looks = [link for link in links if "/drift/" in link]
+    assert len(looks) == 2
+    for look in looks:
+        assert visitors.reader.get(f"/titlebout/{look}").status_code == 200
+
+
+def test_the_page_of_a_partition_leads_to_what_a_look_for_drift_saw(visitors):
+    for day, count in (("2024-05-01", 1), ("2024-05-02", 0)):
+        links = ReadPage(visitors.reader.get(f"/titlebout/demand/partitions/{day}").text).links
+        assert len([link for link in links if "drift" in link]) == count
 
 
 def test_the_card_of_a_version_is_for_those_who_may_read_the_dag(visitors, version):
@@ -268,3 +318,14 @@ def test_airflows_navigation_leads_to_the_pages(visitors):
     assert view["destination"] == "nav"
     # Relative: the UI resolves it against its own base, which may be a path behind a proxy.
     assert visitors.reader.get(f"/{view['href']}").status_code == 200
+
+
+def test_a_trial_that_outcomes_decide_is_for_those_who_may_read_the_dag(visitors):
+    path = "/titlebout/demand/trials/9"
+    answers = [client.get(path) for client in (visitors.stranger, visitors.nobody, visitors.reader)]
+    assert [answer.status_code for answer in answers] == [401, 403, 200]
+    page = ReadPage(answers[2].text)
+    assert "The candidate is better" in page.text
+    assert "<script>" not in answers[2].text
+    for unknown in ("8", "0", "x"):
+        assert visitors.reader.get(f"/titlebout/demand/trials/{unknown}").status_code in {404, 422}, unknown

@@ -12,6 +12,8 @@ from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.core.ledgers.withdrawals import why_withdrawn, withdrawn
 from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, trial_at
 from titlebout.core.ports import Ledger
+from titlebout.core.retraining.retrain_record import RETRAIN_KINDS, RetrainRecord
+from titlebout.core.retraining.retrain_words import status_line
 from titlebout.wiring import build_ledger, environment_connection
 
 
@@ -64,6 +66,8 @@ def status(options: argparse.Namespace) -> bool:
                 print(f"  {partition_status:<12}{len(keys):>5} partitions  {_span(keys, partition_status)}")
         for version in withdrawn(state.releases):
             print(f"  {why_withdrawn(version, state.releases)}")
+        if line := status_line(RetrainRecord.of(ledger.entries(name, kinds=RETRAIN_KINDS)), datetime.now(UTC)):
+            print(f"  {line}")
     if not names:
         print("the ledger is empty")
     return bool(names)

@@ -88,6 +88,29 @@ def predictions_path(model: str, partition: PartitionKey, version: str, sha256: 
     return f"{model}/predictions/{checked_key(partition)}/{version}-{sha256[:12]}.parquet"
 
 
+def drift_report_path(model: str, partition: PartitionKey, sha256: str, ending: str = "json") -> str:
+    """Return the path of a drift report; the start of its SHA-256 tells one look at a partition from another.
+
+    Raises:
+        PartitionKeyError: It is no partition key.
+    """
+    return f"{model}/drift/{checked_key(partition)}/{sha256[:12]}/report.{ending}"
+
+
+def performance_folder(model: str, partition: PartitionKey, version: str) -> str:
+    """Return the folder of what a version's scores of a partition looked like.
+
+    Raises:
+        PartitionKeyError: It is no partition key.
+    """
+    return f"{model}/performance/{checked_key(partition)}/{version}"
+
+
+def split_report_path(model: str, trial: int, sha256: str, ending: str) -> str:
+    """Return the path of what a look at a trial of strategy ab said; the start of its SHA-256 tells looks apart."""
+    return f"{model}/trials/{trial}/{sha256[:12]}/split.{ending}"
+
+
 def inference_log_folder(model: str, partition: PartitionKey | None = None) -> str:
     """Return the folder of what servers logged, in a partition or in all.
 

@@ -91,6 +91,35 @@ def parquet_bytes(table: "pa.Table") -> bytes:
     return buffer.getvalue()
 
 
+def read_scores(data: bytes, dataset: DatasetSection, plan: FeaturePlan) -> tuple["pa.Table", NDArray[np.float64]]:
+    """Read back what `scored_rows` made a file of.
+
+    Args:
+        data: The file's bytes; their hash was checked.
+        dataset: The spec's section: which columns are keys.
+        plan: Of the version that scored.
+
+    Returns:
+        The key columns, and float64, shape (n_rows,) or (n_rows, n_classes) in the order of the plan's classes.
+
+    Raises:
+        CorruptObjectError: The file has other columns: it was written under another spec.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(io.BytesIO(data))
+    kept = len(dict.fromkeys((*dataset.key_columns, dataset.time_column)))
+    # By position: a column of the data may bear the name of one of ours.
+    places = range(kept + 2, kept + 2 + len(plan.classes)) if plan.classes else (kept,)
+    missing = [name for name in dataset.key_columns if name not in table.column_names]
+    if missing or table.num_columns <= max(places) or any(table.column(at).type != pa.float64() for at in places):
+        message = "the predictions have other columns than the spec; score the partition again"
+        raise CorruptObjectError(message)
+    scores = [table.column(at).to_numpy() for at in places]
+    return table.select(list(dataset.key_columns)), np.column_stack(scores) if plan.classes else scores[0]
+
+
 def has_learned(training: tuple[SnapshotRef, ...], partition: PartitionKey) -> bool:
     """Whether a partition is among those that a version was trained on."""
     return any(ref.partition == partition for ref in training)

@@ -9,6 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from titlebout.core.bout_check import BoutCheck
+from titlebout.core.told_apart import ToldApart
 
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 # The forms of all cadences; whether the calendar has such an hour, day, week or month is asked where one is computed.
@@ -235,6 +236,7 @@ class DriftFinding(Result):
         default={}, exclude_if=not_, description="Column to what changed most about it, in standard deviations."
     )
     fingerprint: str = Field(description="Same champion, partition and columns: same fingerprint.")
+    told_apart: ToldApart | None = Field(default=None, exclude_if=not_, description="What tells the newer rows apart.")
 
 
 class DriftReport(Result):

@@ -8,6 +8,7 @@ from titlebout.core.bouts.whole_days import block_of
 from titlebout.core.cadences import HOURS, Cadence
 from titlebout.core.results import PartitionKey, Severity
 from titlebout.core.spec_words import expectations_of
+from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import ClassWeights
 from titlebout.core.specs.validation_spec import CheckSeverity
@@ -102,6 +103,8 @@ def _columns(spec: ModelSpec) -> Iterator[str]:
     if telling:
         yield f"{_listed(telling)} may only tell the time: new values are ones that no window has seen"
     roles = {*features.columns, *features.excluded, *dataset.key_columns, dataset.time_column, dataset.target}
+    if spec.release.strategy is ReleaseStrategy.AB:
+        roles |= {name for name in (spec.release.ab.outcome, spec.release.ab.request_id_column) if name}
     idle = [name for name in dataset.snapshot_columns if name not in roles and not _is_input(spec, name)]
     if idle:
         yield f"read and used for nothing: {_listed(idle)}; make them features, or exclude them with the reason"
@@ -153,8 +156,29 @@ def _trial(spec: ModelSpec) -> Iterator[str]:
     release, grid = spec.release, spec.calendar.grid
     hours = len(release.shares) * release.step_timeout_hours
     night = 1 if spec.dataset.cadence is Cadence.HOURLY else HOURS
+    if release.strategy is ReleaseStrategy.AB:
+        yield from _split(spec)
+        return
     if release.has_trial and spec.dataset.cadence in {Cadence.DAILY, Cadence.HOURLY} and hours > night:
         yield (
             f"a trial may take {hours:g} h ({len(release.shares)} steps of release.step_timeout_hours), and the next "
             f"{grid.noun} waits for it; shorten it"
+        )
+
+
+def _split(spec: ModelSpec) -> Iterator[str]:
+    """A split is over before any outcome can have come: those of a partition come after it has ended."""
+    ab = spec.release.ab
+    longest = 1 if spec.dataset.cadence is Cadence.HOURLY else spec.calendar.grid.longest_days * HOURS
+    needed = longest + spec.dataset.label_delay_days * HOURS
+    if ab.hours <= needed:
+        yield (
+            f"release.ab.hours {ab.hours:g}: an outcome is known up to {needed} h after its answer, so the split may "
+            "end before the first of them; hold it longer"
+        )
+    kept_days = spec.serving.log.retention_days
+    if kept_days is not None and kept_days * HOURS < ab.hours + needed:
+        yield (
+            f"serving.log.retention_days {kept_days}: answers of a split of release.ab.hours {ab.hours:g} may be "
+            "deleted before their outcomes come; keep them longer"
         )

@@ -10,6 +10,7 @@ from titlebout.core.results import PartitionKey, Severity
 from titlebout.core.specs.class_list import listed
 from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
 from titlebout.core.specs.dataset_spec import DatasetSection, DemoSource, FilesSource, S3Source, SqlSource
+from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.serving_spec import EVERY_OTHER, ColumnPolicy, LogSection
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.core.specs.training_spec import TrainingSection
@@ -184,6 +185,9 @@ def _trial(spec: ModelSpec) -> str:
     if not release.has_trial:
         return ""
     shares = ", ".join(f"{percent} %" for percent in release.shares)
+    if release.strategy is ReleaseStrategy.AB:
+        decides = f"mean {release.ab.outcome}" if release.ab.outcome else "the errors of what was answered"
+        return f" and it has been better by {decides} in {shares} of the requests, within {release.ab.hours:g} h"
     how = f"answering {shares} of the requests" if any(release.shares) else "scoring every request unseen"
     proven = f"each step within {release.step_timeout_hours:g} h and at least {release.min_requests} requests"
     return f" and it has proven itself {how}, {proven}"
@@ -204,7 +208,8 @@ def _drift(spec: ModelSpec) -> str:
     columns = ", ".join(drift.columns) or "all features and the target"
     return (
         f"{columns}: retrains when {drift.drifted_partitions} of the newest {drift.newest_partitions} days, and the "
-        f"newest, changed more than days do by themselves; at most every {drift.cooldown_days} days"
+        f"newest, changed more than days do by themselves; at most every {drift.cooldown_days} days "
+        f"and {drift.retrains_per_week} times a week; stops after {drift.retrains_without_gain} that win nothing"
     )
 
 

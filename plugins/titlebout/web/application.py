@@ -1,24 +1,30 @@
 """The routes below `/titlebout`: GET only, each guarded, all of them plain functions, which run in a thread."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import FastAPI, Query, Request, Response
+from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
 from titlebout.core.pages.bout_page import bout_page
 from titlebout.core.pages.card_markdown import card_markdown
 from titlebout.core.pages.card_page import card_page
+from titlebout.core.pages.drift_page import drift_page
 from titlebout.core.pages.model_pages import model_page, models_page
 from titlebout.core.pages.page_frame import Place
 from titlebout.core.pages.report_page import partition_page
+from titlebout.core.pages.split_page import split_page
 from titlebout.core.partitions import checked_key
 from titlebout.project import model_names
 from titlebout.web.access import ReadableDagIds, ReadableModel
 from titlebout.web.bout_lookup import account_bytes, find_bout, find_recorded, newest_bouts
 from titlebout.web.card_lookup import find_card
+from titlebout.web.drift_lookup import find_drift, find_reported, newest_looks
 from titlebout.web.lookup import find_delivery, find_history, find_report, readable_models, report_bytes
 from titlebout.web.problems import HANDLERS, is_framed, not_found
+from titlebout.web.split_lookup import find_split
 from titlebout.web.stores import LAKE, LEDGER
 
 HEADERS = {
@@ -34,6 +40,7 @@ HEADERS = {
 
 Revision = Annotated[int | None, Query(ge=1, le=1_000_000)]
 EntryNumber = Annotated[int | None, Query(ge=1, le=1_000_000_000)]
+TrialNumber = Annotated[int, PathParameter(ge=1, le=1_000_000_000)]
 PageNumber = Annotated[int, Query(ge=1, le=1_000_000)]
 
 
@@ -50,6 +57,9 @@ def build_application() -> FastAPI:
     app.get("/{model}/partitions/{partition}", response_class=HTMLResponse)(show_partition)
     app.get("/{model}/versions/{version}.md")(show_card_markdown)
     app.get("/{model}/versions/{version}", response_class=HTMLResponse)(show_card)
+    app.get("/{model}/drift/{partition}.json")(show_drift_json)
+    app.get("/{model}/drift/{partition}", response_class=HTMLResponse)(show_drift)
+    app.get("/{model}/trials/{trial}", response_class=HTMLResponse)(show_split)
     app.get("/{model}/bouts/{partition}.json")(show_bout_json)
     app.get("/{model}/bouts/{partition}", response_class=HTMLResponse)(show_bout)
     return app
@@ -66,8 +76,8 @@ def show_model(model: ReadableModel, request: Request, page: PageNumber = 1) -> 
     history = find_history(LEDGER.get(), model)
     if not history and model not in model_names():
         not_found("There is no model of this name.")
-    bouts = newest_bouts(LEDGER.get(), model)
-    return model_page(model, history, bouts, page=page, place=Place(is_framed=is_framed(request)))
+    bouts, looks = newest_bouts(LEDGER.get(), model), newest_looks(LEDGER.get(), model)
+    return model_page(model, history, bouts, looks, page=page, place=Place(is_framed=is_framed(request)))
 
 
 def show_partition(model: ReadableModel, partition: str, request: Request, revision: Revision = None) -> str:
@@ -76,6 +86,8 @@ def show_partition(model: ReadableModel, partition: str, request: Request, revis
     source = find_report(LEDGER.get(), LAKE.get(), model, key, revision)
     if source is None:
         not_found(f"{model} has no such partition or revision.")
+    has_drift_report = bool(find_reported(LEDGER.get(), model, key, None))
+    source = replace(source, has_drift_report=has_drift_report)
     return partition_page(source, Place("../../", is_framed=is_framed(request)))
 
 
@@ -104,6 +116,31 @@ def show_bout_json(model: ReadableModel, partition: str, entry: EntryNumber = No
     if content is None:
         not_found(f"{model} has no such bout, or nothing was stored beside its verdict.")
     return Response(content, media_type="application/json")
+
+
+def show_drift(model: ReadableModel, partition: str, request: Request, entry: EntryNumber = None) -> str:
+    """Show a drift report: the newest of the partition, or the one of a ledger entry."""
+    source = find_drift(LEDGER.get(), LAKE.get(), model, checked_key(partition), entry)
+    if source is None:
+        not_found(f"{model} has no drift report of this partition (yet): {model}_drift writes one when it has looked.")
+    return drift_page(source, Place("../../", is_framed=is_framed(request)))
+
+
+def show_drift_json(model: ReadableModel, partition: str, entry: EntryNumber = None) -> Response:
+    """Return a drift report as it lies in the lake."""
+    found = find_reported(LEDGER.get(), model, checked_key(partition), entry)
+    if not found:
+        not_found(f"{model} has no drift report of this partition.")
+    reported = found[-1][1]
+    return Response(LAKE.get().read(reported.path, sha256=reported.sha256), media_type="application/json")
+
+
+def show_split(model: ReadableModel, trial: TrialNumber, request: Request) -> str:
+    """Show the newest look at a trial that outcomes decide."""
+    report = find_split(LEDGER.get(), LAKE.get(), model, trial)
+    if report is None:
+        not_found(f"{model} has no such trial whose outcomes somebody has looked at (yet).")
+    return split_page(report, Place("../../", is_framed=is_framed(request)))
 
 
 def show_card(model: ReadableModel, version: str, request: Request) -> str:

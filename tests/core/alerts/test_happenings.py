@@ -20,73 +20,149 @@ def told(kind, payload, actor="run:scheduled__1"):
     return [*happenings(ledger.entries("demand"))]
 
 
-@pytest.mark.parametrize(
-    ("kind", "payload", "cause", "line", "page"),
-    [
-        (
-            EntryKind.PARTITION_REJECTED,
-            {"partition": "2024-05-01", "data_sha256": "0" * 64, "failures": ["rows: found 0, wanted 24"]},
-            AlertCause.PARTITION_REJECTED,
-            "2024-05-01 is in quarantine: rows: found 0, wanted 24",
-            "titlebout/demand/partitions/2024-05-01",
-        ),
-        (
-            EntryKind.PARTITION_LATE,
-            {"partition": "2024-05-01", "deadline": "2024-05-02T06:00:00+00:00"},
-            AlertCause.PARTITION_LATE,
-            "2024-05-01 was not there at 2024-05-02T06:00:00+00:00",
-            "",
-        ),
-        (
-            EntryKind.DRIFT_FOUND,
-            {
-                "champion": "v1",
-                "newest_partition": "2024-05-02",
-                "drifted_partitions": ["2024-05-01", "2024-05-02"],
-                "columns": {"temperature": 2.345},
-            },
-            AlertCause.DRIFT_FOUND,
-            "2024-05-01, 2024-05-02 drifted from what v1 knows: temperature 2.3 x its limit",
-            "",
-        ),
-        (
-            EntryKind.RELEASE_SETTLED,
-            SERVES,
-            AlertCause.CHAMPION_CHANGED,
-            "v2 serves: 2 % better",
-            "titlebout/demand/bouts/2024-05-01",
-        ),
-        (
-            EntryKind.RELEASE_SETTLED,
-            {**SERVES, "withdraws": "v3"},
-            AlertCause.ROLLED_BACK,
-            "v2 serves again instead of v3: 2 % better",
-            "",
-        ),
-        (
-            EntryKind.TRIAL_FAILED,
-            {"trial": 7, "version": "v2", "reasons": ["score distance too large", "no traffic"]},
-            AlertCause.TRIAL_FAILED,
-            "v2 did not pass its trial: score distance too large; no traffic",
-            "",
-        ),
-        (
-            EntryKind.RELEASE_FAILED,
-            {"version": "v2", "partition": "2024-05-01", "token": 1, "error": "golden row 3 differs"},
-            AlertCause.RELEASE_FAILED,
-            "v2 was not released, what served before serves on: golden row 3 differs",
-            "titlebout/demand/bouts/2024-05-01",
-        ),
-    ],
-)
+CASES = [
+    (
+        EntryKind.PARTITION_REJECTED,
+        {"partition": "2024-05-01", "data_sha256": "0" * 64, "failures": ["rows: found 0, wanted 24"]},
+        AlertCause.PARTITION_REJECTED,
+        "2024-05-01 is in quarantine: rows: found 0, wanted 24",
+        "titlebout/demand/partitions/2024-05-01",
+    ),
+    (
+        EntryKind.PARTITION_LATE,
+        {"partition": "2024-05-01", "deadline": "2024-05-02T06:00:00+00:00"},
+        AlertCause.PARTITION_LATE,
+        "2024-05-01 was not there at 2024-05-02T06:00:00+00:00",
+        "",
+    ),
+    (
+        EntryKind.DRIFT_FOUND,
+        {
+            "champion": "v1",
+            "newest_partition": "2024-05-02",
+            "drifted_partitions": ["2024-05-01", "2024-05-02"],
+            "columns": {"temperature": 2.345},
+        },
+        AlertCause.DRIFT_FOUND,
+        "2024-05-01, 2024-05-02 drifted from what v1 knows: temperature 2.3 x its limit",
+        "titlebout/demand/drift/2024-05-02",
+    ),
+    (
+        EntryKind.RETRAIN_STOPPED,
+        {"cause": "no gain", "why": "3 retrains in a row won nothing"},
+        AlertCause.RETRAIN_STOPPED,
+        "no gain: 3 retrains in a row won nothing",
+        "",
+    ),
+    (
+        EntryKind.PERFORMANCE_LOST,
+        {
+            "champion": "v1",
+            "lost_partitions": ["2024-05-01", "2024-05-02"],
+            "metric": "rmse",
+            "loss": 0.255,
+            "is_estimate": False,
+        },
+        AlertCause.PERFORMANCE_LOST,
+        "v1 on 2024-05-01, 2024-05-02: rmse 25.5% above that of its bout",
+        "",
+    ),
+    (
+        EntryKind.PERFORMANCE_WARNED,
+        {"champion": "v1", "partitions": ["2024-05-02"], "text": "the scores moved"},
+        AlertCause.PERFORMANCE_LOST,
+        "v1 on 2024-05-02, a warning only: the scores moved",
+        "",
+    ),
+    (
+        EntryKind.RELEASE_SETTLED,
+        SERVES,
+        AlertCause.CHAMPION_CHANGED,
+        "v2 serves: 2 % better",
+        "titlebout/demand/bouts/2024-05-01",
+    ),
+    (
+        EntryKind.RELEASE_SETTLED,
+        {**SERVES, "withdraws": "v3"},
+        AlertCause.ROLLED_BACK,
+        "v2 serves again instead of v3: 2 % better",
+        "",
+    ),
+    (
+        EntryKind.RELEASE_ASKED,
+        {"version": "v2", "partition": "2024-05-01", "champion": "v1", "timeout_hours": 12},
+        AlertCause.RELEASE_ASKED,
+        "may v2 take the place of v1? Without an answer within 12 hours: no.",
+        "titlebout/demand/bouts/2024-05-01",
+    ),
+    (
+        EntryKind.RELEASE_ASKED,
+        {"version": "v1", "partition": "2024-05-01", "champion": None},
+        AlertCause.RELEASE_ASKED,
+        "may v1 serve, as the first?",
+        "titlebout/demand/bouts/2024-05-01",
+    ),
+    (
+        EntryKind.TRIAL_FAILED,
+        {"trial": 7, "version": "v2", "reasons": ["score distance too large", "no traffic"]},
+        AlertCause.TRIAL_FAILED,
+        "v2 did not pass its trial: score distance too large; no traffic",
+        "",
+    ),
+    (
+        EntryKind.SKEW_FOUND,
+        {"kind": "features", "version": "v2", "newest_partition": "2024-05-01", "message": "a in 5.0% of 40 rows"},
+        AlertCause.SKEW_FOUND,
+        "2024-05-01, v2: a in 5.0% of 40 rows",
+        "",
+    ),
+    (
+        EntryKind.RELEASE_FAILED,
+        {"version": "v2", "partition": "2024-05-01", "token": 1, "error": "golden row 3 differs"},
+        AlertCause.RELEASE_FAILED,
+        "v2 was not released, what served before serves on: golden row 3 differs",
+        "titlebout/demand/bouts/2024-05-01",
+    ),
+    (
+        EntryKind.SKEW_FOUND,
+        {"version": "v2", "newest_partition": "2024-05-01", "message": "3 of 40 rows score differently"},
+        AlertCause.SKEW_FOUND,
+        "2024-05-01, v2: 3 of 40 rows score differently",
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "payload", "cause", "line", "page"), CASES)
 def test_an_entry_is_told_in_a_line(kind, payload, cause, line, page):
     assert told(kind, payload) == [Happening(cause, "entry 1", line, page)]
 
 
 def test_every_kind_that_is_told_is_read_above():
-    causes = set(AlertCause) - {AlertCause.CHAMPION_STALE, AlertCause.LEDGER_TAMPERED}
-    assert (len(TOLD_KINDS), len(causes)) == (6, 7)
+    answers = {EntryKind.RELEASE_APPROVED, EntryKind.RELEASE_DECLINED}  # read, so that a question is over
+    assert {kind for kind, *_ in CASES} == TOLD_KINDS - answers
+    assert {cause for _, _, cause, *_ in CASES} == set(AlertCause) - {
+        AlertCause.CHAMPION_STALE,
+        AlertCause.LEDGER_TAMPERED,
+    }
     assert set(TITLES) == set(ADVICE) == set(AlertCause)
+
+
+def test_only_a_question_that_waits_for_its_answer_is_told():
+    ledger = MemoryLedger()
+
+    def happen(kind: EntryKind, **payload) -> list[Happening]:
+        named = {"partition": "2024-05-01", "champion": "v1", **payload}
+        ledger.append("demand", kind, named, actor="run:scheduled__1")
+        return [*happenings(ledger.entries("demand"))]
+
+    (first,) = happen(EntryKind.RELEASE_ASKED, version="v2")
+    assert not happen(EntryKind.RELEASE_DECLINED)
+    (again,) = happen(EntryKind.RELEASE_ASKED, version="v2")
+    assert first.about != again.about
+    (next_night,) = happen(EntryKind.RELEASE_ASKED, version="v3")  # the one before was never answered
+    assert "v3" in next_night.line
+    assert not happen(EntryKind.RELEASE_APPROVED)
 
 
 def test_a_days_rows_say_nothing():
@@ -153,6 +229,12 @@ class TestDue:
         assert not self.due(ledger=self.sent(11.9, "entry 1"))
         assert self.due(ledger=self.sent(12, "entry 1"))
         assert self.due(ledger=self.sent(1, "entry 1", cause="partition_late"))
+
+    def test_a_question_is_never_held_back(self):
+        question = Happening(AlertCause.RELEASE_ASKED, "entry 9", "may v2 serve?")
+        (alert,) = self.due((question,), ledger=self.sent(1, "entry 1", cause="release_asked"))
+        assert "Required Actions" in alert.text
+        assert not self.due((question,), ledger=self.sent(1, "entry 9", cause="release_asked"))
 
     def test_many_lines_are_cut_and_counted(self):
         many = [Happening(AlertCause.DRIFT_FOUND, str(number), f"line {number}") for number in range(13)]

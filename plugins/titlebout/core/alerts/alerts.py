@@ -16,24 +16,36 @@ TITLES: Mapping[AlertCause, str] = {
     AlertCause.PARTITION_REJECTED: "data in quarantine",
     AlertCause.PARTITION_LATE: "data is late",
     AlertCause.DRIFT_FOUND: "data has drifted",
+    AlertCause.RETRAIN_STOPPED: "retrains were stopped",
+    AlertCause.PERFORMANCE_LOST: "predictions got worse, or may have",
     AlertCause.CHAMPION_CHANGED: "a new champion serves",
+    AlertCause.RELEASE_ASKED: "a winner waits for a person's word",
     AlertCause.TRIAL_FAILED: "a trial on live requests failed",
     AlertCause.RELEASE_FAILED: "a release failed",
     AlertCause.ROLLED_BACK: "rolled back",
     AlertCause.CHAMPION_STALE: "the champion is old",
+    AlertCause.SKEW_FOUND: "the server and the data disagree",
     AlertCause.LEDGER_TAMPERED: "the ledger was changed",
 }
 ADVICE: Mapping[AlertCause, str] = {
     AlertCause.PARTITION_REJECTED: "Look at the report, then: titlebout quarantine --help",
     AlertCause.PARTITION_LATE: "Deliver it; the next night brings it in, or clear ingest_partition.",
-    AlertCause.DRIFT_FOUND: "A retrain was started; nothing has to be done.",
+    AlertCause.DRIFT_FOUND: "A retrain is asked for where the budget allows it: titlebout retrain {model}",
+    AlertCause.RETRAIN_STOPPED: "Nights go on. See why: titlebout retrain {model}; go on: the same with --resume",
+    AlertCause.PERFORMANCE_LOST: "By labels: a retrain is asked for. Without: watch titlebout performance {model}",
     AlertCause.CHAMPION_CHANGED: "If it answers badly: titlebout rollback {model} --reason TEXT",
+    AlertCause.RELEASE_ASKED: "Answer in Airflow, under Required Actions; without an answer what serves now serves on.",
     AlertCause.TRIAL_FAILED: "The champion serves on. To try the winner again, clear start_trial.",
     AlertCause.RELEASE_FAILED: "Repair what the message names, then clear deploy_model.",
     AlertCause.ROLLED_BACK: "Find out why before the next night: titlebout lineage {model} VERSION",
+    AlertCause.SKEW_FOUND: "A retrain does not help; find out who sends or scores what: titlebout skew {model}",
     AlertCause.CHAMPION_STALE: "See why no challenger wins: titlebout ledger show {model}",
     AlertCause.LEDGER_TAMPERED: "Stop the DAGs; then: titlebout ledger verify {model}",
 }
+
+
+_NEVER_QUIET = frozenset({AlertCause.RELEASE_ASKED})
+"""A question that is held back would be told when its time is over."""
 
 
 class Alert(Result):
@@ -100,7 +112,7 @@ def due_alerts(
         ui_address: Address of Airflow's UI; empty: messages bear no links.
     """
     told = {(entry.payload["cause"], about) for entry in sent for about in _texts(entry.payload["about"])}
-    silent = {entry.payload["cause"] for entry in sent if now - entry.recorded_at < quiet}
+    silent = {entry.payload["cause"] for entry in sent if now - entry.recorded_at < quiet} - _NEVER_QUIET
     waiting: dict[AlertCause, dict[str, Happening]] = {}
     for each in found:
         if (each.cause, each.about) not in told and each.cause not in silent:

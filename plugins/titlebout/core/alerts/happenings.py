@@ -33,10 +33,13 @@ class Happening:
 
 def happenings(entries: Iterable[LedgerEntry]) -> Iterator[Happening]:
     """Yield what ledger entries say, in their order; most say nothing."""
+    entries = [*entries]
+    open_question = _open_question(entries)
     for entry in entries:
         read = _READERS.get(entry.kind)
         is_watched = entry.kind in _PARTITIONS and entry.actor.startswith(_WATCHED)
-        if read and not is_watched:
+        is_over = entry.kind is EntryKind.RELEASE_ASKED and entry is not open_question
+        if read and not is_watched and not is_over:
             cause, line, page = read(entry.model, entry.payload)
             yield Happening(cause, f"entry {entry.sequence}", bounded(line, LINE_CHARACTERS), page)
 
@@ -58,6 +61,15 @@ def staleness(state: LedgerState, stale_after_days: float) -> Iterator[Happening
         yield Happening(AlertCause.CHAMPION_STALE, f"{version} older than {stale_after_days:g} days", line)
 
 
+def _open_question(entries: Iterable[LedgerEntry]) -> LedgerEntry | None:
+    """Return the last question to a person, if nobody has answered it; all others are no news any more."""
+    last = None
+    for entry in entries:
+        if entry.kind in _QUESTIONS:
+            last = entry
+    return last if last and last.kind is EntryKind.RELEASE_ASKED else None
+
+
 Read = tuple[AlertCause, str, str]
 Payload = Mapping[str, Any]
 
@@ -77,7 +89,24 @@ def _late(model: str, payload: Payload) -> Read:
 def _drift(model: str, payload: Payload) -> Read:
     columns = ", ".join(f"{name} {float(size):.2g} x its limit" for name, size in payload["columns"].items())
     line = f"{', '.join(payload['drifted_partitions'])} drifted from what {payload['champion']} knows: {columns}"
-    return AlertCause.DRIFT_FOUND, line, ""
+    page = f"titlebout/{model}/drift/{payload['newest_partition']}"
+    return AlertCause.DRIFT_FOUND, line, page
+
+
+def _lost(model: str, payload: Payload) -> Read:
+    days, unsure = ", ".join(payload["lost_partitions"]), ", estimated without labels" if payload["is_estimate"] else ""
+    more = f"{payload['metric']} {float(payload['loss']):.1%} above that of its bout"
+    line = f"{payload['champion']} on {days}: {more}{unsure}"
+    return AlertCause.PERFORMANCE_LOST, line, ""
+
+
+def _warned(model: str, payload: Payload) -> Read:
+    line = f"{payload['champion']} on {', '.join(payload['partitions'])}, a warning only: {payload['text']}"
+    return AlertCause.PERFORMANCE_LOST, line, ""
+
+
+def _stopped(model: str, payload: Payload) -> Read:
+    return AlertCause.RETRAIN_STOPPED, f"{payload['cause']}: {payload['why']}", ""
 
 
 def _settled(model: str, payload: Payload) -> Read:
@@ -86,6 +115,13 @@ def _settled(model: str, payload: Payload) -> Read:
         return AlertCause.ROLLED_BACK, f"{version} serves again instead of {withdrawn}: {reason}", ""
     page = f"titlebout/{model}/bouts/{payload['partition']}"
     return AlertCause.CHAMPION_CHANGED, f"{version} serves: {reason}", page
+
+
+def _asked(model: str, payload: Payload) -> Read:
+    champion, hours = payload.get("champion"), payload.get("timeout_hours")
+    line = f"may {payload['version']} " + (f"take the place of {champion}?" if champion else "serve, as the first?")
+    within = f" Without an answer within {float(hours):g} hours: no." if hours is not None else ""
+    return AlertCause.RELEASE_ASKED, line + within, f"titlebout/{model}/bouts/{payload['partition']}"
 
 
 def _not_passed(model: str, payload: Payload) -> Read:
@@ -98,14 +134,24 @@ def _failed(model: str, payload: Payload) -> Read:
     return AlertCause.RELEASE_FAILED, line, f"titlebout/{model}/bouts/{payload['partition']}"
 
 
+def _skewed(model: str, payload: Payload) -> Read:
+    return AlertCause.SKEW_FOUND, f"{payload['newest_partition']}, {payload['version']}: {payload['message']}", ""
+
+
 _READERS: Mapping[EntryKind, Callable[[str, Payload], Read]] = {
     EntryKind.PARTITION_REJECTED: _rejected,
     EntryKind.PARTITION_LATE: _late,
     EntryKind.DRIFT_FOUND: _drift,
+    EntryKind.RETRAIN_STOPPED: _stopped,
+    EntryKind.PERFORMANCE_LOST: _lost,
+    EntryKind.PERFORMANCE_WARNED: _warned,
     EntryKind.RELEASE_SETTLED: _settled,
+    EntryKind.RELEASE_ASKED: _asked,
     EntryKind.TRIAL_FAILED: _not_passed,
     EntryKind.RELEASE_FAILED: _failed,
+    EntryKind.SKEW_FOUND: _skewed,
 }
 _PARTITIONS = frozenset({EntryKind.PARTITION_REJECTED, EntryKind.PARTITION_LATE})
-TOLD_KINDS = frozenset(_READERS)
+_QUESTIONS = frozenset({EntryKind.RELEASE_ASKED, EntryKind.RELEASE_APPROVED, EntryKind.RELEASE_DECLINED})
+TOLD_KINDS = frozenset(_READERS) | _QUESTIONS
 """The kinds of entries that `happenings` reads."""

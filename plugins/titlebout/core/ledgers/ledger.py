@@ -11,34 +11,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from titlebout.core.errors import LedgerTamperedError
+from titlebout.core.ledgers import entry_kinds
 from titlebout.core.results import PartitionKey, Sha256, Snapshot, SnapshotRef
 
-
-class EntryKind(StrEnum):
-    """What the ledger records."""
-
-    PARTITION_INGESTED = "partition_ingested"
-    PARTITION_ACCEPTED = "partition_accepted"
-    PARTITION_REJECTED = "partition_rejected"
-    PARTITION_RELEASED = "partition_released"
-    PARTITION_DISCARDED = "partition_discarded"
-    PARTITION_LATE = "partition_late"
-    PARTITION_SCORED = "partition_scored"
-    CHALLENGER_TRAINED = "challenger_trained"
-    VERDICT_REACHED = "verdict_reached"
-    CANDIDATE_CHECKED = "candidate_checked"
-    RELEASE_APPROVED = "release_approved"
-    RELEASE_DECLINED = "release_declined"
-    TRIAL_STARTED = "trial_started"
-    TRIAL_STEP = "trial_step"
-    TRIAL_PASSED = "trial_passed"
-    TRIAL_FAILED = "trial_failed"
-    RELEASE_STARTED = "release_started"
-    RELEASE_SETTLED = "release_settled"
-    RELEASE_FAILED = "release_failed"
-    DRIFT_FOUND = "drift_found"
-    ALERT_SENT = "alert_sent"
-    LOG_PRUNED = "log_pruned"
+EntryKind = entry_kinds.EntryKind
+"""What the ledger records: a list with a file of its own."""
 
 
 class EntryBody(BaseModel):

@@ -17,11 +17,15 @@ class AlertCause(StrEnum):
     PARTITION_REJECTED = "partition_rejected"
     PARTITION_LATE = "partition_late"
     DRIFT_FOUND = "drift_found"
+    RETRAIN_STOPPED = "retrain_stopped"
+    PERFORMANCE_LOST = "performance_lost"
     CHAMPION_CHANGED = "champion_changed"
+    RELEASE_ASKED = "release_asked"
     TRIAL_FAILED = "trial_failed"
     RELEASE_FAILED = "release_failed"
     ROLLED_BACK = "rolled_back"
     CHAMPION_STALE = "champion_stale"
+    SKEW_FOUND = "skew_found"
     LEDGER_TAMPERED = "ledger_tampered"
 
 

@@ -6,6 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
+from titlebout.core.specs.skew_spec import SkewSection
 
 EVERY_OTHER = "default"
 """Key under `columns` for all fields that are not named."""
@@ -75,6 +76,7 @@ class ServingSection(SpecSection):
     """What the model server does besides answering."""
 
     log: LogSection = LogSection()
+    skew: SkewSection = SkewSection()
 
     @model_validator(mode="after")
     def _policies_are_of_use(self) -> Self:

@@ -26,10 +26,13 @@ from titlebout.core.specs.deployment_spec import DeploymentBudgets
 from titlebout.core.specs.drift_spec import DriftSection
 from titlebout.core.specs.history_rules import refuse_impossible_history
 from titlebout.core.specs.objective_rules import refuse_unfit_metrics, refuse_unfit_target, with_usual_metric
+from titlebout.core.specs.performance_spec import PerformanceSection, refuse_unknown_request_id
 from titlebout.core.specs.release_rules import refuse_impossible_trial
 from titlebout.core.specs.release_spec import ReleaseSection
+from titlebout.core.specs.retrain_rules import refuse_impossible_retrain
 from titlebout.core.specs.scoring_spec import ScoringSection
 from titlebout.core.specs.serving_spec import ServingSection, refuse_unknown_log_columns
+from titlebout.core.specs.split_needs import refuse_impossible_split
 from titlebout.core.specs.training_spec import TrainingSection
 from titlebout.core.specs.validation_spec import ValidationSection
 
@@ -93,6 +96,7 @@ class ModelSpec(SpecSection):
     release: ReleaseSection = ReleaseSection()
     serving: ServingSection = ServingSection()
     drift: DriftSection = DriftSection()
+    performance: PerformanceSection = PerformanceSection()
     scoring: ScoringSection = ScoringSection()
     alerts: AlertsSection = AlertsSection()
 
@@ -110,6 +114,11 @@ class ModelSpec(SpecSection):
     def drift_dag_id(self) -> str:
         """DAG that watches for drift."""
         return f"{self.name}_drift"
+
+    @property
+    def news_dag_id(self) -> str:
+        """DAG that looks once when new rows, or a new part of the log, have landed."""
+        return f"{self.name}_news"
 
     @property
     def log_dag_id(self) -> str:
@@ -202,6 +211,7 @@ class ModelSpec(SpecSection):
             message = f"{', '.join(taken)} is a column already; give the feature another name"
             raise ValueError(message)
         refuse_impossible_history(features, self.dataset, self.calendar.grid)
+        refuse_impossible_retrain(self.drift.retrain, self.training, self.calendar.grid)
         has_server = self.deployment.target is not DeploymentTarget.NONE
         refuse_impossible_trial(self.release, self.training, has_server=has_server)
         return self
@@ -210,6 +220,8 @@ class ModelSpec(SpecSection):
     def _log_columns_exist(self) -> Self:
         is_served = self.deployment.target is not DeploymentTarget.NONE
         refuse_unknown_log_columns(self.serving, self.training.features.columns, is_served=is_served)
+        refuse_unknown_request_id(self.performance, self.dataset.key_columns)
+        refuse_impossible_split(self.release, self.dataset, self.training, self.serving.log)
         return self
 
     @model_validator(mode="after")
