@@ -77,7 +77,7 @@ def _profiles(
     spec: ModelSpec, state: LedgerState, champion: TrainedChallenger, newest: Sequence[PartitionKey], lake: Lake
 ) -> tuple[dict[PartitionKey, PartitionProfile], list[PartitionKey], str]:
     """Return the profiles, the keys of training partitions that have rows, and why nothing can be judged by them."""
-    refs = [*_good_past(state, champion), *(state.partitions[key].ref() for key in newest)]
+    refs = [*good_past(state, champion), *(state.partitions[key].ref() for key in newest)]
     profiles, unreadable = profiles_of(ProfileQuestion.of(spec), lake, refs, threads=granted_cores())
     for key, problem in unreadable.items():
         logger.warning("%s: %s is left out of what drift is measured by: %s", spec.name, key, problem)
@@ -91,7 +91,7 @@ def _profiles(
     return profiles, trained, ""
 
 
-def _good_past(state: LedgerState, champion: TrainedChallenger) -> list[SnapshotRef]:
+def good_past(state: LedgerState, champion: TrainedChallenger) -> list[SnapshotRef]:
     """Return what the champion learned from, and the good partitions before it, oldest first."""
     first_trained = champion.proof.training[0].partition
     older = [key for key in state.keys(PartitionStatus.ACCEPTED) if key < first_trained][-MOST_OLDER_PARTITIONS:]

@@ -27,7 +27,7 @@ from titlebout.core.results import DriftReport, PartitionKey, TrainedChallenger
 from titlebout.core.retraining.watch_report import WatchReport
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.versions import read_version
-from titlebout.steps.measure_drift import MOST_OLDER_PARTITIONS
+from titlebout.steps.measure_drift import good_past
 
 logger = logging.getLogger(__name__)
 
@@ -188,13 +188,8 @@ def _columns(
     training = champion.proof.training
     first, last = training[0].partition, training[-1].partition
     accepted = state.keys(PartitionStatus.ACCEPTED)
-    older = [key for key in accepted if key < first][-MOST_OLDER_PARTITIONS:]
     newer = [key for key in accepted_of(days) if key > last]
-    refs = [
-        *(state.partitions[key].ref() for key in older),
-        *training,
-        *(state.partitions[key].ref() for key in newer),
-    ]
+    refs = [*good_past(state, champion), *(state.partitions[key].ref() for key in newer)]
     profiles, _ = profiles_of(question, lake, refs, threads=granted_cores())
     trained = [ref.partition for ref in training if ref.partition in profiles]
     if len(trained) < FEWEST_PARTITIONS:
