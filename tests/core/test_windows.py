@@ -3,9 +3,51 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.specs import demand_spec
+from titlebout.core.cadences import Cadence
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.partitions import keys_between, shift_key
-from titlebout.core.windows import HISTORY_DAYS, Windows, days_before, nights_that_read, shared_batches
+from titlebout.core.windows import (
+    HISTORIES,
+    HISTORY_DAYS,
+    NightsThatRead,
+    Windows,
+    days_before,
+    nights_that_read,
+    shared_batches,
+)
+
+
+def remembering(*lags, **changes):
+    """Return a spec with features of earlier partitions: how many each, and partitions back to the newest of them."""
+    features = {
+        f"usual_{number}": {"of": "temperature", "statistic": "mean", "partitions": partitions, "delay": delay}
+        for number, (partitions, delay) in enumerate(lags)
+    }
+    return demand_spec(training__features={"numeric": ["temperature"], "history": features}, **changes)
+
+
+def of_cadence(cadence, *lags, window, holdout, first="2019-01-01", late=0):
+    return remembering(
+        *lags,
+        dataset__cadence=cadence,
+        dataset__columns={"at": "timestamp", "temperature": "number", "rentals": "number"},
+        dataset__time_column="at",
+        dataset__key_columns=["at"],
+        dataset__first_partition=first,
+        dataset__label_delay_days=late,
+        training__window_days=window,
+        training__holdout_days=holdout,
+    )
+
+
+def spans(*pairs):
+    """Return all keys of several spans, one span after the other."""
+    return tuple(key for first, last in pairs for key in keys_between(first, last))
+
+
+def everything(windows):
+    """Return what is at hand when the whole data set is accepted, and the future besides."""
+    return [*keys_between(shift_key(min(windows.history + windows.keys), -100), shift_key(windows.partition, 100))]
 
 
 def test_the_holdout_ends_at_the_partition_and_training_ends_before_it():
@@ -93,16 +135,165 @@ def test_the_nights_that_read_a_day_are_those_whose_windows_hold_it(day, window,
     assert day not in Windows(spec, shift_key(judges, -1)).keys
 
 
-@given(partition=DAYS, window=st.integers(1, 60), holdout=st.integers(1, 9), delay=st.integers(0, 60))
-@settings(deadline=None)
-def test_a_run_brings_in_whatever_says_what_is_usual_for_the_days_that_it_judges(partition, window, holdout, delay):
-    spec = demand_spec(training__window_days=window, training__holdout_days=holdout, dataset__label_delay_days=delay)
-    windows = Windows(spec, partition)
-    assert windows.history == tuple(sorted(set(windows.history)))
-    assert not set(windows.history) & set(windows.keys)
-    brought_in = {*windows.history, *windows.keys, partition}
-    for judged in {*windows.keys[:1], *windows.keys[-1:], partition}:
-        assert {key for key in days_before(judged) if key >= "2024-01-01"} <= brought_in
+# In all of these, where nothing else is said, a run of 31 March learns from the 19th to the 28th and judges on the 29th
+# to the 31st; what it learns serves on 1 April.
+
+
+def test_a_rolling_mean_remembers_the_days_before_the_oldest_row():
+    windows = Windows(remembering((4, 1)), "2024-03-31")
+    assert windows.training == spans(("2024-03-19", "2024-03-28"))
+    assert windows.remembered == spans(("2024-03-15", "2024-03-18"))
+    assert windows.history == spans(("2024-02-16", "2024-03-14"))
+
+
+def test_what_serves_next_knows_the_holdout_too():
+    windows = Windows(remembering((4, 1)), "2024-03-31")
+    # Rows of 1 April know the 28th, which is learned from anyway, to the 31st.
+    older, newer = ("2024-03-15", "2024-03-18"), ("2024-03-29", "2024-03-31")
+    assert windows.accepted_history(everything(windows)) == spans(older, newer)
+
+
+def test_what_only_the_holdout_remembers_is_brought_in_but_no_version_is_made_of_it():
+    # Twenty days back: 28 February to 8 March for training, to 11 March for the holdout, 12 March for 1 April.
+    windows = Windows(remembering((1, 20)), "2024-03-31")
+    assert windows.remembered == spans(("2024-02-28", "2024-03-12"))
+    assert windows.accepted_history(everything(windows)) == spans(
+        ("2024-02-28", "2024-03-08"), ("2024-03-12", "2024-03-12")
+    )
+    # 28 days before the oldest remembered one, and what lies between those and the training window.
+    assert windows.history == spans(("2024-01-31", "2024-02-27"), ("2024-03-13", "2024-03-18"))
+
+
+def test_several_lags_remember_together():
+    # The three days before, the same day a week before, and four weeks before.
+    windows = Windows(remembering((3, 1), (1, 7), (1, 28)), "2024-03-31")
+    assert windows.remembered == spans(("2024-02-20", "2024-03-04"), ("2024-03-12", "2024-03-18"))
+    assert windows.history == spans(("2024-01-23", "2024-02-19"), ("2024-03-05", "2024-03-11"))
+    assert windows.accepted_history(everything(windows)) == spans(
+        ("2024-02-20", "2024-02-29"),
+        ("2024-03-04", "2024-03-04"),
+        ("2024-03-12", "2024-03-18"),
+        ("2024-03-29", "2024-03-31"),
+    )
+
+
+def test_a_gap_wider_than_28_days_is_not_filled():
+    windows = Windows(remembering((1, 60)), "2024-06-29")
+    assert windows.training == spans(("2024-06-17", "2024-06-26"))
+    assert windows.remembered == spans(("2024-04-18", "2024-05-01"))
+    assert windows.history == spans(("2024-03-21", "2024-04-17"), ("2024-05-20", "2024-06-16"))
+
+
+def test_where_labels_come_late_the_next_rows_know_what_is_judged_on():
+    # Five days late: training 14 to 23 March, holdout 24 to 26 March; rows of 1 April know the 25th and the 26th.
+    windows = Windows(remembering((2, 6), dataset__label_delay_days=5), "2024-03-31")
+    assert windows.keys == spans(("2024-03-14", "2024-03-26"))
+    assert windows.remembered == spans(("2024-03-07", "2024-03-13"))
+    assert windows.history == spans(("2024-02-08", "2024-03-06"), ("2024-03-27", "2024-03-30"))
+    assert windows.accepted_history(everything(windows)) == spans(
+        ("2024-03-07", "2024-03-13"), ("2024-03-25", "2024-03-26")
+    )
+
+
+def test_nothing_before_the_data_set_is_remembered():
+    # Training 8 to 17 January would know 27 December to 5 January; the holdout knows up to the 8th.
+    windows = Windows(remembering((1, 12)), "2024-01-20")
+    assert windows.remembered == spans(("2024-01-01", "2024-01-07"))
+    assert windows.history == ()
+    assert windows.accepted_history(["2023-12-31", *windows.remembered]) == spans(("2024-01-01", "2024-01-05"))
+
+
+def test_the_first_day_of_the_data_set_is_remembered_by_the_holdout_alone():
+    # Training would know days of December only; the holdout knows 1 to 3 January, and the 21st knows the 4th.
+    windows = Windows(remembering((1, 17)), "2024-01-20")
+    assert windows.remembered == spans(("2024-01-01", "2024-01-04"))
+    assert windows.history == spans(("2024-01-05", "2024-01-07"))
+    assert windows.accepted_history(windows.remembered) == ("2024-01-04",)
+
+
+def test_only_accepted_partitions_are_remembered():
+    windows = Windows(remembering((4, 1)), "2024-03-31")
+    accepted = ["2024-03-30", "2024-03-17", "2024-03-28", "2024-03-16", "2024-03-14"]
+    assert windows.accepted_history(accepted) == ("2024-03-16", "2024-03-17", "2024-03-30")
+    assert windows.accepted_history([]) == ()
+
+
+def test_hours_are_remembered_as_hours_and_compared_with_28_days():
+    windows = Windows(of_cadence("hourly", (2, 24), window=1, holdout=1), "2024-05-03T05")
+    assert windows.training == spans(("2024-05-01T06", "2024-05-02T05"))
+    # Two hours, the newer of them 24 back; those of the last training hours lie in the training window.
+    assert windows.remembered == spans(("2024-04-30T05", "2024-05-01T05"))
+    assert windows.history == spans(("2024-04-02T05", "2024-04-30T04"))
+
+
+def test_the_same_week_of_the_year_before_is_remembered():
+    windows = Windows(of_cadence("weekly", (1, 52), window=14, holdout=7), "2021-W01")
+    assert windows.keys == ("2020-W52", "2020-W53", "2021-W01")
+    assert windows.remembered == ("2019-W52", "2020-W01", "2020-W02", "2020-W03")
+    assert windows.history == spans(("2019-W24", "2019-W51"), ("2020-W24", "2020-W51"))
+    assert windows.accepted_history(windows.remembered) == ("2019-W52", "2020-W01", "2020-W03")
+
+
+def test_months_are_remembered_but_compared_with_none():
+    windows = Windows(of_cadence("monthly", (3, 2), window=62, holdout=31), "2024-03")
+    assert windows.keys == ("2024-01", "2024-02", "2024-03")
+    assert windows.remembered == ("2023-09", "2023-10", "2023-11", "2023-12")
+    assert windows.history == ()
+    assert HISTORIES[Cadence.MONTHLY].length == 0
+
+
+@given(
+    partition=DAYS,
+    lags=st.lists(st.tuples(st.integers(1, 40), st.integers(1, 90)), min_size=1, max_size=3),
+    window=st.integers(1, 60),
+    holdout=st.integers(1, 9),
+)
+@settings(deadline=None, max_examples=50)
+def test_whatever_is_usual_for_remembered_days_is_at_hand_and_nothing_is_named_twice(partition, lags, window, holdout):
+    windows = Windows(remembering(*lags, training__window_days=window, training__holdout_days=holdout), partition)
+    named = [*windows.history, *windows.remembered, *windows.keys]
+    assert len(named) == len(set(named))
+    for day in windows.remembered:
+        assert {key for key in days_before(day) if key >= "2024-01-01"} <= set(named)
+
+
+@pytest.mark.parametrize(
+    ("spec", "partition", "judging", "learning"),
+    [
+        (demand_spec(), "2024-02-10", ("2024-02-10", "2024-02-12"), ("2024-02-13", "2024-02-22")),
+        (
+            demand_spec(dataset__label_delay_days=5),
+            "2024-02-10",
+            ("2024-02-15", "2024-02-17"),
+            ("2024-02-18", "2024-02-27"),
+        ),
+        (
+            of_cadence("hourly", window=1, holdout=1, late=2),
+            "2024-05-02T06",
+            ("2024-05-04T06", "2024-05-05T05"),
+            ("2024-05-05T06", "2024-05-06T05"),
+        ),
+        # Labels one day late are known a week later; 13 days hold one week.
+        (
+            of_cadence("weekly", window=14, holdout=13, late=1),
+            "2020-W53",
+            ("2021-W01", "2021-W01"),
+            ("2021-W02", "2021-W03"),
+        ),
+        # From April on, 62 days before the holdout begin after 1 January.
+        (
+            of_cadence("monthly", window=62, holdout=31),
+            "2024-01",
+            ("2024-01", "2024-01"),
+            ("2024-02", "2024-03"),
+        ),
+        # January's labels are known on 3 March, so in the night of March; by then February's are, which are judged on.
+        (of_cadence("monthly", window=62, holdout=31, late=30), "2023-01", None, ("2023-03", "2023-04")),
+    ],
+    ids=["days", "late days", "late hours", "late weeks", "months", "a month that is never judged on"],
+)
+def test_nights_that_read_a_partition_are_named(spec, partition, judging, learning):
+    assert nights_that_read(spec, partition) == NightsThatRead(training=learning, holdout=judging)
 
 
 def test_28_days_before_the_windows_say_what_is_usual():
@@ -110,6 +301,13 @@ def test_28_days_before_the_windows_say_what_is_usual():
     assert windows.history == tuple(keys_between("2024-01-21", "2024-02-17"))
     assert days_before("2024-03-01") == tuple(keys_between("2024-02-02", "2024-02-29"))
     assert Windows(demand_spec(), "2024-01-10").history == ()
+
+
+def test_hours_are_compared_with_the_same_hour_and_weeks_with_weeks():
+    hours, weeks = days_before("2024-05-02T03"), days_before("2024-W18")
+    assert (len(hours), hours[0], hours[1], hours[-1]) == (28, "2024-04-04T03", "2024-04-05T03", "2024-05-01T03")
+    assert (len(weeks), weeks[0], weeks[-1]) == (28, "2023-W42", "2024-W17")
+    assert days_before("2024-05") == ()
 
 
 def test_only_accepted_partitions_are_trained_and_judged_on():

@@ -1,14 +1,14 @@
 """Which partitions a challenger learns from and which both models are judged on."""
 
 import hashlib
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from titlebout.core.cadences import HOURS, Cadence
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.history.past_statistics import past_numbers
-from titlebout.core.partitions import calendar_of, keys_between, shift_key
+from titlebout.core.partitions import calendar_of, shift_key
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.spec import ModelSpec
 
@@ -21,22 +21,27 @@ class History:
     """Which earlier partitions say what is usual for one.
 
     Attributes:
-        step: Every so manyth partition is compared with: hours with the same hour of other days.
         length: So many of them; 0: a partition is compared with none.
         words: What they are.
+        step: Every so manyth partition is compared with: hours with the same hour of other days.
     """
 
-    step: int
     length: int
     words: str
+    step: int = 1
+
+    @property
+    def reach(self) -> int:
+        """How many partitions back the oldest of them lies."""
+        return self.step * self.length
 
 
 HISTORIES: Mapping[Cadence, History] = {
-    Cadence.HOURLY: History(HOURS, HISTORY_DAYS, "days at this hour"),
-    Cadence.DAILY: History(1, HISTORY_DAYS, "days"),
-    Cadence.WEEKLY: History(1, HISTORY_DAYS, "weeks"),
+    Cadence.HOURLY: History(HISTORY_DAYS, "days at this hour", step=HOURS),
+    Cadence.DAILY: History(HISTORY_DAYS, "days"),
+    Cadence.WEEKLY: History(HISTORY_DAYS, "weeks"),
     # Two years and more back, and of another season: such months say little about this one.
-    Cadence.MONTHLY: History(1, 0, "months"),
+    Cadence.MONTHLY: History(0, "months"),
 }
 
 
@@ -59,22 +64,24 @@ class Windows:
         calendar = spec.calendar
         first = calendar.first_from(spec.dataset.first_partition)
         number = calendar.number(partition)
-        training, holdout = window_numbers(spec, number)
-        self.partition = partition
-        self.training = tuple(map(calendar.key, range(max(first, training.start), training.stop)))
-        self.holdout = tuple(map(calendar.key, range(max(first, holdout.start), holdout.stop)))
+        # Nothing that begins before the data set is ever asked for.
+        training, holdout = (range(max(first, each.start), each.stop) for each in window_numbers(spec, number))
+        inside = {*training, *holdout}
         features = spec.training.features.history.values()
         # What rows know of earlier partitions: those to learn from, those that will be served next, and the holdout's.
-        learned = past_numbers(
-            features, [range(max(first, training.start), training.stop), range(number + 1, number + 2)]
-        )
-        past = learned | past_numbers(features, [range(max(first, holdout.start), holdout.stop)])
-        self._learned_from = {calendar.key(each) for each in learned if each >= first}
-        self.remembered = tuple(sorted({calendar.key(each) for each in past if each >= first}.difference(self.keys)))
-        judged = {min(self.keys, default=partition), partition}
-        judged |= {calendar.key(max(first, each)) for each in past if each - 1 not in past}
-        spoken_for = {key for each in judged for key in _reach_of(each) if calendar.number(key) >= first}
-        self.history = tuple(sorted(spoken_for.difference(self.keys, self.remembered)))
+        learned = {each for each in past_numbers(features, [training, range(number + 1, number + 2)]) if each >= first}
+        judged = {each for each in past_numbers(features, [holdout]) if each >= first}
+        remembered = (learned | judged) - inside
+        reach = HISTORIES[calendar.cadence].reach
+        # The gap before each that some run judges, as far back as partitions say what is usual for it.
+        gaps = pairwise([first - 1, *sorted({*inside, *remembered, number})])
+        history = (each for last, at in gaps for each in range(max(last + 1, at - reach), at))
+        self.partition = partition
+        self.training = tuple(map(calendar.key, training))
+        self.holdout = tuple(map(calendar.key, holdout))
+        self.remembered = tuple(map(calendar.key, sorted(remembered)))
+        self.history = tuple(map(calendar.key, history))
+        self._learned_from = set(map(calendar.key, learned.difference(training)))
         self._min_partitions = spec.training.min_partitions
 
     @property
@@ -101,7 +108,7 @@ class Windows:
 
     def accepted_history(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
         """Return the partitions besides those to train on that history features of a version are made of."""
-        return tuple(sorted(self._learned_from.intersection(accepted).difference(self.training)))
+        return tuple(sorted(self._learned_from.intersection(accepted)))
 
     def accepted_holdout(self, accepted: Iterable[PartitionKey]) -> tuple[PartitionKey, ...]:
         """Return the partitions to judge on; it may be none, which the comparison calls inconclusive."""
@@ -120,16 +127,24 @@ def nights_that_read(spec: ModelSpec, partition: PartitionKey) -> NightsThatRead
     """Return the nights that judge on a partition, and those that learn from it: `Windows` the other way round."""
     calendar, training = spec.calendar, spec.training
     grid, number = calendar.grid, calendar.number(partition)
-    # Each window may begin up to one partition later than its days say.
-    days = training.window_days + training.holdout_days + spec.dataset.label_delay_days + 3 * grid.longest_days
-    nights = range(number, grid.holding(grid.first_hour(number + 1) + days * HOURS) + 1)
 
-    def reading(window: int) -> tuple[PartitionKey, PartitionKey] | None:
-        first = bisect_left(nights, number + 1, key=lambda night: window_numbers(spec, night)[window].stop)
-        end = bisect_right(nights, number, key=lambda night: window_numbers(spec, night)[window].start)
-        return (calendar.key(nights[first]), calendar.key(nights[end - 1])) if first < end else None
+    def first_without(each: int, days: int) -> int:
+        """Return the newest partition of the first window of so many days that a partition has fallen out of."""
+        return grid.holding(grid.first_hour(each) + HOURS * days)
 
-    return NightsThatRead(training=reading(0), holdout=reading(1))
+    def night_of(newest: int) -> int:
+        """Return the first night on which the labels of a partition are known: the holdout may end with it."""
+        return grid.first_within(newest, -spec.dataset.label_delay_days) - 1
+
+    def span(first: int, stop: int) -> tuple[PartitionKey, PartitionKey] | None:
+        return (calendar.key(first), calendar.key(stop - 1)) if first < stop else None
+
+    # What falls out of the holdout is learned from, until `too_new` falls out of it: then training ends with that one.
+    too_new = first_without(number, training.window_days)
+    judged = night_of(number)
+    learned = night_of(first_without(number, training.holdout_days))
+    gone = night_of(first_without(too_new, training.holdout_days))
+    return NightsThatRead(training=span(learned, gone), holdout=span(judged, learned))
 
 
 def days_before(partition: PartitionKey) -> tuple[PartitionKey, ...]:
@@ -140,13 +155,6 @@ def days_before(partition: PartitionKey) -> tuple[PartitionKey, ...]:
     """
     history = HISTORIES[calendar_of(partition).cadence]
     return tuple(shift_key(partition, -history.step * back) for back in range(history.length, 0, -1))
-
-
-def _reach_of(partition: PartitionKey) -> Iterator[PartitionKey]:
-    """Yield all partitions that say what is usual for this one or for one of the window that it begins."""
-    history = HISTORIES[calendar_of(partition).cadence]
-    if history.length:
-        yield from keys_between(shift_key(partition, -history.step * history.length), shift_key(partition, -1))
 
 
 def window_numbers(spec: ModelSpec, night: int) -> tuple[range, range]:
