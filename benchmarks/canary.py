@@ -226,8 +226,8 @@ def measure(site: Site, requests: int) -> tuple[Load, list[Phase]]:
         phase("trial that fails", site.refused_trial)
         phase("trial that passes, and its release", lambda: site.release(site.third, site.second, is_tried=True))
         phase("rollback", lambda: site.roll_back(site.second))
-        times = phase("rollbacks to and fro", lambda: _back_and_forth(site, load, requests))
-        phases[-1].name = f"{times} rollbacks to and fro"
+        times = phase("rollbacks back and forth", lambda: _back_and_forth(site, load, requests))
+        phases[-1].name = f"{times} rollbacks back and forth"
         phase("afterwards", lambda: _wait_for(load, load.requests + 500))
     champion = site.ledger.state(MODEL).champion
     assert champion is not None

@@ -47,9 +47,9 @@ def test_a_documented_command_works(command, project, capsys):
     match words:
         case ["make", *targets]:
             assert set(targets) <= MAKE_TARGETS
-        case ["titlebout", "rollback" | "trial" | "drift" | "staleness", *_]:
-            # Their answers need versions and bouts; tests/cli/test_rollbacks.py, test_trial_commands.py and
-            # test_drift_reports.py have them.
+        case ["titlebout", "rollback" | "trial" | "drift" | "staleness" | "performance" | "retrain", *_]:
+            # Their answers need versions and bouts; tests/cli/test_rollbacks.py, test_trial_commands.py,
+            # test_drift_reports.py, test_performance_table.py and test_retrains.py have them.
             assert build_parser().parse_args(words[1:]).run
         case ["titlebout", *arguments]:
             # What served at a moment in the past depends on the day on which this test runs.

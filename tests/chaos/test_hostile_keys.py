@@ -302,6 +302,10 @@ COMMANDS = [
     ("score", "bike_sharing", "{}", "--version", "champion"),
     ("predictions", "bike_sharing", "--from", "{}"),
     ("predictions", "bike_sharing", "--to", "{}"),
+    ("drift", "bike_sharing", "--partition", "{}"),
+    ("performance", "bike_sharing", "--from", "{}"),
+    ("performance", "bike_sharing", "--to", "{}"),
+    ("skew", "bike_sharing", "--partition", "{}"),
 ]
 
 

@@ -43,7 +43,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
 
 def drift(options: argparse.Namespace) -> bool:
     """Print a report; False where there is none."""
-    key = checked_key(options.partition) if options.partition else None
+    key = checked_key(options.partition) if options.partition is not None else None
     ledger = open_ledger()
     model, lake = known_model(ledger, options.model), open_lake()
     if options.rows:

@@ -61,7 +61,7 @@ def test_answers_have_to_be_on_record():
 
 def test_keys_have_to_be_in_the_log():
     assert "day is no feature, so no answer holds it" in refused(release__ab={})
-    assert "temperatur is not among dataset.columns" in refused(release__ab={"join_by": ["temperatur"]})
+    assert "tempo is not among dataset.columns" in refused(release__ab={"join_by": ["tempo"]})
     hashed = {"enabled": True, "columns": {"hour": "hash"}}
     assert "hour is logged as hash, not by value" in refused(serving__log=hashed)
     assert "logged as drop" in refused(serving__log={"enabled": True, "columns": {"default": "drop"}})
