@@ -138,8 +138,27 @@ def test_ranks_are_never_more_than_memory_is_meant_to_hold(distinct, rows):
         assert width == 4096
 
 
-def test_without_any_partition_there_is_no_area():
-    assert math.isnan(whole_error(block_errors(Metric.AUC, []), 0))
+@pytest.mark.parametrize("metric", sorted(Metric))
+def test_without_any_partition_there_is_no_error(metric):
+    assert math.isnan(whole_error(block_errors(metric, []), 0))
+
+
+def test_macro_f1_is_the_mean_over_the_classes_of_all_partitions_together():
+    # Class 0 comes 3 times, is said 3 times, twice rightly: 2 * 2 / (3 + 3). Class 1: 2 * 1 / (2 + 2).
+    surely = {0: [0.75, 0.25], 1: [0.25, 0.75]}
+    first = np.array([0.0, 0.0, 1.0]), np.array([surely[0], surely[1], surely[0]])
+    second = np.array([0.0, 1.0]), np.array([surely[0], surely[1]])
+    errors = block_errors(Metric.MACRO_F1, [first, second])
+    assert whole_error(errors, 2) == pytest.approx(1 - (2 / 3 + 1 / 2) / 2)
+    assert errors.under(np.array([[0.0, 1.0]])) == 0
+
+
+def test_calibration_of_several_classes_asks_whether_the_most_likely_one_came():
+    chances = np.tile([0.75, 0.125, 0.125], (4, 1))
+    as_often = block_errors(Metric.ECE, [(np.array([0.0, 0.0, 0.0, 1.0]), chances)])
+    assert whole_error(as_often, 1) == 0  # said to be 75 % sure, and 3 of 4 came
+    too_rarely = block_errors(Metric.ECE, [(np.array([0.0, 1.0, 2.0, 1.0]), chances)])
+    assert whole_error(too_rarely, 1) == 0.5  # 1 of 4 came
 
 
 def test_many_distinct_scores_are_grouped_and_hardly_change_calibration_error_and_lift():

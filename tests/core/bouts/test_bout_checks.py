@@ -206,6 +206,14 @@ def test_a_group_that_nobody_is_in_has_no_rows():
     assert not Grouping(np.array([0, 1]), ("a", "c")).rows_of("b").any()
 
 
+def test_a_group_without_a_name_is_refused_and_not_left_out():
+    labels = np.arange(3.0)
+    groups = {"area": Grouping(np.array([0, 1, 2]), ("a", "b"))}
+    scored = {day: ScoredPartition(labels, labels + 1, labels + 1, groups) for day in DAYS[:2]}
+    with pytest.raises(ValueError, match="longer"):
+        run(scored, slices={"columns": ["area"]})
+
+
 def test_of_many_slices_the_largest_are_judged_and_of_equally_large_ones_the_first_by_name():
     names = tuple(f"g{number:03}" for number in reversed(range(60)))
     checks = run(holdout(1.0, 1.0, groups=names, rows=120), slices={"columns": ["area"], "min_rows": 1})
@@ -222,6 +230,13 @@ def test_limits_of_slices_may_just_be_reached():
     assert run(scored, slices={"columns": ["area"], "min_rows": 31})["slice area=a"].state is CheckState.SHOWN
     limited = {"columns": ["area"], "min_rows": 1, "max_error": 2.0}
     assert run(scored, slices=limited)["slice area=a"].state is CheckState.HELD
+
+
+def test_calibration_of_several_classes_asks_whether_the_most_likely_one_came():
+    chances = np.tile([0.75, 0.125, 0.125], (4, 1))
+    block = ScoredPartition(np.array([0.0, 1.0, 2.0, 1.0]), chances, None)  # said to be 75 % sure; 1 of 4 came
+    found = run({DAYS[0]: block}, max_calibration_error=0.25)["calibration"]
+    assert (found.state, found.challenger_error) == (CheckState.BROKEN, 0.5)
 
 
 def test_the_calibration_error_may_just_reach_its_limit():

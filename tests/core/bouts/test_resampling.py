@@ -26,6 +26,11 @@ def test_quantiles_of_student_are_those_of_scipy(probability, degrees):
     assert student_quantile(probability, degrees) == pytest.approx(special.stdtrit(degrees, probability), rel=1e-9)
 
 
+@pytest.mark.parametrize("degrees", [1, 2, 3, 4, 7])
+def test_the_median_of_student_is_nought_and_not_nearly_so(degrees):
+    assert student_quantile(0.5, degrees) == 0.0
+
+
 def test_the_gain_is_the_share_of_the_opponents_error():
     interval = gain_interval(np.array([4.0, 5.0]), np.array([16.0, 20.0]), **FIXED)
     assert interval.gain == pytest.approx(0.5)  # errors: half, because losses are a quarter
@@ -168,6 +173,59 @@ def test_where_there_are_more_subsets_than_resamples_lots_are_drawn():
     assert drawn == pytest.approx(every, abs=0.02)
     assert gain_interval(*losses, **{**FIXED, "resamples": 4095, "seed": 1}) == every
     assert gain_interval(*losses, **{**FIXED, "resamples": 2000, "seed": 1}) != drawn
+
+
+def test_of_three_days_there_are_seven_subsets_and_fewer_resamples_are_drawn_by_lot():
+    every = resampling._subsets(3, 7, np.random.default_rng(0))
+    assert sorted(map(tuple, every)) == [days for days in itertools.product((0, 1), repeat=3) if any(days)]
+    assert resampling._subsets(3, 6, np.random.default_rng(0)).shape == (6, 3)
+
+
+class KnownErrors:
+    """Errors worked out by hand, one for each way to weigh the days."""
+
+    def __init__(self, errors):
+        self.errors = errors
+
+    def under(self, weights):
+        assert len(weights) == len(self.errors)
+        return self.errors
+
+
+def typical_bounds(shares, beyond):
+    """Bounds where each subset says one share: it is half the difference of two errors that are 2 together."""
+    errors = KnownErrors(1 - shares), KnownErrors(1 + shares)
+    return resampling._typical_bounds(*errors, np.eye(len(shares)), beyond)
+
+
+@pytest.mark.parametrize(
+    ("subsets", "beyond", "place"),
+    [
+        (9, 0.1, 1),  # of 10 subsets, the empty one included, 1 may stay outside
+        (28, 0.1, 2),  # of 29 only 2
+        (29, 0.1, 3),
+        (39, 0.1, 4),
+        (29, 1 - 0.9, 3),  # 0.09999999999999998
+        (29, 0.1 - 1e-11, 3),  # 2.9999999997 subsets are 3: nobody means the rounding of a spec's number
+        (29, 0.1 - 1e-10, 2),  # 2.999999997 are not
+    ],
+)
+def test_a_bound_is_the_last_subset_that_may_be_outside_counted_from_the_outermost(subsets, beyond, place):
+    shares = np.arange(subsets) / 64
+    assert typical_bounds(shares[::-1], beyond) == (shares[place - 1], shares[-place])
+
+
+def test_a_subset_without_an_error_is_the_outermost_on_either_side():
+    assert typical_bounds(np.array([0.25, math.nan, 0.5] * 3), 0.1) == (-1.0, 1.0)
+    assert typical_bounds(np.array([0.25, math.nan, 0.5] + [0.375] * 6), 0.2) == (0.25, 0.5)
+
+
+def test_of_few_days_a_draw_without_an_error_is_a_whole_loss_to_one_bound_and_a_whole_gain_to_the_other():
+    drawn = np.array([0.125, math.nan, 0.25, 0.1875])
+    low, high = resampling._cautious_bounds(drawn, 0.1875, 4, 0.6)
+    wider = special.stdtrit(3, 0.6) * math.sqrt(4 / 3)
+    assert low == pytest.approx(0.1875 - wider * np.std([0.125, -1.0, 0.25, 0.1875]))
+    assert high == pytest.approx(0.1875 + wider * np.std([0.125, 1.0, 0.25, 0.1875]))
 
 
 def test_no_lot_falls_on_no_day_at_all():

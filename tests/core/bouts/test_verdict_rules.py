@@ -161,6 +161,13 @@ def test_a_partition_without_rows_is_no_block_and_one_block_has_no_bounds():
     assert decide(nothing, RULES)[0] is Outcome.INCONCLUSIVE
 
 
+@pytest.mark.parametrize("metric", sorted(Metric))
+def test_a_holdout_without_rows_is_no_evidence_by_any_metric(metric):
+    rules = ComparisonSection(metric=metric)
+    nothing = measure(rules, 4.0, {"a": partition([], [], [])}, seed=0)
+    assert decide(nothing, rules)[1].startswith("the holdout has no rows")
+
+
 def test_missing_labels_are_counted_by_partition():
     scored = {"a": partition([0, math.nan], [1, 1], [1, 1]), "b": partition([0], [1], [1])}
     found = measure(RULES, 4.0, scored, seed=0)

@@ -1,6 +1,6 @@
 """A model's error when some partitions count more than others: what a bootstrap over partitions asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -41,18 +41,13 @@ def block_errors(metric: Metric, blocks: Sequence[Block], *, quantile: float = 0
         metric: Which error.
         blocks: One per partition.
         quantile: Of the metric `pinball`.
+
+    Returns:
+        The errors; without any block each of them is NaN.
     """
-    if metric is Metric.AUC:
-        return PairErrors.of(blocks)
-    if metric is Metric.AVERAGE_PRECISION:
-        return RankErrors.of(blocks)
-    if metric is Metric.LIFT:
-        return TopErrors.of(blocks)
-    if metric is Metric.MACRO_F1:
-        return ClassErrors.of(blocks)
-    if metric is Metric.ECE:
-        yes_or_no = [surest_class(*block) if block[1].ndim > 1 else block for block in blocks]
-        return CalibrationErrors.of(yes_or_no, MAX_RANKS)
+    reduction = _REDUCTIONS.get(metric)
+    if reduction and blocks:
+        return reduction(blocks)
     sums = [row_losses(metric, labels, scores, quantile=quantile).sum() for labels, scores in blocks]
     rows = [len(labels) for labels, _ in blocks]
     return SummedErrors(np.array(sums, float), np.array(rows, float), loss_exponent(metric))
@@ -60,7 +55,7 @@ def block_errors(metric: Metric, blocks: Sequence[Block], *, quantile: float = 0
 
 def whole_error(errors: BlockErrors, blocks: int) -> float:
     """Return the error over all blocks, each counted once."""
-    return float(errors.under(np.ones((1, blocks)))[0])
+    return errors.under(np.ones((1, blocks))).item()
 
 
 @dataclass(frozen=True)
@@ -111,7 +106,7 @@ class PairErrors:
         if any(np.isnan(labels).any() or np.isnan(scores).any() for labels, scores in blocks):
             nothing = np.full(len(blocks), np.nan)
             return cls(np.full((len(blocks), len(blocks)), np.nan), nothing, nothing)
-        everyone = np.concatenate(ups) if ups else np.empty(0)
+        everyone = np.concatenate(ups)
         block_of = np.repeat(np.arange(len(blocks)), [len(up) for up in ups])
         wrong = np.zeros((len(blocks), len(blocks)))
         for number, down in enumerate(downs):
@@ -146,7 +141,8 @@ class RankErrors:
         scores = np.concatenate([scores for _, scores in blocks])
         labels = np.concatenate([labels for labels, _ in blocks])
         if np.isnan(scores).any() or np.isnan(labels).any():
-            return cls(np.full((len(blocks), 1), np.nan), np.full((len(blocks), 1), np.nan))
+            nothing = np.full(len(blocks), np.nan)[:, np.newaxis]
+            return cls(nothing, nothing)
         edges = np.unique(scores)
         if len(edges) > MAX_RANKS:
             edges = np.unique(np.quantile(scores, np.linspace(0, 1, MAX_RANKS + 1)[1:], method="inverted_cdf"))
@@ -165,8 +161,8 @@ class RankErrors:
         found = np.cumsum(hits, axis=1)
         with np.errstate(invalid="ignore", divide="ignore"):
             precision = found / (found + np.cumsum(misses, axis=1))
-            # A rank that nothing falls into adds nothing, also before the first row, where 0 / 0 is no precision.
-            gained = np.where(hits > 0, hits * precision, 0 * hits).sum(axis=1)
+            # A rank without hits adds none, also before the first row, where 0 / 0 is no precision; NaN stays.
+            gained = np.where(hits > 0, hits * precision, hits).sum(axis=1)
             errors: Floats = 1 - gained / found[:, -1]
         return errors
 
@@ -183,8 +179,8 @@ class TopErrors(RankErrors):
         hits, rows = weights @ self.positives, weights @ (self.positives + self.negatives)
         found, seen = np.cumsum(hits, axis=1), np.cumsum(rows, axis=1)
         wanted = TOP_SHARE * seen[:, -1]
-        last = (seen < wanted[:, None]).sum(axis=1)[:, None]
-        hits, rows, until, passed = (np.take_along_axis(each, last, axis=1)[:, 0] for each in (hits, rows, found, seen))
+        ends = np.arange(len(weights)), (seen < wanted[:, None]).sum(axis=1)
+        hits, rows, until, passed = hits[ends], rows[ends], found[ends], seen[ends]
         with np.errstate(invalid="ignore", divide="ignore"):
             errors: Floats = 1 - (until - hits * (passed - wanted) / rows) / found[:, -1]
         return errors
@@ -194,3 +190,18 @@ def _table(rows: NDArray[np.intp], columns: NDArray[np.intp], height: int, width
     """Count how often each pair of row and column occurs."""
     counted: Floats = np.bincount(rows * width + columns, minlength=height * width).reshape(height, width).astype(float)
     return counted
+
+
+def _calibration_errors(blocks: Sequence[Block]) -> CalibrationErrors:
+    yes_or_no = [surest_class(*block) if block[1].ndim > 1 else block for block in blocks]
+    return CalibrationErrors.of(yes_or_no, MAX_RANKS)
+
+
+_REDUCTIONS: Mapping[Metric, Callable[[Sequence[Block]], BlockErrors]] = {
+    Metric.AUC: PairErrors.of,
+    Metric.AVERAGE_PRECISION: RankErrors.of,
+    Metric.LIFT: TopErrors.of,
+    Metric.MACRO_F1: ClassErrors.of,
+    Metric.ECE: _calibration_errors,
+}
+"""Metrics that are no mean over rows; all others are."""

@@ -33,9 +33,7 @@ class Grouping:
 
     def rows_of(self, value: str) -> NDArray[np.bool_]:
         """Return which rows are of a group; shape (n_rows,)."""
-        code = self.values.index(value) if value in self.values else -1
-        rows: NDArray[np.bool_] = self.codes == code
-        return rows
+        return np.isin(self.codes, [code for code, name in enumerate(self.values) if name == value])
 
 
 @dataclass(frozen=True)
@@ -196,7 +194,8 @@ def _calibration(limit: float, blocks: Sequence[ScoredPartition]) -> BoutCheck:
     labels = np.concatenate([block.labels for block in blocks])
     scores = np.concatenate([block.challenger for block in blocks])
     error = calibration_error(*(surest_class(labels, scores) if scores.ndim > 1 else (labels, scores)))
-    state = CheckState.HELD if error <= limit else CheckState.BROKEN if error > limit else CheckState.UNDECIDED
+    known = CheckState.HELD if error <= limit else CheckState.BROKEN
+    state = CheckState.UNDECIDED if np.isnan(error) else known
     reason = f"expected calibration error {error:.4f}, {limit:.4f} at most"
     return BoutCheck(name="calibration", state=state, reason=reason, rows=len(labels), challenger_error=error)
 

@@ -70,7 +70,7 @@ def gain_interval(
     >>> [round(bound, 2) for bound in interval]  # 34 against 45; of all subsets the third day alone gains least
     [0.24, 0.1, 0.4]
     """
-    estimate = float(_shares(challenger, opponent, np.ones((1, blocks)))[0])
+    estimate = _shares(challenger, opponent, np.ones((1, blocks))).item()
     if math.isnan(estimate):
         return GainInterval(math.nan, math.nan, math.nan)
     rng = np.random.default_rng(seed)
@@ -122,7 +122,7 @@ def _cautious_bounds(drawn: Floats, estimate: float, blocks: int, confidence: fl
     level = NormalDist().cdf(wider)
     low, high = np.nan_to_num(drawn, nan=-1.0), np.nan_to_num(drawn, nan=1.0)
     return (
-        max(-1.0, min(float(np.quantile(low, 1 - level)), estimate - wider * float(low.std()))),
+        min(float(np.quantile(low, 1 - level)), estimate - wider * float(low.std())),
         min(1.0, max(float(np.quantile(high, level)), estimate + wider * float(high.std()))),
     )
 
@@ -140,9 +140,8 @@ def student_quantile(probability: float, degrees: int) -> float:
     >>> round(student_quantile(0.95, 6), 4)
     1.9432
     """
-    low, high = 0.0, math.pi / 2
-    for _ in range(60):  # halves the angle to below the spacing of floats
-        angle = (low + high) / 2
+    low, high = 0.0, math.atan(math.inf)
+    while low < (angle := (low + high) / 2) < high:  # until no float is left between them
         if 0.5 + _central_probability(angle, degrees) / 2 < probability:
             low = angle
         else:
@@ -155,7 +154,7 @@ def _central_probability(angle: float, degrees: int) -> float:
     is_odd = degrees % 2
     term = math.cos(angle) if is_odd else 1.0
     total = term if degrees > 1 else 0.0
-    for power in range(2 + is_odd, degrees - 1, 2):
+    for power in range(2 + is_odd, degrees, 2):
         term *= math.cos(angle) ** 2 * (power - 1) / power
         total += term
     if not is_odd:
