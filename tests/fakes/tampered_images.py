@@ -48,6 +48,8 @@ def tampered(app):
 def init(self, app, *args, **kwargs):
     if FAULT == "crash":
         sys.exit("the image is broken on purpose")
+    if FAULT != "candidate":
+        kwargs["http"] = "httptools"  # uvicorn's own: the server's answers small predictions without asking the app
     build(self, tampered(app), *args, **kwargs)
 
 
