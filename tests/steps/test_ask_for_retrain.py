@@ -215,9 +215,9 @@ def test_of_two_schedulers_that_ask_at_once_one_starts_a_run(tmp_path):
     names = [f"{word}_{lap}" for word in RACES for lap in range(5)]
     for name in names:
         settled(before, model=name)
-    fresh = multiprocessing.get_context("spawn")
-    barrier, results = fresh.Barrier(2), fresh.Queue()
-    rivals = [fresh.Process(target=race, args=(url, number, barrier, results)) for number in range(2)]
+    forked = multiprocessing.get_context("fork")
+    barrier, results = forked.Barrier(2), forked.Queue()
+    rivals = [forked.Process(target=race, args=(url, number, barrier, results)) for number in range(2)]
     for rival in rivals:
         rival.start()
     answers = [results.get(timeout=60) for _ in range(2 * len(names))]
