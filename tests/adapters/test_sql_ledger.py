@@ -3,6 +3,7 @@
 import multiprocessing
 import sqlite3
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -165,6 +166,30 @@ def test_a_lock_that_is_not_released_is_worth_a_retry(url: str, file: Path, monk
         with pytest.raises(UnavailableError, match="database is locked"):
             ledger.append("demand", EntryKind.RELEASE_FAILED, {}, actor="run:r1")
     assert ledger.append("demand", EntryKind.RELEASE_FAILED, {}, actor="run:r1").sequence == 5
+
+
+def test_a_file_that_another_process_is_making_is_waited_for(url: str, file: Path):
+    """SQLite itself does not wait for the lock that the change to its write-ahead log takes."""
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as maker:
+        maker.execute("CREATE TABLE other (number INTEGER)")
+        maker.execute("BEGIN IMMEDIATE")
+        release = threading.Timer(0.3, maker.execute, ("COMMIT",))
+        release.start()
+        try:
+            assert fill(url).state("demand").sequence == 4
+        finally:
+            release.join()
+
+
+def test_a_file_that_another_process_never_gets_done_with_is_worth_a_retry(
+    url: str, file: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(ledger_database, "BUSY_SECONDS", 0.1)
+    with closing(sqlite3.connect(file, isolation_level=None)) as maker:
+        maker.execute("CREATE TABLE other (number INTEGER)")
+        maker.execute("BEGIN IMMEDIATE")
+        with pytest.raises(UnavailableError, match="database is locked"):
+            SqlLedger(url)
 
 
 def test_a_lock_of_postgres_that_is_not_released_is_worth_a_retry(monkeypatch: pytest.MonkeyPatch):

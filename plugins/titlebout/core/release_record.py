@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, UnavailableError, bounded
-from titlebout.core.ledgers.ledger import EntryKind, LedgerState
+from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState
 from titlebout.core.ports import Ledger
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 
 LEDGER_ATTEMPTS = 20
 REASON_CHARACTERS = 300
+_ATTEMPT_KINDS = frozenset({EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.RELEASE_FAILED})
+_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,15 @@ class ReleaseRecord:
     def _payload(self, **more: JsonValue) -> Mapping[str, JsonValue]:
         named = {"version": self.version.version, "partition": self.version.partition, **more}
         return named if self.withdraws is None else {**named, "withdraws": self.withdraws}
+
+
+def unfinished_attempt(ledger: Ledger, model: str) -> LedgerEntry | None:
+    """Return the entry with which the newest attempt started, unless it has ended: it is going on, or was killed."""
+    attempts = ledger.entries(model, kinds=_ATTEMPT_KINDS, newest=_LOOKED_AT)
+    newest = next((each for each in reversed(attempts) if each.kind is EntryKind.RELEASE_STARTED), None)
+    if newest is None or any(each.payload.get("token") == newest.sequence for each in attempts):
+        return None
+    return newest
 
 
 def settled_release(model: str, version: str, token: int, *, url: str | None, reason: str) -> Release:

@@ -117,15 +117,19 @@ class ProcessBook:
 
         The second condition keeps a process safe that by chance got the id of a service long gone.
         """
-        return [process for process in psutil.process_iter() if self._belongs(process, service)]
+        return [process for pid in psutil.pids() if (process := self._member(pid, service)) is not None]
 
-    def _belongs(self, process: psutil.Process, service: Service) -> bool:
+    def _member(self, pid: int, service: Service) -> psutil.Process | None:
         try:
-            if os.getsid(process.pid) != service.pid or process.status() == psutil.STATUS_ZOMBIE:
-                return False
-            return Path(process.cwd()).is_relative_to(self._root)
+            if os.getsid(pid) != service.pid:
+                return None
+            # Made here: `psutil.process_iter` remembers who had this id when it last looked, and refuses to signal
+            # another.
+            process = psutil.Process(pid)
+            is_ours = process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()).is_relative_to(self._root)
         except (ProcessLookupError, PermissionError, psutil.Error):
-            return False
+            return None
+        return process if is_ours else None
 
     def _write(self, services: Sequence[Service]) -> None:
         temporary = self._path.with_suffix(".new")

@@ -10,10 +10,11 @@ from pydantic import JsonValue
 
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.golden import GoldenRows
-from titlebout.core.ledgers.ledger import EntryKind, ServedVersion
+from titlebout.core.ledgers.ledger import ServedVersion
 from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, TrialState
 from titlebout.core.live_trials.trial_record import TrialRecord
 from titlebout.core.ports import Lake, Ledger, ServedRelease, ServerAddress, ServerHost
+from titlebout.core.release_record import unfinished_attempt
 from titlebout.core.skew.golden_replay import MOST_ALONE, Answered, differences_of, sentence
 from titlebout.core.skew.replay_port import ReplayClient
 from titlebout.core.skew.skew_report import GoldenReplay
@@ -26,7 +27,6 @@ logger = logging.getLogger(__name__)
 
 LONGEST_RELEASE = timedelta(minutes=10)
 """An attempt to release that has not ended after so long was killed, and what serves is nobody's intention."""
-_ATTEMPT_KINDS = frozenset({EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.RELEASE_FAILED})
 _ON_TRIAL = frozenset({TrialState.RUNNING, TrialState.PASSED})
 _REPAIR = "clear the newest deploy_model, which has the champion serve again; or see titlebout rollback"
 
@@ -146,11 +146,8 @@ class GoldenDesk:
         return GoldenReplay(version=champion.version, url=address.url, problem=problem)
 
     def _is_somebody_at_work(self) -> bool:
-        attempts = self.ledger.entries(self.spec.name, kinds=_ATTEMPT_KINDS, newest=20)
-        newest = next((each for each in reversed(attempts) if each.kind is EntryKind.RELEASE_STARTED), None)
-        if newest is None or any(each.payload.get("token") == newest.sequence for each in attempts):
-            return False
-        return datetime.now(tz=UTC) - newest.recorded_at < LONGEST_RELEASE
+        newest = unfinished_attempt(self.ledger, self.spec.name)
+        return newest is not None and datetime.now(tz=UTC) - newest.recorded_at < LONGEST_RELEASE
 
 
 def _unknown(address: ServerAddress, served: ServedRelease | None) -> str | None:

@@ -20,9 +20,15 @@ from datetime import UTC, datetime, timedelta
 
 from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, TitleboutError
 from titlebout.core.golden import GoldenRows
-from titlebout.core.ledgers.ledger import EntryKind, LedgerState, ServedVersion
+from titlebout.core.ledgers.ledger import LedgerState, ServedVersion
 from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, ServerAddress, ServerClient, ServerHost
-from titlebout.core.release_record import LEDGER_ATTEMPTS, ReleaseRecord, ledger_is_busy, settled_release
+from titlebout.core.release_record import (
+    LEDGER_ATTEMPTS,
+    ReleaseRecord,
+    ledger_is_busy,
+    settled_release,
+    unfinished_attempt,
+)
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.core.versions import read_bundle, read_version
@@ -34,8 +40,6 @@ LOOK_AGAIN_SECONDS = 0.2
 PATIENCE_SECONDS = 120
 # An attempt takes a few seconds. One that was killed is waited for no longer than this.
 YOUNG_SECONDS = 30
-_ATTEMPT_KINDS = frozenset({EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.RELEASE_FAILED})
-_LOOKED_AT = 20
 
 
 @dataclass(frozen=True)
@@ -188,12 +192,10 @@ class ReleaseDesk:
 
         What serves meanwhile may be neither the old nor the new champion for good: it is no time to decide.
         """
-        attempts = self.ledger.entries(self.spec.name, kinds=_ATTEMPT_KINDS, newest=_LOOKED_AT)
-        newest = next((each for each in reversed(attempts) if each.kind is EntryKind.RELEASE_STARTED), None)
+        newest = unfinished_attempt(self.ledger, self.spec.name)
         if newest is None or newest.actor == self.actor:  # its own, killed: nobody else finishes that
             return False
-        has_ended = any(each.payload.get("token") == newest.sequence for each in attempts)
-        return not has_ended and datetime.now(tz=UTC) - newest.recorded_at < timedelta(seconds=YOUNG_SECONDS)
+        return datetime.now(tz=UTC) - newest.recorded_at < timedelta(seconds=YOUNG_SECONDS)
 
     def _point_alias_at(self, version: str) -> None:
         """Let the alias follow the ledger, also where another release settles at the same time.

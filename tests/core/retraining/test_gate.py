@@ -61,9 +61,9 @@ class Past:
         return Gate(spec.drift, RetrainRecord.of(self.entries), newest, now)
 
 
-def without_gain(count, *, days=10, outcome=Outcome.KEEP, reason="drift"):
+def without_gain(count, *, days=10, outcome=Outcome.KEEP, reason="drift", past=None):
     """So many retrains in a row, a week and more apart, the last of them `days` ago."""
-    past = Past()
+    past = past or Past()
     for number in range(count):
         at = NOW - (days + 8 * (count - 1 - number)) * DAY
         past.asked(f"f{number}", at, reason=reason, outcome=outcome)
@@ -170,6 +170,13 @@ def test_a_gain_ends_the_row():
 
 def test_a_new_champion_closes_the_circuit_whoever_trained_it():
     assert without_gain(3).settled(NOW - DAY).gate().decide([cause()]).opened_for
+
+
+def test_a_champion_that_is_served_again_does_not_close_the_circuit():
+    """A server that was lost in a reboot gets its version by a release of its own, and nothing was gained."""
+    past = without_gain(3, past=Past().settled(NOW - 90 * DAY, version="v1"))
+    past.settled(NOW - DAY, version="v1", token=9)
+    assert past.gate().decide([cause()]).opened_for is None
 
 
 def test_a_rollback_does_not_close_the_circuit():

@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -152,7 +153,24 @@ def _make_folder(file: str | None) -> None:
 def _configure_sqlite(connection: sqlite3.Connection, record: object) -> None:
     """Let readers go on while one writes (WAL), and flush every commit to the disk."""
     del record
-    # The mode stays with the file. Setting it again would need a lock that does not wait for its turn.
+    # The mode stays with the file.
     if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        connection.execute("PRAGMA journal_mode = WAL")
+        _set_wal(connection)
     connection.execute("PRAGMA synchronous = FULL")
+
+
+def _set_wal(connection: sqlite3.Connection) -> None:
+    """Wait for the lock that setting the mode takes: SQLite, which waits for every other one, does not for this.
+
+    Of processes that make the file together, all but one would be told at once that it is locked.
+    """
+    patience = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > patience:
+                raise
+            time.sleep(0.01)
+        else:
+            return

@@ -1,6 +1,6 @@
 """What the ledger knows about retrains: asked for, judged, stopped, resumed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
@@ -105,6 +105,7 @@ class RetrainRecord:
             LedgerTamperedError: One is not of its kind: nothing may be asked for on what is left.
         """
         asked, judged, stops, reset = list[Retrain](), dict[str, JudgedRetrain](), set[str](), 0
+        entries = tuple(entries)
         for entry in entries:
             try:
                 match entry.kind:
@@ -118,13 +119,11 @@ class RetrainRecord:
                         stops.add(entry.once or "")
                     case EntryKind.RETRAIN_RESUMED:
                         reset = entry.sequence
-                    # A rollback puts no better model in its place: whoever rolls back says so with --resume.
-                    case EntryKind.RELEASE_SETTLED if not entry.payload.get("withdraws"):
-                        reset = entry.sequence
             except ValidationError as error:
                 message = f"{entry.name}: its payload is not of its kind; if a newer release wrote it, upgrade"
                 raise LedgerTamperedError(message) from error
         retrains = tuple(Retrain(e.asked, e.asked_at, e.sequence, judged.get(e.asked.run_id)) for e in asked)
+        reset = max([reset, *_new_champions(entries)])
         return cls(retrains=retrains, reset=reset, stops=frozenset(stops))
 
     @property
@@ -160,3 +159,17 @@ class RetrainRecord:
     @property
     def _automatic(self) -> Sequence[Retrain]:
         return [each for each in self.retrains if each.asked.reason is not RetrainReason.PERSON]
+
+
+def _new_champions(entries: Iterable[LedgerEntry]) -> Iterator[int]:
+    """Yield the entries that put another version in the champion's place.
+
+    A champion that is served again, after a reboot say, is no gain; nor is one that a rollback goes back to: whoever
+    rolls back says so with --resume.
+    """
+    champion = None
+    for entry in entries:
+        if entry.kind is EntryKind.RELEASE_SETTLED:
+            before, champion = champion, entry.payload.get("version")
+            if champion != before and not entry.payload.get("withdraws"):
+                yield entry.sequence
