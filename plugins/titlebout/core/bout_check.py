@@ -17,7 +17,7 @@ class CheckState(StrEnum):
 class BoutCheck(BaseModel):
     """What was asked of the challenger beside its gain. Errors are in the unit of their metric, smaller is better."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", defer_build=True)
 
     name: str
     state: CheckState

@@ -20,7 +20,8 @@ class Result(BaseModel):
     """Base of all results: frozen, and unknown keys are refused."""
 
     # NaN and infinity stay readable in JSON: a verdict has to be able to say that a score was one.
-    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings")
+    # Built when first used: every DAG file that is read imports most of these, and uses none.
+    model_config = ConfigDict(frozen=True, extra="forbid", ser_json_inf_nan="strings", defer_build=True)
 
     def as_json(self) -> dict[str, JsonValue]:
         """Return plain JSON for an XCom or the ledger; NaN and infinity are text, as no JSON number can be one."""

@@ -8,7 +8,7 @@ NOBODY_CAN_TELL = 0.5
 class ToldApart(BaseModel):
     """How well a small model tells newer rows from the training rows: evidence for a person, no judge."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     auc: float = Field(ge=0, le=1, description="0.5: nobody can tell; 1: everybody can.")
     low: float = Field(ge=0, le=1, description="Lower bound of the 99 % interval.")

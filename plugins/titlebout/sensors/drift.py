@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import BaseOperator, Context
@@ -11,11 +11,13 @@ from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
 from titlebout.core.machine.openmp import let_threads_sleep
-from titlebout.core.retraining.watch_report import WatchReport
 from titlebout.project import load_model_spec
 from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries
 from titlebout.task_links import DriftReportLink, drift_address
 from titlebout.wiring import build_lake, build_ledger
+
+if TYPE_CHECKING:
+    from titlebout.core.retraining.watch_report import WatchReport
 
 TRIGGERER_PATIENCE = timedelta(minutes=10)
 """So much later than agreed a triggerer may wake the sensor; then the scheduler does, and the look is tried again."""
@@ -80,7 +82,7 @@ class DriftSensor(BaseOperator):
             self._wait(report, until)
         return report.as_json()
 
-    def _wait(self, report: WatchReport, until: datetime) -> NoReturn:
+    def _wait(self, report: "WatchReport", until: datetime) -> NoReturn:
         if datetime.now(UTC) + self.poke_interval > until:
             message = f"nothing was asked for: {report.lines[-1]}"
             raise AirflowSkipException(message)
@@ -91,7 +93,7 @@ class DriftSensor(BaseOperator):
             timeout=self.poke_interval + TRIGGERER_PATIENCE,
         )
 
-    def _report(self, context: Context) -> WatchReport:
+    def _report(self, context: Context) -> "WatchReport":
         from titlebout.steps.report_drift import report_look
         from titlebout.steps.watch_model import watch_model
 

@@ -17,7 +17,7 @@ ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 class SpecSection(BaseModel):
     """Base of all sections: frozen, and a key that is not declared is an error."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 class ColumnType(StrEnum):
