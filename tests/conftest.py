@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
 # Held for the whole session: it is removed when the interpreter ends.
@@ -23,6 +24,9 @@ os.environ.update(
     OMP_WAIT_POLICY="PASSIVE",
     TITLEBOUT_HOME=str(PROJECT),
 )
+# A slow moment of the machine is no finding.
+settings.register_profile("titlebout", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("titlebout")
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -26,7 +26,7 @@ HEAVY = (
     "sklearn",
     "xgboost",
 )
-ROUNDS = 3
+TRIES = 3
 
 
 def probe(code: str, home: Path) -> str:
@@ -103,4 +103,4 @@ middle = time.process_time()
 {run_file(path)}
 said = (time.process_time() - begin) / (middle - begin)
 """
-    assert min(float(probe(code, home)) for _ in range(ROUNDS)) < 1.5
+    assert any(float(probe(code, home)) < 1.5 for _ in range(TRIES))

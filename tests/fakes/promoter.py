@@ -91,7 +91,9 @@ def _torment(url: str, folder: str, kills: str, seed: str) -> dict[str, int]:
         writers = [FORKED.Process(target=_write, args=(url, name, str(told / name))) for name in names]
         for writer in writers:
             writer.start()
-        time.sleep(chance.uniform(0.05, 0.4))
+        while not any((told / name).exists() for name in names):
+            time.sleep(0.01)
+        time.sleep(chance.uniform(0, 0.3))
         for writer in writers:
             os.kill(writer.pid, signal.SIGKILL)
             writer.join()
