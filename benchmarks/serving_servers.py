@@ -94,10 +94,15 @@ class Contestant:
             return None
         return _numbers(answer.json()) if answer.status_code == 200 else None
 
-    def stop(self) -> None:
-        """End it and what it started."""
+    def end(self) -> None:
+        """Tell it, and what it started, to end."""
         if self.process is not None and self.process.poll() is None:
             os.killpg(self.process.pid, 15)
+
+    def stop(self) -> None:
+        """End it and what it started."""
+        self.end()
+        if self.process is not None and self.process.poll() is None:
             try:
                 self.process.wait(10)
             except subprocess.TimeoutExpired:
@@ -169,17 +174,20 @@ def contestants(world: World, folder: Path, ports: list[int]) -> list[Contestant
     ]
 
 
-def ours(world: World, folder: Path, log_file: Path) -> tuple[Contestant, ServerAddress]:
-    """Start Titlebout with its inference log on, and give it its release."""
-    state = folder / "state"
-    command = [sys.executable, "-m", "titlebout.serving", "--model", MODEL, "--state-dir", str(state)]
-    found = Contestant(OURS, command, "", {count: _body({"rows": world.rows[:count]}) for count in (1, 100)})
-    found.start(log_file)
-    address = address_of(state)
+def ours(folder: Path) -> Contestant:
+    """Return Titlebout, which has to be given its release once it runs."""
+    command = [sys.executable, "-m", "titlebout.serving", "--model", MODEL, "--state-dir", str(folder / "state")]
+    return Contestant(OURS, command, "", {})
+
+
+def with_release(own: Contestant, world: World, folder: Path) -> ServerAddress:
+    """Turn the inference log of Titlebout on and give it its release."""
+    address = address_of(folder / "state")
     HttpServerLog().configure(address, LogPolicy(enabled=True))
     HttpServerClient().push(address, world.bundle, token=1)
-    found.url = address.url + PREDICT_PATH
-    return found, address
+    own.url = address.url + PREDICT_PATH
+    own.bodies.update({count: _body({"rows": world.rows[:count]}) for count in (1, 100)})
+    return address
 
 
 def address_of(state: Path) -> ServerAddress:

@@ -92,7 +92,7 @@ ROWS = st.lists(st.fixed_dictionaries({name: st.none() | VALUES[name] for name i
 
 
 @given(asked=ROWS, timezone=st.sampled_from(["UTC", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_table_and_the_rows_of_a_request_give_the_same_finite_bits(asked, timezone):
     plan = plan_in(timezone)
     from_table, from_rows = plan.encode(table_of(asked)), plan.encode_rows(asked)

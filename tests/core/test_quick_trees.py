@@ -1,3 +1,4 @@
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -94,7 +95,7 @@ ROW_OF_ANYTHING = st.tuples(
 
 
 @given(rows=st.lists(ROW_OF_ANYTHING, min_size=1, max_size=8))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_row_scores_as_xgboost_scores_it(booster, rows):
     assert_equal_scores(booster, np.array(rows, dtype=np.float32))
 
@@ -113,7 +114,7 @@ def test_any_row_scores_as_xgboost_scores_it(booster, rows):
         }
     ),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_booster_scores_its_own_training_rows_and_thresholds(objective, seed, rounds, scale, parameters):
     grown = boosted(objective, seed=seed, rounds=rounds, scale=scale, **parameters)
     matrix = training_rows(seed + 100)[:64]
@@ -188,3 +189,20 @@ def test_trees_with_several_numbers_in_a_leaf_are_not_understood():
     several = xgboost.train({"multi_strategy": "multi_output_tree", "tree_method": "hist", "nthread": 1}, data, 2)
     with pytest.raises(ValueError, match=r"."):
         QuickTrees(bytes(several.save_raw("ubj")))
+
+
+def test_threads_that_score_single_rows_at_once_do_not_share_their_leaves():
+    booster = boosted("reg:squarederror")
+    rows, quick = training_rows(1)[:8].tolist(), QuickTrees(bytes(booster.save_raw("ubj")))
+    wanted = [quick.scores_of_row(row)[0] for row in rows]
+    rooms = []
+
+    def score(row: list[float]) -> float:
+        rooms.append(quick._of_row.numbers)  # kept, so that no other thread gets the same memory
+        return quick.scores_of_row(row)[0]
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(score, rows * 20)) == wanted * 20
+    # Views that share memory overlap; each thread has room of its own.
+    starts = {room.ctypes.data for room in rooms}
+    assert quick._of_row.numbers.ctypes.data not in starts

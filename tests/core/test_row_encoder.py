@@ -42,14 +42,14 @@ WRONG = st.sampled_from([("hour", "x"), ("temperature", float("nan")), ("holiday
 
 
 @given(rows=st.lists(ROWS, min_size=2, max_size=6))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_many_rows_become_the_numbers_that_each_becomes_alone(rows):
     alone = np.concatenate([PLAN.encode_rows([row]) for row in rows])
     assert PLAN.encode_rows(rows).tobytes() == alone.tobytes()
 
 
 @given(rows=st.lists(ROWS, min_size=2, max_size=6), wrong=WRONG, data=st.data())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_among_many_rows_the_wrong_one_is_named(rows, wrong, data):
     place = data.draw(st.integers(0, len(rows) - 1))
     rows[place] = rows[place] | dict([wrong])
@@ -69,3 +69,14 @@ def test_among_many_rows_one_with_other_fields_is_named(change, field):
 
 def test_no_rows_are_a_matrix_without_rows():
     assert PLAN.encode_rows([]).shape == (0, len(PLAN.feature_names))
+
+
+@pytest.mark.parametrize(("column", "known", "wrong"), [("holiday", "true", "true"), ("hour", "5", "5")])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_text_is_no_category_of_a_field_that_holds_something_else(column, known, wrong, count):
+    features = {"numeric": ["temperature"], "categorical": [column]}
+    spec = demand_spec(dataset__columns=SPEC.dataset.columns, training__features=features)
+    plan = FeaturePlan.with_categories(spec, [{column: [known]}])
+    with pytest.raises(FieldError) as caught:
+        plan.encode_rows([{"temperature": 1.0, column: wrong}] * count)
+    assert caught.value.field == column

@@ -1,5 +1,6 @@
 """The model server as a program of its own."""
 
+import gc
 import json
 import signal
 import socket
@@ -16,7 +17,7 @@ from fakes.bundles import ROW, demand_bundle, scores_of
 from fakes.server_program import PROGRAM, running
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.core.ports import ServedRelease
-from titlebout.serving.server_process import admin_token
+from titlebout.serving.server_process import admin_token, collect_rarely
 
 
 def test_it_serves_stops_on_sigterm_and_serves_again(tmp_path: Path):
@@ -144,6 +145,18 @@ def test_the_command_line_explains_itself_quickly(options: list[str]):
     assert shown.returncode == (0 if options == ["--help"] else 2)
     assert "--state-dir" in shown.stdout + shown.stderr
     assert "numpy" not in shown.stderr
+
+
+def test_what_is_loaded_is_not_looked_through_for_garbage_once_it_serves():
+    thresholds = gc.get_threshold()
+    try:
+        collect_rarely()
+        assert {"xgboost", "treelite"} <= {*sys.modules}
+        assert gc.get_freeze_count() > sum(gc.get_count())
+        assert gc.get_threshold()[0] > 10 * thresholds[0]
+    finally:
+        gc.unfreeze()
+        gc.set_threshold(*thresholds)
 
 
 def test_the_server_loads_neither_pandas_nor_what_trains_and_schedules():

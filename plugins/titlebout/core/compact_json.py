@@ -5,13 +5,12 @@ becomes null, and text is not ASCII. Each is noticed here.
 """
 
 import json
-from json.encoder import encode_basestring_ascii as quoted
 from typing import Any
 
 import msgspec
 from pydantic import JsonValue
 
-__all__ = ["compact", "compact_or_null", "parsed", "quoted"]
+__all__ = ["compact", "compact_or_null", "parsed"]
 
 _strict = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 

@@ -79,19 +79,24 @@ class Category:
     """The position in a frozen vocabulary; anything else has the code behind the last one.
 
     XGBoost by itself scores a category that it has not seen as one that it has.
+
+    Attributes:
+        declared: Type of the field.
+        codes: Category to its code.
+        other: The code behind the last one.
     """
 
     xgboost_type = "c"
 
     def __init__(self, field: str, declared: ColumnType, vocabulary: Sequence[str]) -> None:
         self.name = self.field = field
-        self._declared = declared
-        self._codes = {text: float(code) for code, text in enumerate(vocabulary)}
-        self._other = float(len(vocabulary))
+        self.declared = declared
+        self.codes: Mapping[str, float] = {text: float(code) for code, text in enumerate(vocabulary)}
+        self.other = float(len(vocabulary))
 
     def number(self, value: FieldValue) -> float:
         """Look the category up."""
-        return self._codes.get(category_text(value, self._declared), self._other)
+        return self.codes.get(category_text(value, self.declared), self.other)
 
     def scan(self, column: "SnapshotColumn") -> NDArray[np.float64]:
         """Look each distinct category up once."""

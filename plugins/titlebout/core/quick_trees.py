@@ -7,6 +7,7 @@ margins are the same bit for bit, and a probability or a count differs by its la
 
 import ctypes
 import json
+import threading
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -28,6 +29,15 @@ _SINGLE_PROBES = 64
 _MISSING_PROBES = 0.1
 _TREES_LOOKED_AT = 50
 _FLOAT32, _FLOAT_BYTES = b"float32", 4
+
+
+class _Leaves(threading.local):
+    """Room for the leaves of one row, of each thread its own, behind one free place: that of the base score."""
+
+    def __init__(self, trees: int) -> None:
+        room = (ctypes.c_float * (trees + 1))()
+        self.numbers: NDArray[np.float32] = np.frombuffer(memoryview(room), np.float32)
+        self.place = ctypes.byref(room, _FLOAT_BYTES)
 
 
 class QuickTrees:
@@ -58,6 +68,7 @@ class QuickTrees:
         self._trees = self._model.num_tree
         self._base: NDArray[np.float32] = np.array(header.get_field("base_scores"), dtype=np.float32)
         self._refuse_other_shapes(header.get_field("class_id"))
+        self._of_row = _Leaves(self._trees)
         # PyDLL keeps the interpreter's lock: giving it up for microseconds can cost milliseconds to get it back.
         library = ctypes.PyDLL(str(find_lib_path()[0]))
         self._walk = library.TreeliteGTILPredict
@@ -82,8 +93,9 @@ class QuickTrees:
         Returns:
             float64, shape (n_rows,), or (n_rows, n_classes) for a model of several classes.
         """
-        outputs = len(self._base)
-        leaves = self._leaves(matrix.tobytes(), len(matrix))[1:].reshape(len(matrix), -1, outputs)
+        outputs, room = len(self._base), np.empty((len(matrix), self._trees), dtype=np.float32)
+        self._walk_to(matrix.tobytes(), len(matrix), room.ctypes.data)
+        leaves = room.reshape(len(matrix), -1, outputs)
         leaves[:, 0] += self._base
         margins: NDArray[np.float32] = np.add.accumulate(leaves, axis=1)[:, -1]
         return self._link(margins if outputs > 1 else margins[:, 0])
@@ -96,18 +108,16 @@ class QuickTrees:
         """
         if len(self._base) > 1:
             return self.scores(np.array([row], dtype=np.float32))
-        leaves = self._leaves(array("f", row).tobytes(), 1)
-        leaves[0] = self._base[0]
-        return self._link(np.add.accumulate(leaves)[-1:])
+        leaves = self._of_row
+        self._walk_to(array("f", row).tobytes(), 1, leaves.place)
+        leaves.numbers[0] = self._base[0]
+        return self._link(np.add.accumulate(leaves.numbers)[-1:])
 
-    def _leaves(self, matrix: bytes, rows: int) -> NDArray[np.float32]:
-        """Return the leaves of each row, behind one free place: that of the base score, where there is one row."""
-        leaves = (ctypes.c_float * (rows * self._trees + 1))()
-        place = ctypes.byref(leaves, _FLOAT_BYTES)
+    def _walk_to(self, matrix: bytes, rows: int, place: object) -> None:
+        """Write the leaves of each row to a place in memory."""
         if self._walk(self._handle, matrix, _FLOAT32, rows, place, self._leaves_wanted):
             message = "the trees could not be walked"
             raise RuntimeError(message)
-        return np.frombuffer(memoryview(leaves), np.float32)
 
     def difference(
         self, plan: "FeaturePlan", rows: NDArray[np.float32], by_xgboost: Scoring, meaning: Meaning

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from titlebout.core.errors import FieldError, did_you_mean
-from titlebout.core.feature_kinds import Feature, Quantity
+from titlebout.core.feature_kinds import Category, Feature, Quantity
 from titlebout.core.field_values import FieldValue, field_reader
 from titlebout.core.specs.dataset_spec import ColumnType
 
@@ -182,6 +182,9 @@ def _in_one_step(read: Callable[[JsonValue], FieldValue], feature: Feature) -> C
     if isinstance(feature, Quantity):
         return cast("Callable[[JsonValue], float]", read)  # it is the value itself
     number = feature.number
+    if isinstance(feature, Category) and feature.declared is ColumnType.TEXT:  # the usual kind: a text names itself
+        code_of, other = feature.codes.get, feature.other
+        return lambda value: code_of(value, other) if type(value) is str else number(read(value))
     return lambda value: number(read(value))
 
 

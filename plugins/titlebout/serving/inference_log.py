@@ -10,7 +10,7 @@ import itertools
 import logging
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.inference_log.log_port import WaitingSegment
 from titlebout.serving.durable_files import write_durably
 from titlebout.serving.log_metrics import LogCounts
+from titlebout.serving.log_queue import LogQueue, Piece
 from titlebout.serving.log_segments import LogSegments
 from titlebout.serving.log_writer import LineWriter, NamedRelease
 from titlebout.serving.scored_request import ScoredRequest
@@ -31,7 +32,6 @@ SYNC_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 REMINDER_SECONDS = 60.0
 SEGMENT_BYTES = 8 * 2**20
-PIECE_BYTES = 2**18
 # Rows are bounded by the policy; one may still hold a text of megabytes.
 MOST_QUEUED_BYTES = 2**26
 LOG_FOLDER, POLICY_FILE = "log", "policy.json"
@@ -51,10 +51,10 @@ class InferenceLog:
         self._policy, self._max_waiting_bytes = policy, policy.max_waiting_bytes
         self._indexes = itertools.count()
         self._writer = LineWriter(policy, self._indexes) if policy.enabled else None
-        self._queue: deque[tuple[int, NamedRelease, bytes]] = deque()
+        self._queue = LogQueue()
         self._named: set[int] = set()
         self._numbers = itertools.count(1)
-        self._queued = self._queued_bytes = self._written = 0
+        self._written = 0
         self._dropped: Counter[str] = Counter()
         self._retry_at = self._synced_at = self._reminded_at = 0.0
         self._counting, self._writing = threading.Lock(), threading.Lock()
@@ -69,26 +69,21 @@ class InferenceLog:
         Its lines are made here: handing the rows to the thread would make both wait for the interpreter, which costs
         several times as much as the lines do.
         """
-        writer = self._writer
+        writer, queue = self._writer, self._queue
         if writer is None or not writer.policy.takes(request.request_id):
             return
         rows = len(request.rows)
-        if self._queued >= writer.policy.max_queued_rows or self._queued_bytes >= MOST_QUEUED_BYTES:
-            with self._counting:
-                self._dropped["queue_full"] += rows
+        if queue.rows >= writer.policy.max_queued_rows or queue.size_bytes >= MOST_QUEUED_BYTES:
+            self._drop("queue_full", rows)
             return
         try:
             release, lines = writer.lines(next(self._numbers), request)
         except (TypeError, ValueError, KeyError):
             _logger.exception("inference log: request %s cannot be written; this is a bug", request.request_id)
-            with self._counting:
-                self._dropped["unwritable"] += rows
+            self._drop("unwritable", rows)
             return
-        with self._counting:
-            self._queued += rows
-            self._queued_bytes += len(lines)
-            self._queue.append((rows, release, lines))
-        if self._queued * 2 >= writer.policy.max_queued_rows:
+        queue.add(release, rows, lines)
+        if queue.rows * 2 >= writer.policy.max_queued_rows:
             self._wake.set()
 
     def configure(self, policy: LogPolicy) -> None:
@@ -128,8 +123,8 @@ class InferenceLog:
     def counts(self) -> LogCounts:
         """Return what the metrics say."""
         with self._counting:
-            queued, written, dropped = self._queued, self._written, dict(self._dropped)
-        return LogCounts(queued, written, dropped, self._segments.count, self._segments.total_bytes)
+            written, dropped = self._written, dict(self._dropped)
+        return LogCounts(self._queue.rows, written, dropped, self._segments.count, self._segments.total_bytes)
 
     def close(self) -> None:
         """Write what waits and end the thread; what the disk does not take now is lost, and said in the log."""
@@ -142,10 +137,8 @@ class InferenceLog:
             self._attempt(self._write_queue)
             self._attempt(self._segments.close)
             self._writer = None
-        if self._queued:
-            _logger.error(
-                "inference log: %d rows were answered and not written; the disk does not take them", self._queued
-            )
+        if rows := self._queue.rows:
+            _logger.error("inference log: %d rows were answered and not written; the disk does not take them", rows)
 
     def _start(self) -> None:
         if self._thread is None:
@@ -179,34 +172,32 @@ class InferenceLog:
         Raises:
             OSError: The disk does not take it now; nothing has left the queue.
         """
-        while self._queue:
-            content, taken, written, left_out = self._next_piece()
-            if content:
-                self._segments.append(content)
+        # What comes meanwhile waits for the next turn: each turn makes the requests wait for the interpreter once.
+        for _ in range(len(self._queue)):
+            piece = self._queue.front()
+            written = self._append(piece)
             with self._counting:
-                self._queued_bytes -= sum(len(self._queue.popleft()[2]) for _ in range(taken))
-                self._queued -= written + left_out
-                self._written += written
-                if left_out:
-                    self._dropped["disk_full"] += left_out
+                self._written += sum(piece.rows[:written])
+            self._drop("disk_full", sum(piece.rows[written:]))
+            self._queue.drop_front()
             if self._segments.size >= SEGMENT_BYTES:
                 self._segments.close()
 
-    def _next_piece(self) -> tuple[bytearray, int, int, int]:
-        """Return what to write of the front of the queue, entries that are, rows of them, and rows left out."""
-        content, taken, written, left_out = bytearray(), 0, 0, 0
-        room = self._max_waiting_bytes - self._segments.total_bytes
-        while taken < len(self._queue) and len(content) < PIECE_BYTES:
-            rows, release, lines = self._queue[taken]
-            taken += 1
-            if len(content) >= room:
-                left_out += rows
-                continue
-            if not (self._segments.is_open and release.index in self._named):
-                content += self._heading(release)
-            content += lines
-            written += rows
-        return content, taken, written, left_out
+    def _append(self, piece: Piece) -> int:
+        """Write the requests of a piece for which there is room, and return how many those are.
+
+        Raises:
+            OSError: The disk does not take them; none is written.
+        """
+        written = piece.beginning(self._max_waiting_bytes - self._segments.total_bytes)
+        if written:
+            self._segments.append(b"".join([self._heading(piece.release), *piece.lines[:written]]))
+        return written
+
+    def _drop(self, why: str, rows: int) -> None:
+        if rows:
+            with self._counting:
+                self._dropped[why] += rows
 
     def _heading(self, release: NamedRelease) -> bytes:
         """Return what must stand before the lines of a release: a segment is opened and names its releases.

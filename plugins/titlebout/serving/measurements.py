@@ -48,9 +48,8 @@ class Histogram:
         if len(values) == 1:  # the usual request; NumPy would take ten times as long
             self.add(float(values[0]))
             return
-        places = np.searchsorted(np.asarray(self.bounds), values)
-        for place, count in zip(*np.unique(places, return_counts=True), strict=True):
-            self.counts[int(place)] += int(count)
+        more = np.bincount(np.searchsorted(self.bounds, values), minlength=len(self.counts))
+        self.counts = [count + added for count, added in zip(self.counts, more.tolist(), strict=True)]
         self.total += float(values.sum())
 
     def lines(self, name: str, labels: str) -> Iterator[str]:

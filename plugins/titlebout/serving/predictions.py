@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope
@@ -87,7 +86,7 @@ class Predictions:
 
     def _sent(self, body: bytes, scope: Scope, route: str) -> Sent:
         request_id = request_id_of(scope) or next(self._names)
-        return Sent(body, Headers(scope=scope), self._current(), self._settings.max_rows, route, request_id)
+        return Sent(body, scope, self._current(), self._settings.max_rows, route, request_id)
 
     async def _answered(self, sent: Sent, protocol: Protocol) -> Response:
         if len(sent.body) <= SMALL_BODY_BYTES:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from starlette.datastructures import Headers
 from starlette.responses import Response
+from starlette.types import Scope
 
 from titlebout.core.compact_json import compact
 from titlebout.core.predictor import Predictor
@@ -60,7 +61,7 @@ class Sent(NamedTuple):
 
     Attributes:
         body: The whole body.
-        headers: The headers.
+        scope: The request's head, as in ASGI.
         release: The release that will answer: one and the same for rows, scores and names.
         max_rows: Most rows of one request.
         route: Which protocol asked, as the metrics name it.
@@ -70,13 +71,18 @@ class Sent(NamedTuple):
     """
 
     body: bytes
-    headers: Headers
+    scope: Scope
     release: LoadedRelease
     max_rows: int
     route: str
     request_id: str
     role: ReleaseRole = ReleaseRole.CHAMPION
     may_take_long: bool = False
+
+    @property
+    def headers(self) -> Headers:
+        """The headers, for protocols that look at them."""
+        return Headers(scope=self.scope)
 
 
 class Question(NamedTuple):
@@ -102,10 +108,10 @@ def plain(sent: Sent) -> Question:
         TakesLongError: It wants explanations, on the event loop.
     """
     document = parse_json(sent.body)
-    if not isinstance(document, dict) or not {"rows"} <= document.keys() <= {"rows", "explain"}:
+    if not isinstance(document, dict) or "rows" not in document or len(document) > 1 + ("explain" in document):
         raise RefusedRequestError(422, 'send exactly one key: {"rows": [{field: value, …}, …]}', field="rows")
     rows = checked_rows(document["rows"], "rows", sent.max_rows)
-    most = _explained(document.get("explain"), len(rows))
+    most = _explained(document["explain"], len(rows)) if len(document) > 1 else 0
     if most and not sent.may_take_long:
         raise TakesLongError
     receipt, predictor = sent.release.receipt, sent.release.predictor
@@ -114,7 +120,9 @@ def plain(sent: Sent) -> Question:
         found = {"model": receipt.model, "version": receipt.version, **told(predictor.plan, scores)}
         if unseen:
             found["other"] = [*named(unseen)]
-        return JsonAnswer(found | ({"explanations": explanations(predictor, rows, most, scores)} if most else {}))
+        if most:
+            found["explanations"] = explanations(predictor, rows, most, scores)
+        return JsonAnswer(found)
 
     return Question(rows, answer)
 
@@ -162,9 +170,9 @@ def checked_rows(rows: JsonValue, where: str, max_rows: int) -> list[dict[str, J
     if not isinstance(rows, list) or not rows:
         raise RefusedRequestError(422, f"{where!r} must be a list of at least one row", field=where)
     refuse_too_many(len(rows), where, max_rows)
-    checked: list[dict[str, JsonValue]] = [row for row in rows if isinstance(row, dict)]
+    checked: list[dict[str, JsonValue]] = [row for row in rows if type(row) is dict]
     if len(checked) < len(rows):
-        first = next(index for index, row in enumerate(rows) if not isinstance(row, dict))
+        first = next(index for index, row in enumerate(rows) if type(row) is not dict)
         raise RefusedRequestError(422, f"row {first} is no object of named fields", field=where, row=first)
     return checked
 

@@ -4,6 +4,7 @@ import asyncio
 import errno
 import fcntl
 import gc
+import importlib
 import ipaddress
 import logging
 import os
@@ -20,6 +21,7 @@ from pathlib import Path
 import uvicorn
 
 from titlebout.core.errors import DeploymentError
+from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.wire import LOCK_FILE, ServerDescription, first_token
 from titlebout.serving.application import create_app
 from titlebout.serving.inference_log import InferenceLog
@@ -31,6 +33,8 @@ GRACE_SECONDS = 10
 PARTING_SECONDS = 0.5
 # Far above what one model on one machine is asked, far below what runs out of memory or file descriptors.
 MAX_CONNECTIONS = 512
+GARBAGE_OBJECTS = 20_000
+"""More objects than that have to be new before the collector looks for garbage; they take a few megabytes."""
 
 _logger = logging.getLogger(__name__)
 
@@ -120,9 +124,22 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
         _logger.info(
             "model server of %s on %s port %d, state in %s", settings.model, host, bound_port, settings.state_dir
         )
-        gc.collect()
-        gc.freeze()  # what is here stays: looking through it again and again would hold answers up
+        collect_rarely()
         AddressedServer(config, address_file, description, log).run(sockets=[listener])
+
+
+def collect_rarely() -> None:
+    """Have the collector of garbage hold answers up as rarely as possible: they leave hardly anything to it.
+
+    What is here stays and is not looked through again; so what the first release would load is loaded before. A large
+    request makes some objects for each of its rows, which are all gone once it is answered.
+    """
+    load_xgboost()
+    with suppress(ImportError, OSError):  # where it does not load, XGBoost scores everything, and the log says so
+        importlib.import_module("treelite")
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(GARBAGE_OBJECTS)
 
 
 def is_loopback(host: str) -> bool:
