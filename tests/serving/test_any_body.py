@@ -45,7 +45,7 @@ headers = st.dictionaries(
 @example(
     body=b'{"inputs": [{"name": "hour", "shape": [99999999999999999999], "datatype": "INT64", "data": []}]}', sent={}
 )
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_body_is_answered(client, route, body, sent):
     answer = client.post(route, content=body, headers=sent)
     assert answer.status_code in {200, 400, 413, 415, 422}, answer.text

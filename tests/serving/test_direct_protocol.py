@@ -13,7 +13,9 @@ from typing import Any
 
 import httpx
 import pytest
+from uvicorn import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import ADMIN_TOKEN, listening, proven_in_this_process, push_release, served_app
@@ -24,7 +26,9 @@ from titlebout.core.predictor import Predictor
 from titlebout.serving import direct_protocol
 from titlebout.serving.access import Guard
 from titlebout.serving.direct_protocol import DirectProtocol
+from titlebout.serving.prompt_answer import PromptAnswer
 from titlebout.serving.protocol_choice import http_protocol
+from titlebout.serving.questions import JsonAnswer
 from titlebout.serving.settings import ServingSettings
 from titlebout.serving.shortcut import Shortcut
 
@@ -336,11 +340,101 @@ class Open:
         raise AssertionError
 
 
+class Answering(Open):
+    """A door that answers everything."""
+
+    def at_once(self, scope: object, body: bytes, started: float) -> PromptAnswer:
+        return PromptAnswer(JsonAnswer({}))
+
+
+def connected(app: Any = None, door: Any = None) -> tuple[DirectProtocol, Wire]:
+    """Return a connection that was just made; call it in a running loop."""
+    config = Config(app, http=direct_protocol.direct_protocol(door or Answering()), lifespan="off", log_config=None)
+    config.load()
+    connection, wire = config.http_protocol_class(config, ServerState(), {}), Wire()
+    connection.connection_made(wire)
+    return connection, wire
+
+
+def test_nothing_is_heard_behind_the_last_request():
+    class Refusing(Open):
+        def at_once(self, scope: object, body: bytes, started: float) -> PromptAnswer:
+            return PromptAnswer(JsonAnswer({}, headers={"connection": "close"}))
+
+    async def both() -> bytes:
+        connection, wire = connected(app=object(), door=Refusing())
+        connection.data_received(asked() + asked(b" " * 5000))
+        return wire.written
+
+    assert asyncio.run(both()).count(b"HTTP/1.1") == 1
+
+
+HALF = asked()[:30]
+
+
+@pytest.mark.parametrize("heard", [b"", HALF, asked() + HALF])
+def test_who_never_ends_a_head_does_not_keep_a_place(heard: bytes, monkeypatch: pytest.MonkeyPatch):
+    """Each connection takes one of a few hundred places, whether or not its caller may ask anything."""
+    monkeypatch.setattr(direct_protocol, "HEAD_SECONDS", 0.01)
+
+    async def waits() -> None:
+        connection, wire = connected(app=object())
+        for byte in heard:
+            connection.data_received(bytes([byte]))
+        while not wire.is_over:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(waits(), timeout=20))
+
+
+def test_who_is_answered_slowly_is_not_taken_for_one_who_asks_slowly(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(direct_protocol, "HEAD_SECONDS", 0.01)
+    may_answer = asyncio.Event()
+
+    async def app(scope, receive, send):
+        await may_answer.wait()
+        await JsonAnswer({})(scope, receive, send)
+
+    async def waits() -> bytes:
+        connection, wire = connected(app)
+        for piece in (asked(b"", method="GET"), HALF):
+            connection.data_received(piece)
+        await asyncio.sleep(0.1)
+        assert not wire.is_over
+        may_answer.set()
+        await asyncio.wait(connection.tasks)
+        connection.data_received(asked()[30:])
+        return wire.written
+
+    assert asyncio.run(asyncio.wait_for(waits(), timeout=20)).count(b"200 OK") == 2
+
+
+@pytest.mark.parametrize("begun", [HALF + b"\r\n", CHUNKED + b"3\r\nabc\r\n0\r\n", CHUNKED + b"3;"])
+def test_a_head_without_end_is_not_kept(begun: bytes):
+    """Neither are trailers, nor what may follow the size of a chunk: nobody is asked for a token before the end."""
+
+    async def sends() -> tuple[bytes, int]:
+        connection, wire = connected(app=object(), door=Open())
+        connection.door.direct_urls = ()
+        connection.app = unheard
+        connection.data_received(begun)
+        sent = 0
+        while not wire.is_over and sent < 2**20:
+            connection.data_received(b"x" * 1000 + (b"" if begun.endswith(b";") else b": 1\r\n"))
+            sent += 1000
+        return wire.written, sent
+
+    async def unheard(scope, receive, send):
+        await receive()
+
+    answer, sent = asyncio.run(asyncio.wait_for(sends(), timeout=20))
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"too long" in answer
+    assert direct_protocol.MOST_HEAD_BYTES < sent < 2 * direct_protocol.MOST_HEAD_BYTES
+
+
 @pytest.mark.parametrize("end", ["shutdown", "connection_lost", "patience"])
 def test_a_request_that_is_half_here_is_never_forgotten(end, monkeypatch: pytest.MonkeyPatch):
-    from uvicorn import Config
-    from uvicorn.server import ServerState
-
     monkeypatch.setattr(direct_protocol, "PATIENCE_SECONDS", 0.01)
     heard: list[str] = []
 
@@ -348,10 +442,7 @@ def test_a_request_that_is_half_here_is_never_forgotten(end, monkeypatch: pytest
         heard.append((await receive())["type"])
 
     async def half() -> None:
-        config = Config(app, http=direct_protocol.direct_protocol(Open()), lifespan="off", log_config=None)
-        config.load()
-        connection, wire = config.http_protocol_class(config, ServerState(), {}), Wire()
-        connection.connection_made(wire)
+        connection, wire = connected(app, Open())
         connection.data_received(asked()[:-10])
         assert not connection.tasks
         if end == "patience":

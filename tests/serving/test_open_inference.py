@@ -196,8 +196,19 @@ def test_a_binary_text_is_read(client):
         binary_question(struct.pack("<I", 4) + b"rain", tail=b"more"),
         (binary_question(b"")[0], {"inference-header-content-length": "99999"}),
         (binary_question(b"")[0], {"inference-header-content-length": "-5"}),
+        (binary_question(b"")[0], {"inference-header-content-length": "9" * 5000}),
     ],
-    ids=["cut text", "cut length", "no UTF-8", "too long", "negative", "something behind", "long JSON", "no length"],
+    ids=[
+        "cut text",
+        "cut length",
+        "no UTF-8",
+        "too long",
+        "negative",
+        "something behind",
+        "long JSON",
+        "no length",
+        "thousands of digits",
+    ],
 )
 def test_damaged_binary_tensors_are_refused(client, body, headers):
     assert client.post(INFER, content=body, headers=headers).status_code == 400

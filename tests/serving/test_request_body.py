@@ -53,6 +53,11 @@ def test_a_client_that_sends_a_byte_and_falls_silent_is_turned_away(tmp_path: Pa
     assert time.monotonic() - started < 10
 
 
+def test_a_length_of_thousands_of_digits_is_no_fault_of_the_server(tmp_path: Path):
+    length = b"content-length: " + b"0" * 5000 + b"100\r\n\r\n{"
+    assert first_answer(tmp_path, length, body_timeout_seconds=0.3).startswith(b"HTTP/1.1 408")
+
+
 def test_a_body_that_is_announced_as_too_large_is_not_waited_for(tmp_path: Path):
     answer = first_answer(tmp_path, b"content-length: 999999999999\r\n\r\n", body_timeout_seconds=5)
     assert answer.startswith(b"HTTP/1.1 413")

@@ -62,6 +62,17 @@ def test_what_is_no_token_is_refused_at_the_start_and_changes_nothing_later(tmp_
     assert content not in caplog.text
 
 
+def test_a_file_in_another_encoding_is_refused_at_the_start_and_changes_nothing_later(tmp_path: Path, caplog):
+    latin = "# clé des clients\n".encode("latin-1")
+    file = written(tmp_path / "tokens", OLD)
+    tokens = TokenFile(file)
+    file.write_bytes(latin)
+    assert tokens.has(OLD.encode())
+    assert "stay as they were" in caplog.text
+    with pytest.raises(DeploymentError, match="UTF-8"):
+        TokenFile(file)
+
+
 def test_a_file_that_others_may_read_is_refused(tmp_path: Path):
     with pytest.raises(DeploymentError, match="chmod 600"):
         TokenFile(written(tmp_path / "tokens", OLD, mode=0o644))

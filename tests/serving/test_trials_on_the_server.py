@@ -19,6 +19,7 @@ from titlebout.core.live_trials.share import is_in_share
 from titlebout.core.live_trials.trial_wire import ADMIN_TRIAL_PATH, TrialOffer, TrialPush, TrialStatus
 from titlebout.core.predictor import Predictor
 from titlebout.core.specs.release_spec import ReleaseStrategy
+from titlebout.core.wire import REPLAY_PREFIX
 from titlebout.serving import trial_pairs
 
 CHAMPION = demand_bundle("2024-01-10-aaaaaaaaaaaa")
@@ -102,6 +103,16 @@ def test_a_shadow_scores_everything_and_answers_nothing(client):
     assert found.differences.mean == pytest.approx(apart, abs=1e-6)
     assert found.differences.largest == pytest.approx(abs(apart), abs=1e-6)
     assert 'role="shadow"' in client.get("/metrics").text
+
+
+def test_what_the_product_asks_its_own_server_is_no_traffic(client):
+    """`check_skew` replays golden rows, a hundred times a night: no trial may pass by that alone."""
+    started(client, offer(percent=50))
+    answered = {ask(client, f"{REPLAY_PREFIX}{number}")["version"] for number in range(20)}
+    assert answered == {CHAMPION.version, CANDIDATE.version}  # whoever would answer a caller of that name
+    ask(client, "a caller")
+    found = counted(client, 1).counts
+    assert (found.pairs, found.answered_champion + found.asked_candidate, found.left_out) == (1, 1, 0)
 
 
 def test_a_canary_answers_its_share_and_the_share_only_grows(client):

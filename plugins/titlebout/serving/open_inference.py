@@ -23,7 +23,7 @@ from titlebout.core.wire import ReleaseReceipt
 from titlebout.serving.class_answers import output_tensor
 from titlebout.serving.questions import JsonAnswer, Question, Row, Scores, Sent, Unseen, named, transposed
 from titlebout.serving.release_store import LoadedRelease
-from titlebout.serving.request_body import RefusedRequestError, parse_json
+from titlebout.serving.request_body import RefusedRequestError, byte_count, parse_json
 from titlebout.serving.tensors import DTYPES, read_tensor
 
 OUTPUT = "predictions"
@@ -133,9 +133,10 @@ def _split(sent: Sent) -> tuple[bytes, memoryview]:
     length = sent.headers.get(JSON_LENGTH)
     if length is None:
         return sent.body, memoryview(b"")
-    if not (length.isascii() and length.isdigit()) or int(length) > len(sent.body):
+    end = byte_count(length)
+    if end is None or end > len(sent.body):
         raise RefusedRequestError(400, f"{JSON_LENGTH}: {length[:20]!r} is no number of bytes of this body")
-    return sent.body[: int(length)], memoryview(sent.body)[int(length) :]
+    return sent.body[:end], memoryview(sent.body)[end:]
 
 
 def _rows(asked: InferRequest, tail: memoryview, sent: Sent) -> list[Row]:

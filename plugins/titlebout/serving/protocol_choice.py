@@ -7,6 +7,7 @@ from types import FunctionType
 from titlebout.serving.prompt_answer import Door
 
 METHODS = (
+    "connection_made",
     "data_received",
     "connection_lost",
     "shutdown",
@@ -14,6 +15,8 @@ METHODS = (
     "on_body",
     "on_message_complete",
     "on_response_complete",
+    "send_400_response",
+    "timeout_keep_alive_handler",
     "_unset_keepalive_if_required",
 )
 ATTRIBUTES = (
@@ -26,8 +29,10 @@ ATTRIBUTES = (
     "logger",
     "loop",
     "parser",
+    "scope",
     "server_state",
     "tasks",
+    "timeout_keep_alive_task",
     "transport",
     "url",
 )

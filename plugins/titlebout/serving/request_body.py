@@ -17,6 +17,7 @@ from titlebout.serving.body_budget import BodyShare
 
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 2**20
+MOST_DIGITS = 20
 
 
 class RefusedRequestError(Exception):
@@ -36,8 +37,12 @@ class RefusedRequestError(Exception):
 
 def announced_bytes(request: Request) -> int | None:
     """Return the announced size of a body; None where the client announces none."""
-    length = request.headers.get("content-length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
+    return byte_count(request.headers.get("content-length", ""))
+
+
+def byte_count(text: str) -> int | None:
+    """Read a header's number of bytes; None where it is none. Python refuses to read thousands of digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
 def arrived(receive: Receive) -> tuple[bytes, bool]:

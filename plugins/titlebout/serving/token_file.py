@@ -82,7 +82,11 @@ class TokenFile:
         if found.st_mode & 0o077:
             message = f"others may read {self._file}; chmod 600 it, and give out other tokens"
             raise DeploymentError(message)
-        lines = self._file.read_text(encoding="utf-8").split("\n")
+        try:
+            lines = self._file.read_text(encoding="utf-8").split("\n")
+        except UnicodeDecodeError as error:
+            message = f"{self._file} is no text in UTF-8; write one token a line"
+            raise DeploymentError(message) from error
         self._tokens = (*self._fixed, *_checked([line.strip() for line in lines if line.strip()], str(self._file)))
         self._seen = seen
 

@@ -8,6 +8,7 @@ import numpy as np
 from starlette.responses import Response
 
 from titlebout.core.release_roles import ReleaseRole
+from titlebout.core.wire import REPLAY_PREFIX
 from titlebout.serving.open_inference import infer_version
 from titlebout.serving.questions import Protocol, Question, Scores, Sent
 from titlebout.serving.scored_request import Observer
@@ -48,6 +49,8 @@ class TrialScoring:
         theirs = _by_candidate(trial, sent, protocol, scored) if is_asked else None
         # What the champion refuses, too, is the client's mistake and counts against nobody.
         answer = scored(sent, question, started) if theirs is None else theirs
+        if sent.request_id.startswith(REPLAY_PREFIX):  # the product's own question: no trial passes by that
+            return answer
         trial.tally.add("asked_candidate" if is_asked else "answered_champion")
         if is_asked and theirs is None:
             trial.tally.add("fallbacks")
