@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from results_page import machine, print_json, write_section
+from results_page import end_when_told, machine, print_json, say, write_section
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.mlflow_registry import MlflowRegistry
@@ -53,7 +53,7 @@ MODEL = "canary_benchmark"
 CLIENTS = 4
 REQUESTS, QUICK_REQUESTS = 100_000, 4_000
 LARGEST_DIFFERENCE = 1e-6
-PATIENCE_SECONDS = 3600
+PATIENCE_SECONDS = 1800
 # Clients without a pause leave the threads of the server waiting for a core, now this one and now that one.
 LIMITS = {"max_latency_ratio": 30, "max_score_distance": 0.15}
 LOOK_AGAIN_SECONDS = 0.25
@@ -213,6 +213,7 @@ def measure(site: Site, requests: int) -> tuple[Load, list[Phase]]:
     with Load(site.host.ensure_running(MODEL).url, site.scores()) as load:
 
         def phase(name: str, work: Callable[[], object]) -> object:
+            say(f"{name}, after {load.requests} requests")
             began, before, failed = time.monotonic(), load.versions.copy(), len(load.failed)
             came_of_it = work()
             seen = load.versions - before
@@ -240,11 +241,13 @@ def measure(site: Site, requests: int) -> tuple[Load, list[Phase]]:
 
 def _back_and_forth(site: Site, load: Load, requests: int) -> int:
     """Change what serves until so many requests were made, and return how often."""
-    times = 0
+    times, deadline = 0, time.monotonic() + PATIENCE_SECONDS
     while load.requests < requests or times < 2:
+        assert time.monotonic() < deadline, f"{load.requests} of {requests} requests in {PATIENCE_SECONDS} s"
         for to in (site.first, site.second):
             site.roll_back(to)
             times += 1
+        say(f"{times} rollbacks, {load.requests} of {requests} requests")
     return times
 
 
@@ -304,6 +307,7 @@ def main() -> int:
     parser.add_argument("--container", action="store_true", help="the server runs in its image on a Docker engine")
     options = parser.parse_args()
     requests = QUICK_REQUESTS if options.quick else REQUESTS
+    end_when_told()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with server_host(folder, in_container=options.container) as (host, image):

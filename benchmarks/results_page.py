@@ -4,6 +4,9 @@ import json
 import os
 import platform
 import re
+import signal
+import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 PAGE = Path(__file__).with_name("RESULTS.md")
@@ -25,6 +28,16 @@ def write_section(name: str, body: str) -> None:
 def machine() -> str:
     """Name what the figures were measured on."""
     return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}"
+
+
+def end_when_told() -> None:
+    """Have SIGTERM end a benchmark as Ctrl-C does, so that servers are stopped and folders removed."""
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+
+
+def say(what: str) -> None:
+    """Tell whoever waits how far it is."""
+    print(f"{datetime.now(tz=UTC):%H:%M:%S} {what}", file=sys.stderr, flush=True)
 
 
 def print_json(figures: object) -> None:

@@ -17,6 +17,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,7 +25,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from results_page import machine, print_json, write_section
+from results_page import end_when_told, machine, print_json, say, write_section
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.mlflow_registry import MlflowRegistry
@@ -43,7 +44,8 @@ from fakes.specs import demand_document, demand_spec
 
 CLIENTS = 4
 BODY = json.dumps({"rows": [{"hour": 8, "temperature": 11.5, "weather": "rain"}]})
-LARGEST_SECONDS = 15.0
+MEDIAN_SECONDS, LARGEST_SECONDS = 5.0, 10.0
+COMMAND_SECONDS = 120
 MODEL = "demand"
 
 
@@ -88,12 +90,11 @@ class Load:
 class Site:
     """A project with a model, two versions of it and a server that serves the newer one."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, host: ProcessHost) -> None:
+        self.folder, self.host = folder, host
         self._write_project()
         self.ledger = SqlLedger(f"sqlite:///{folder}/ledger.sqlite")
         registry = MlflowRegistry(f"sqlite:///{folder}/mlflow.sqlite", str(folder / "artifacts"))
-        self.host = ProcessHost(folder / "servers")
         world = DemandWorld(spec=demand_spec(), lake=LocalLake(folder / "lake"), ledger=self.ledger, registry=registry)
         world.deliver_days("2024-01-01", "2024-01-14")
         self.stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
@@ -137,17 +138,16 @@ class Site:
         named = {f"AIRFLOW_CONN_TITLEBOUT_{name}": json.dumps(fields) for name, fields in connections.items()}
         arguments = ["rollback", MODEL, "--to", to.version, "--by", "benchmark", "--reason", "measured", "--yes"]
         environment = os.environ | named | {"TITLEBOUT_HOME": str(self.folder)}
-        subprocess.run(
-            [sys.executable, "-m", "titlebout.cli.main", *arguments], env=environment, check=True, capture_output=True
-        )
+        command = [sys.executable, "-m", "titlebout.cli.main", *arguments]
+        subprocess.run(command, env=environment, check=True, capture_output=True, timeout=COMMAND_SECONDS)
 
-    def bare_push(self, to: TrainedChallenger) -> float:
-        """Push a release and nothing else, with a token of its own; return the seconds."""
+    def bare_push(self, to: TrainedChallenger, token: int) -> float:
+        """Push a release and nothing else; return the seconds."""
         lake = self.stores["lake"]
         began = time.perf_counter()
         booster, plan, golden = (read_file(lake, to, word) for word in ("model", "plan", "golden"))
         bundle = ReleaseBundle(MODEL, to.version, booster, plan, golden)
-        HttpServerClient().push(self.address, bundle, token=self.ledger.state(MODEL).sequence)
+        HttpServerClient().push(self.address, bundle, token=token)
         return time.perf_counter() - began
 
 
@@ -156,6 +156,7 @@ def measure(site: Site, rounds: int) -> dict[str, object]:
     seconds, requests, failed, gaps = [], 0, [], []
     for number in range(rounds):
         bad, good = (site.new, site.old) if number % 2 == 0 else (site.old, site.new)
+        say(f"rollback {number + 1} of {rounds}")
         with Load(site.address) as load:
             time.sleep(1)
             began = time.time()
@@ -171,8 +172,11 @@ def measure(site: Site, rounds: int) -> dict[str, object]:
         gaps.append((champion.since - datetime.fromtimestamp(max(wrong), tz=UTC)).total_seconds())
         requests += len(load.answers)
         failed += load.failed
+    say("bare pushes")
+    newest = site.ledger.state(MODEL).sequence
     with Load(site.address):
-        bare = [site.bare_push(site.old) for _ in range(3)]
+        # Each of what does not serve, by a newer token: the same push again is answered at once.
+        bare = [site.bare_push((site.new, site.old)[number % 2], newest + 1 + number) for number in range(4)]
     return {
         "seconds": statistics.median(seconds),
         "slowest": max(seconds),
@@ -193,14 +197,16 @@ without a pause; {machine()}, server, clients and command share them.
 
 | what | measured | goal |
 |---|---|---|
-| command to the last answer of the version that was rolled back, median | {found["seconds"]:.1f} s | |
+| command to the last answer of the version rolled back, median | {found["seconds"]:.1f} s | {MEDIAN_SECONDS:g} s |
 | the same, slowest | {found["slowest"]:.1f} s | {LARGEST_SECONDS:g} s |
 | bare push of the same release (baseline) | {found["bare_push_seconds"]:.1f} s | |
 | last wrong answer to the ledger's entry, median | {found["recorded_after_seconds"]:.2f} s | |
 | requests during all of it | {found["requests"]:,} | |
 | of them failed | {found["failed"]} | 0 |
 
-The rest is the start of the command, which loads XGBoost, and the rehearsal on the newest partition."""
+The rest is the start of the command, which loads XGBoost, and the rehearsal on the newest partition. Both versions were
+served before by this very server process: of others it proves the bytes in a process of their own first, which takes
+as long as Python and XGBoost take to start."""
 
 
 def main() -> int:
@@ -210,13 +216,14 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="exit 1 where a goal is missed")
     options = parser.parse_args()
     rounds = 2 if options.quick else 6
-    with tempfile.TemporaryDirectory() as folder:
-        site = Site(Path(folder))
-        try:
-            found = measure(site, rounds)
-        finally:
-            site.host.stop(MODEL)
-    reached = found["failed"] == 0 and float(str(found["slowest"])) <= LARGEST_SECONDS
+    end_when_told()
+    with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
+        host = ProcessHost(Path(name) / "servers")
+        stack.callback(host.stop, MODEL)
+        say("two versions are trained and released")
+        found = measure(Site(Path(name), host), rounds)
+    median, slowest = (float(str(found[name])) for name in ("seconds", "slowest"))
+    reached = found["failed"] == 0 and median <= MEDIAN_SECONDS and slowest <= LARGEST_SECONDS
     if not options.quick:
         write_section("rollback", section(found, rounds))
     print_json({"benchmark": "rollback", **found, "reached": reached})

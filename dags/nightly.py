@@ -161,7 +161,13 @@ def trial(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
     """Return the tasks that try a winner on live requests; the patience is the trial's own, step by step."""
     start = StartTrialOperator(task_id="start_trial", model=spec.name, verdict=verdict)
     patience = SPLIT_PATIENCE if spec.release.strategy is ReleaseStrategy.AB else {}
-    watch = CanarySensor(task_id="watch_trial", model=spec.name, ticket=start.output, **patience)
+    watch = CanarySensor(
+        task_id="watch_trial",
+        model=spec.name,
+        ticket=start.output,
+        **patience,
+        **telling(spec, "success"),  # also if it was kept, where nothing fails and nothing is released
+    )
     return [start, watch]
 
 

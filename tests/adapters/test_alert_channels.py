@@ -61,6 +61,18 @@ def test_a_server_that_refuses_or_is_away_is_named():
         MailChannel(server(letters), ["ann@example.org"]).send(ALERT)
 
 
+def test_a_recipient_whom_the_server_does_not_know_is_named_in_the_log(caplog):
+    """The others have been told, so the message counts as sent: else nobody would ever learn of the slip."""
+    with mail_server() as letters:
+        letters.unknown = ("ana@example.org",)
+        MailChannel(server(letters), ["ann@example.org", "ana@example.org"]).send(ALERT)
+        assert letters.recipients == ["ann@example.org"]
+        (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+        assert "ana@example.org" in warning
+        assert "ann@example.org" not in warning
+        assert "alerts.mail_to" in warning
+
+
 def test_a_webhook_gets_text_and_parts():
     with webhook() as posts:
         WebhookChannel(f"{posts.url}/services/T0/s3cret").send(ALERT)

@@ -43,6 +43,17 @@ def test_what_is_due_is_sent_once_and_shown(letters, capsys):
     assert [letter["subject"] for letter in letters.received] == ["[titlebout] demand: data in quarantine"]
 
 
+def test_whose_winner_was_tried_and_not_proven_better_is_told_by_mail(letters, tmp_path):
+    ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    kept = {"trial": 7, "version": "v2", "reasons": ["the time of the split is over", "140 of 200 outcomes"]}
+    ledger.append("demand", EntryKind.TRIAL_KEPT, kept, actor="run:scheduled__1")
+    assert main(["alerts", "demand", "--send"]) == 0
+    letter = letters.received[-1]
+    assert letter["subject"] == "[titlebout] demand: a trial ended, the champion stays"
+    assert "the champion stays: the time of the split is over; 140 of 200 outcomes" in letter.get_content()
+    assert "titlebout trial demand" in letter.get_content()
+
+
 def test_a_test_message_is_recognised_as_one_and_leaves_no_trace(letters, capsys):
     assert main(["alerts", "demand", "--test"]) == 0
     assert "mail: sent" in capsys.readouterr().out

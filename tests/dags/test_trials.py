@@ -49,6 +49,13 @@ def test_while_a_split_is_held_later_nights_bring_its_outcomes(project, read_dag
     assert (watch.poke_interval.total_seconds(), watch.retries) == (600, 20)
 
 
+def test_whoever_is_told_hears_how_a_trial_ended_also_where_nothing_failed(project, read_dags):
+    watch = dag_of(project, read_dags, release__strategy="canary", alerts={"webhook": True}).get_task("watch_trial")
+    assert watch.on_success_callback
+    assert watch.on_failure_callback
+    assert not dag_of(project, read_dags, release__strategy="canary").get_task("watch_trial").on_success_callback
+
+
 def test_an_approval_comes_first_and_its_skip_keeps_nobody_from_looking_after_the_champion(project, read_dags):
     dag = dag_of(project, read_dags, release__strategy="canary", release__approval={"required": True})
     approve = dag.get_task("approve_release")

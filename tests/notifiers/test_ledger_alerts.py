@@ -89,6 +89,21 @@ def test_it_posts_what_is_due_with_links_into_the_ui(ledger, posts):
     assert sent(ledger) == [{"cause": "partition_rejected", "about": ["entry 1"], "channels": ["webhook"]}]
 
 
+def test_a_trial_that_was_kept_is_told_once_with_a_link_to_its_report(ledger, posts):
+    from titlebout.notifiers.ledger_alerts import LedgerAlerts
+
+    kept = {"trial": 7, "version": "v2", "reasons": ["worse in revenue: gain -2"], "evidence": None}
+    ledger.append("demand", EntryKind.TRIAL_KEPT, kept, actor="run:scheduled__1")
+    LedgerAlerts(model="demand").notify({})
+    LedgerAlerts(model="demand").notify({})
+    (told,) = [document for _, document in posts.received if document["cause"] == "trial_kept"]
+    assert told["lines"] == ["v2 did not win its trial, the champion stays: worse in revenue: gain -2"]
+    assert told["links"] == ["https://airflow.example.org/team/titlebout/demand/trials/7"]
+    ledger.append("demand", EntryKind.TRIAL_KEPT, {**kept, "trial": 9}, actor="run:scheduled__2")
+    LedgerAlerts(model="demand").notify({})  # held back for a while, as all causes are
+    assert [document["cause"] for _, document in posts.received] == ["partition_rejected", "trial_kept"]
+
+
 def test_what_goes_wrong_is_logged_and_told_the_next_time(ledger, posts, caplog):
     from titlebout.notifiers.ledger_alerts import LedgerAlerts
 

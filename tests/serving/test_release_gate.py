@@ -147,6 +147,61 @@ def test_a_release_is_proven_in_another_process_before_this_one_touches_it(tmp_p
         admit(gate_of(tmp_path), FIRST, 3)
 
 
+def refuse_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(folder: Path, *, model: str, version: str) -> None:
+        raise DeploymentError(f"{version} was proven apart")
+
+    monkeypatch.setattr("titlebout.serving.release_gate.prove_apart", refuse)
+
+
+def test_bytes_that_this_process_has_served_need_no_process_of_their_own_again(tmp_path: Path, monkeypatch):
+    gate = gate_of(tmp_path)
+    admit(gate, FIRST, 3)
+    admit(gate, SECOND, 4)
+    refuse_apart(monkeypatch)
+    admit(gate, FIRST, 5)
+    assert_serves(gate, FIRST, 5)
+    with pytest.raises(DeploymentError, match="proven apart"):
+        admit(gate, replace(FIRST, golden=FIRST.golden + b" "), 6)  # a version's name is not its bytes
+    assert_serves(gate, FIRST, 5)
+
+
+def test_another_process_proves_all_anew_but_what_it_was_started_with(tmp_path: Path, monkeypatch):
+    gate = gate_of(tmp_path)
+    admit(gate, FIRST, 3)
+    admit(gate, SECOND, 4)
+    refuse_apart(monkeypatch)
+    restarted = gate_of(tmp_path)
+    with pytest.raises(DeploymentError, match="proven apart"):
+        admit(restarted, FIRST, 5)
+    admit(restarted, SECOND, 6)
+    assert_serves(restarted, SECOND, 6)
+
+
+def test_golden_rows_are_replayed_each_time_whoever_has_proven_them_before(tmp_path: Path, monkeypatch):
+    gate = gate_of(tmp_path)
+    admit(gate, FIRST, 3)
+    admit(gate, SECOND, 4)
+
+    def differs(bundle: ReleaseBundle) -> None:
+        raise DeploymentError(f"{bundle.version} answers otherwise")
+
+    monkeypatch.setattr("titlebout.serving.release_store.load_proven", differs)
+    with pytest.raises(DeploymentError, match="answers otherwise"):
+        admit(gate, FIRST, 5)
+    assert_serves(gate, SECOND, 4)
+
+
+def test_what_failed_is_proven_anew(tmp_path: Path, monkeypatch):
+    gate = gate_of(tmp_path)
+    admit(gate, FIRST, 3)
+    with pytest.raises(DeploymentError, match="golden"):
+        admit(gate, with_wrong_golden_rows(SECOND), 4)
+    refuse_apart(monkeypatch)
+    with pytest.raises(DeploymentError, match="proven apart"):
+        admit(gate, with_wrong_golden_rows(SECOND), 5)
+
+
 def test_what_a_killed_server_left_half_done_is_swept_up(tmp_path: Path):
     admit(gate_of(tmp_path), FIRST, 3)
     leftover = tmp_path / "releases" / ".incoming-abc"

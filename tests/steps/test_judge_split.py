@@ -159,6 +159,23 @@ def test_a_partition_that_was_known_before_the_trial_holds_no_outcomes(world):
     assert looks(world) == []
 
 
+def test_a_later_night_may_ingest_while_a_look_is_taken(world, monkeypatch):
+    ticket, names = world.start_and_answer()
+    world.outcomes(night_before(2), world.revenues(names[:100]))
+    state_of, coming = world.ledger.state, [night_before()]
+
+    def state(model):
+        found = state_of(model)
+        while coming:
+            world.outcomes(coming.pop(), world.revenues(names[100:], better=1.0))
+        return found
+
+    monkeypatch.setattr(world.ledger, "state", state)
+    assert not world.look(ticket).is_over
+    assert not coming
+    assert world.look(ticket).is_over
+
+
 def test_looks_without_news_change_nothing(world):
     ticket, names = world.start_and_answer()
     world.outcomes(night_before(2), world.revenues(names[:300]))

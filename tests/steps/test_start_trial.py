@@ -151,6 +151,23 @@ def test_a_champion_that_its_server_has_lost_serves_again_before_anything_is_tri
     assert world.on_server.is_running
 
 
+def test_a_champion_that_a_failed_release_put_back_can_be_tried_against(world):
+    """The server bears the failed attempt's token then, and a trial is for the release that the ledger knows."""
+    world.spec = demand_spec()
+    world.client.offset = 1e-3
+    with pytest.raises(DeploymentError, match="golden rows"):
+        world.deploy(world.verdict)
+    world.client.offset = 0.0
+    assert world.served.version == world.old.version
+    assert world.served.token > world.state.champion.token
+
+    world.spec = demand_spec(**TRIAL)
+    world.start()
+    assert world.trial.state is TrialState.RUNNING
+    assert world.on_server.is_running
+    world.assert_serves(world.old)
+
+
 def test_a_version_whose_manifest_was_changed_is_not_tried(world):
     fewer = world.new.model_copy(update={"training_rows": world.new.training_rows - 1})
     world.lake.objects[version_manifest(MODEL, world.new.version)] = fewer.model_dump_json().encode()

@@ -1,7 +1,6 @@
 """The command `score`: what a version says of a whole partition."""
 
 import argparse
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +60,8 @@ def _copy(lake: Lake, scores: "PartitionScores", out: Path) -> None:
     if out.suffix == ".parquet":
         out.write_bytes(data)
         return
-    from pyarrow import csv, parquet
+    from pyarrow import csv
 
-    csv.write_csv(parquet.read_table(io.BytesIO(data)), out)
+    from titlebout.core.reading.parquet_rows import parquet_table
+
+    csv.write_csv(parquet_table(data), out)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from pydantic import JsonValue
 
+from titlebout.core.arrow_numpy import fixed_width_values, presence
 from titlebout.core.class_codes import class_codes, foreign_values
 from titlebout.core.errors import FieldError, did_you_mean
 from titlebout.core.field_values import LARGEST_NUMBER, FieldValue, category_text, wall_clock
@@ -49,7 +51,7 @@ class SnapshotColumn:
         Raises:
             FieldError: A number is infinite or beyond float32.
         """
-        values: NDArray[np.float64] = pc.cast(self._column, pa.float64(), safe=False).to_numpy()
+        values: NDArray[np.float64] = _values_or(np.nan, pc.cast(self._column, pa.float64(), safe=False), np.float64)
         if np.any(np.abs(values) > LARGEST_NUMBER):
             remedy = "reject such rows with an expectation"
             raise FieldError(self._name, f"holds infinity or a number beyond 3.4e38; {remedy}")
@@ -139,7 +141,7 @@ class SnapshotColumn:
             return np.empty(0)
         distinct = [convert(value) for value in self._values(encoded.chunk(0).dictionary)]
         # A missing value has index -1 and so finds the NaN at the end.
-        codes = np.concatenate([chunk.indices.fill_null(-1).to_numpy() for chunk in encoded.chunks])
+        codes = _values_or(-1, pa.chunked_array([chunk.indices for chunk in encoded.chunks]), np.int32)
         numbers: NDArray[np.float64] = np.array([*distinct, np.nan])[codes]
         return numbers
 
@@ -153,6 +155,12 @@ class SnapshotColumn:
             problem = "holds a time outside the years 1 to 9999; reject such rows with an expectation"
             raise FieldError(self._name, problem) from None
         return values
+
+
+def _values_or(other: float, column: pa.ChunkedArray, dtype: DTypeLike) -> NDArray[Any]:
+    """Return the values of a column of numbers, another one where they are missing."""
+    values, known = fixed_width_values(column, dtype), presence(column)
+    return values if known is None else np.where(known, values, np.array(other, dtype))
 
 
 def _json_value(value: FieldValue) -> JsonValue:

@@ -106,9 +106,10 @@ def read_scores(data: bytes, dataset: DatasetSection, plan: FeaturePlan) -> tupl
         CorruptObjectError: The file has other columns: it was written under another spec.
     """
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
-    table = pq.read_table(io.BytesIO(data))
+    from titlebout.core.reading.parquet_rows import parquet_table
+
+    table = parquet_table(data)
     kept = len(dict.fromkeys((*dataset.key_columns, dataset.time_column)))
     # By position: a column of the data may bear the name of one of ours.
     places = range(kept + 2, kept + 2 + len(plan.classes)) if plan.classes else (kept,)

@@ -1,6 +1,5 @@
 """Snapshots: one canonical form of a partition's rows, its hash, and its Parquet file."""
 
-import io
 import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -17,6 +16,7 @@ from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError, 
 from titlebout.core.ports import Lake
 from titlebout.core.reading.casting import arrow_schema, cast_table
 from titlebout.core.reading.content_digest import ContentDigest
+from titlebout.core.reading.parquet_rows import parquet_table
 from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import Snapshot, SnapshotRef
 from titlebout.core.specs.dataset_spec import DatasetSection
@@ -155,7 +155,7 @@ def read_snapshot(lake: Lake, snapshot: Snapshot | SnapshotRef) -> pa.Table:
     """
     data = lake.read(snapshot.data_path, sha256=snapshot.data_sha256)
     try:
-        return pq.read_table(io.BytesIO(data))
+        return parquet_table(data)
     except pa.ArrowException as error:
         message = f"{lake.uri(snapshot.data_path)}: matches its SHA-256 and is no Parquet file; ingest it again"
         raise CorruptObjectError(message) from error

@@ -57,12 +57,14 @@ class LoadedRelease:
         score_bounds: Deciles of the golden rows' scores, of several classes those of the most likely ones: where a
             histogram of its predictions is divided.
         categories: Categorical field to its type and what training saw of it.
+        bundle_sha256: Of the bytes that it was loaded from.
     """
 
     receipt: ReleaseReceipt
     predictor: Predictor
     score_bounds: tuple[float, ...]
     categories: Mapping[str, tuple[ColumnType, frozenset[str]]]
+    bundle_sha256: str
 
     @classmethod
     def of(cls, bundle: ReleaseBundle, receipt: ReleaseReceipt) -> Self:
@@ -81,7 +83,14 @@ class LoadedRelease:
                 name: (predictor.plan.fields[name], frozenset(known))
                 for name, known in predictor.plan.vocabularies.items()
             },
+            bundle_sha256=sha256_of(bundle),
         )
+
+
+def sha256_of(bundle: ReleaseBundle) -> str:
+    """Name the bytes of a bundle."""
+    parts = (hashlib.sha256(getattr(bundle, part)).digest() for part in BUNDLE_FILES)
+    return hashlib.sha256(b"".join(parts)).hexdigest()
 
 
 class ReleaseStore:

@@ -111,9 +111,10 @@ def _labelled(desk: TrialDesk, trial: Trial) -> Iterator[_Labelled]:
     calendar, grid = desk.spec.calendar, desk.spec.calendar.grid
     last_night = calendar.number(calendar.holding(desk.now())) - 1
     final = grid.newest_ended(last_night, desk.spec.dataset.label_delay_days)
+    entries = desk.ledger.entries(trial.model, kinds={EntryKind.PARTITION_INGESTED}, since=trial.started_at)
+    # Read afterwards: later nights ingest while this looks, and the state has to know whatever the entries name.
     records = desk.ledger.state(trial.model).partitions
-    kinds = {EntryKind.PARTITION_INGESTED}
-    for entry in desk.ledger.entries(trial.model, kinds=kinds, since=trial.started_at):
+    for entry in entries:
         snapshot = entry.payload["snapshot"]
         is_new = isinstance(snapshot, dict) and snapshot["revision"] == 1 and entry.sequence > trial.token
         if not is_new or not isinstance(snapshot, dict):
@@ -172,7 +173,7 @@ def _answers(desk: TrialDesk, trial: Trial, rules: SplitRules) -> tuple[SplitAns
     columns = desk.spec.dataset.snapshot_columns
     types = {name: ARROW_TYPES[columns[name]] for name in rules.join_columns}
     first = desk.spec.calendar.holding(trial.started_at)
-    keys = [key for key in logged_partitions(desk.lake, trial.model) if key >= first]
+    keys = logged_partitions(desk.lake, trial.model, since=first)
     parts = [logged_part(read_inference_log(desk.lake, trial.model, key), trial, rules, types) for key in keys]
     tally = SplitTally(
         mixed_requests=sum(part.mixed_requests for part in parts),

@@ -98,9 +98,12 @@ class ReleaseDesk:
         if self._has_server:
             address = self.host.ensure_running(self.spec.name)
             served = self.client.served(address)
-            if served is None or served.version != champion.version:
-                logger.warning("%s is the champion but does not serve, serving it again", champion.version)
-                return self.serve(state, self.version(champion.version), "served again: its server had lost it")
+            # By another token: a failed attempt has put it back. A trial is for the very release of the ledger.
+            if served is None or (served.version, served.token) != (champion.version, champion.token):
+                is_lost = served is None or served.version != champion.version
+                why = "its server had lost it" if is_lost else "a failed release had put it back"
+                logger.warning("%s is the champion: serving it again, as %s", champion.version, why)
+                return self.serve(state, self.version(champion.version), f"served again: {why}")
             url = address.url
         return settled_release(self.spec.name, champion.version, champion.token, url=url, reason=champion.reason)
 

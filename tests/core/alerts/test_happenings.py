@@ -103,6 +103,13 @@ CASES = [
         "titlebout/demand/bouts/2024-05-01",
     ),
     (
+        EntryKind.TRIAL_KEPT,
+        {"trial": 7, "version": "v2", "reasons": ["the time of the split is over", "not proven better"]},
+        AlertCause.TRIAL_KEPT,
+        "v2 did not win its trial, the champion stays: the time of the split is over; not proven better",
+        "titlebout/demand/trials/7",
+    ),
+    (
         EntryKind.TRIAL_FAILED,
         {"trial": 7, "version": "v2", "reasons": ["score distance too large", "no traffic"]},
         AlertCause.TRIAL_FAILED,

@@ -42,6 +42,17 @@ def test_no_traffic_never_passes_and_fails_when_the_time_is_over():
     assert late.reasons[:2] == ("not proven harmless within 6 h", "0 of 100 requests were scored by both")
 
 
+def test_each_step_has_its_share_of_the_false_alarms():
+    """What just proves a harm in a trial of one step proves none in one of twenty: each of them may be wrong."""
+    one = RELEASE.model_copy(update={"steps": (100,)})
+    twenty = RELEASE.model_copy(update={"steps": tuple(range(5, 101, 5))})
+    fewest = [
+        next(slow for slow in range(600) if judged(release, **good_counts(600, slow=slow)).decision is Decision.FAIL)
+        for release in (one, RELEASE, twenty)
+    ]
+    assert fewest == sorted({*fewest})
+
+
 @pytest.mark.parametrize("is_over", [False, True])
 def test_a_minimum_counts_also_where_everything_is_proven(is_over):
     patient = ReleaseSection(strategy="canary", min_requests=601)

@@ -1,5 +1,6 @@
 """Messages by mail."""
 
+import logging
 import smtplib
 import ssl
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ from titlebout.core.alerts.alerts import Alert
 from titlebout.core.errors import UnavailableError, bounded
 
 TIMEOUT_SECONDS = 15
+
+_logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class MailChannel:
             with self._connected() as connection:
                 if server.login:
                     connection.login(server.login, server.password)
-                connection.send_message(self._message(alert))
+                refused = connection.send_message(self._message(alert))
         except (smtplib.SMTPException, OSError) as error:
             # What a server says may quote a password that was sent; its class and code do not.
             code = getattr(error, "smtp_code", None)
@@ -58,6 +61,13 @@ class MailChannel:
             detail = f": {bounded(str(error), 120)}" if isinstance(error, OSError) and code is None else ""
             message = f"mail server {server.host}:{server.port}: {what}{detail}; check the connection and the server"
             raise UnavailableError(message) from None
+        if refused:  # not all of them: that would have been an error
+            _logger.warning(
+                "mail server %s:%d did not take it for %s; look at alerts.mail_to",
+                server.host,
+                server.port,
+                ", ".join(refused),
+            )
 
     def _connected(self) -> smtplib.SMTP:
         server = self._server

@@ -124,9 +124,17 @@ def _asked(model: str, payload: Payload) -> Read:
     return AlertCause.RELEASE_ASKED, line + within, f"titlebout/{model}/bouts/{payload['partition']}"
 
 
+def _kept(model: str, payload: Payload) -> Read:
+    line = f"{payload['version']} did not win its trial, the champion stays: {_reasons(payload)}"
+    return AlertCause.TRIAL_KEPT, line, f"titlebout/{model}/trials/{payload['trial']}"
+
+
 def _not_passed(model: str, payload: Payload) -> Read:
-    reasons = "; ".join(str(each) for each in payload.get("reasons", ())) or "no reason recorded"
-    return AlertCause.TRIAL_FAILED, f"{payload['version']} did not pass its trial: {reasons}", ""
+    return AlertCause.TRIAL_FAILED, f"{payload['version']} did not pass its trial: {_reasons(payload)}", ""
+
+
+def _reasons(payload: Payload) -> str:
+    return "; ".join(str(each) for each in payload.get("reasons", ())) or "no reason recorded"
 
 
 def _failed(model: str, payload: Payload) -> Read:
@@ -147,6 +155,7 @@ _READERS: Mapping[EntryKind, Callable[[str, Payload], Read]] = {
     EntryKind.PERFORMANCE_WARNED: _warned,
     EntryKind.RELEASE_SETTLED: _settled,
     EntryKind.RELEASE_ASKED: _asked,
+    EntryKind.TRIAL_KEPT: _kept,
     EntryKind.TRIAL_FAILED: _not_passed,
     EntryKind.RELEASE_FAILED: _failed,
     EntryKind.SKEW_FOUND: _skewed,

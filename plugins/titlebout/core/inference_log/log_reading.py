@@ -17,6 +17,7 @@ from titlebout.core.inference_log.log_tables import SCHEMA
 from titlebout.core.layout import inference_log_folder
 from titlebout.core.partitions import checked_key
 from titlebout.core.ports import Lake
+from titlebout.core.reading.parquet_rows import parquet_table
 from titlebout.core.wire import REPLAY_PREFIX
 
 _FILE = re.compile(r"(?P<segment>[0-9a-f]{16}-[0-9]{8})-(?P<sha256>[0-9a-f]{12})\.parquet")
@@ -38,15 +39,19 @@ def publish_log(lake: Lake, model: str, partition: str, segment: str, table: pa.
     return True
 
 
-def logged_partitions(lake: Lake, model: str) -> list[str]:
+def logged_partitions(lake: Lake, model: str, *, since: str | None = None) -> list[str]:
     """Return the keys of the partitions of which something was logged, oldest first."""
-    return sorted({path.split("/")[-2] for path in log_files(lake, model)})
+    return sorted({path.split("/")[-2] for path in log_files(lake, model, since=since)})
 
 
-def log_files(lake: Lake, model: str, partition: str | None = None) -> Iterator[str]:
-    """Yield the paths of the log's files, of one partition or of all."""
+def log_files(lake: Lake, model: str, partition: str | None = None, *, since: str | None = None) -> Iterator[str]:
+    """Yield the paths of the log's files, of one partition, of those since another one, or of all.
+
+    A log of years has as many files as there were five minutes: who asks about the newest days says so.
+    """
     folder = inference_log_folder(model, partition)
-    return (path for path in lake.list_paths(folder) if _FILE.fullmatch(path.rpartition("/")[-1]))
+    paths = lake.list_paths(folder, after=inference_log_folder(model, since) if since else "")
+    return (path for path in paths if _FILE.fullmatch(path.rpartition("/")[-1]))
 
 
 def read_inference_log(lake: Lake, model: str, partition: str) -> pa.Table:
@@ -104,7 +109,7 @@ def _read(lake: Lake, path: str) -> pa.Table:
     if hashlib.sha256(content).hexdigest()[:12] != _named(path, "sha256"):
         message = f"{lake.uri(path)}: the bytes are not those that its name promises; restore it from a backup"
         raise CorruptObjectError(message)
-    return pq.read_table(io.BytesIO(content))
+    return parquet_table(content)
 
 
 def _named(path: str, part: str) -> str:

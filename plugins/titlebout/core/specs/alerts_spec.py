@@ -21,6 +21,7 @@ class AlertCause(StrEnum):
     PERFORMANCE_LOST = "performance_lost"
     CHAMPION_CHANGED = "champion_changed"
     RELEASE_ASKED = "release_asked"
+    TRIAL_KEPT = "trial_kept"
     TRIAL_FAILED = "trial_failed"
     RELEASE_FAILED = "release_failed"
     ROLLED_BACK = "rolled_back"
