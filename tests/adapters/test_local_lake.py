@@ -180,3 +180,10 @@ def test_asking_an_empty_lake_makes_no_folder(lake: LocalLake, root: Path):
     with pytest.raises(ObjectMissingError, match="nothing was published there"):
         lake.read("m/a.bin")
     assert not root.exists()
+
+
+@pytest.mark.parametrize("ask", ["read", "has", "publish", "list_paths"])
+def test_a_folder_that_may_not_be_entered_is_said(lake: LocalLake, monkeypatch: pytest.MonkeyPatch, ask: str):
+    monkeypatch.setattr(Path, "is_symlink", failing(errno.EACCES))
+    with pytest.raises(AccessRefusedError, match="Permission denied; give the Airflow user the right to it"):
+        getattr(lake, ask)(*(("m/a.bin", b"x") if ask == "publish" else ("m/a.bin",)))

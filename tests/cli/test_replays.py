@@ -4,6 +4,7 @@ import csv
 import json
 import logging
 import xml.etree.ElementTree as ET
+from datetime import UTC, datetime, timedelta
 
 import pyarrow.csv as arrow_csv
 import pytest
@@ -14,8 +15,11 @@ from fakes.specs import demand_document
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
+from titlebout.core.bouts.timeline import Policy, ServedDay, Timeline
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
+from titlebout.core.specs.comparison_spec import Metric
+from titlebout.steps import replay_bouts
 
 FIRST, LAST = "2024-01-12", "2024-01-16"
 BROKEN = "2024-01-14"
@@ -114,6 +118,14 @@ def test_a_span_that_ends_before_it_begins_is_refused(capsys):
     assert "swap them" in capsys.readouterr().err
 
 
+def test_a_night_that_is_not_over_is_refused_before_anything_is_read(tmp_path, capsys):
+    tomorrow = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%d}"
+    scratch = tmp_path / "scratch"
+    assert main(["run", "demand", "--from", FIRST, "--to", tomorrow, "--scratch", str(scratch)]) == 2
+    assert f"partition {tomorrow} is not over yet" in capsys.readouterr().err
+    assert not scratch.exists()
+
+
 def test_nights_without_a_single_bout_are_no_success(tmp_path):
     assert main(["run", "demand", "--from", "2024-02-01", "--to", "2024-02-02", "--scratch", str(tmp_path)]) == 1
 
@@ -138,6 +150,16 @@ def test_replay_writes_a_table_and_a_picture(tried, tmp_path):
     assert {row["rows"] for row in rows} == {"24"}
     assert all(float(row["hindsight_error"]) <= float(row["replayed_error"]) for row in rows)
     assert ET.parse(tmp_path / "days.svg").getroot().tag.endswith("svg")
+
+
+def test_days_that_wait_for_labels_are_told_and_a_policy_without_error_divides_nothing(tried, capsys, monkeypatch):
+    perfect = ServedDay("2024-01-13", 24, dict.fromkeys(Policy, "v"), dict.fromkeys(Policy, 0.0))
+    timeline = Timeline(Metric.RMSE, (), (perfect,), ("2024-01-14", "2024-01-15"))
+    monkeypatch.setattr(replay_bouts, "replay_bouts", lambda *_, **__: timeline)
+    assert replay() == 0
+    printed = capsys.readouterr().out
+    assert "no label is known yet on 2 days, 2024-01-14 to 2024-01-15: they do not count" in printed
+    assert printed.splitlines()[-1].split() == ["best", "in", "hindsight", "1", "0", "-"]
 
 
 def test_another_rule_gives_another_timeline(tried, capsys):

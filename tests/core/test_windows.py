@@ -9,6 +9,7 @@ from titlebout.core.partitions import keys_between, shift_key
 from titlebout.core.windows import (
     HISTORIES,
     HISTORY_DAYS,
+    MOST_BATCHES,
     NightsThatRead,
     Windows,
     days_before,
@@ -75,7 +76,6 @@ DAYS = st.integers(0, 2000).map(lambda days: shift_key("2024-01-01", days))
 
 
 @given(partition=DAYS, window=st.integers(1, 400), holdout=st.integers(1, 60), delay=st.integers(0, 60))
-@settings(deadline=None)
 def test_windows_never_overlap_and_never_reach_beyond_the_known_labels(partition, window, holdout, delay):
     spec = demand_spec(training__window_days=window, training__holdout_days=holdout, dataset__label_delay_days=delay)
     windows = Windows(spec, partition)
@@ -108,7 +108,6 @@ def test_a_partition_before_the_data_set_has_no_history():
 
 
 @given(partition=DAYS, window=st.integers(1, 400), holdout=st.integers(1, 60), delay=st.integers(0, 60))
-@settings(deadline=None)
 def test_whichever_day_of_a_run_is_judged_its_four_weeks_before_are_at_hand(partition, window, holdout, delay):
     spec = demand_spec(training__window_days=window, training__holdout_days=holdout, dataset__label_delay_days=delay)
     windows = Windows(spec, partition)
@@ -122,7 +121,6 @@ def test_whichever_day_of_a_run_is_judged_its_four_weeks_before_are_at_hand(part
 
 
 @given(day=DAYS, window=st.integers(1, 100), holdout=st.integers(1, 60), delay=st.integers(0, 60))
-@settings(deadline=None)
 def test_the_nights_that_read_a_day_are_those_whose_windows_hold_it(day, window, holdout, delay):
     spec = demand_spec(training__window_days=window, training__holdout_days=holdout, dataset__label_delay_days=delay)
     nights = nights_that_read(spec, day)
@@ -248,7 +246,7 @@ def test_months_are_remembered_but_compared_with_none():
     window=st.integers(1, 60),
     holdout=st.integers(1, 9),
 )
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 def test_whatever_is_usual_for_remembered_days_is_at_hand_and_nothing_is_named_twice(partition, lags, window, holdout):
     windows = Windows(remembering(*lags, training__window_days=window, training__holdout_days=holdout), partition)
     named = [*windows.history, *windows.remembered, *windows.keys]
@@ -340,3 +338,10 @@ def test_days_to_catch_up_on_are_shared_out_in_an_order_of_the_runs_own():
     assert one == list(shared_batches(reversed(days), "run-1"))
     assert one != other
     assert list(shared_batches([], "run-1")) == []
+
+
+def test_a_year_of_hours_is_caught_up_on_in_few_batches():
+    hours = [*keys_between("2024-01-01T00", "2024-12-30T23")]
+    batches = list(shared_batches(hours, "run-1"))
+    assert len(batches) <= MOST_BATCHES
+    assert sorted(key for batch in batches for key in batch) == hours

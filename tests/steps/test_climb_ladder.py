@@ -1,5 +1,7 @@
 """A ladder tells whether a simpler model would do; it decides nothing and may not hinder a training."""
 
+from datetime import datetime
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -9,6 +11,7 @@ from fakes.specs import demand_spec
 from titlebout.core.errors import SpecError, UnavailableError
 from titlebout.core.learning.ladder_report import LadderReport
 from titlebout.core.learning.tail_trials import TailTrials
+from titlebout.core.partitions import keys_between
 from titlebout.steps import climb_ladder as step
 from titlebout.steps.climb_ladder import climb_ladder
 from titlebout.steps.train_challenger import train_challenger, training_proof
@@ -112,3 +115,30 @@ def test_a_rung_that_fails_leaves_the_others(monkeypatch):
     assert [rung.reason for rung in report.rungs[-2:]] == ["XGBoost refuses them"] * 2
     assert np.isfinite(report.rungs[2].error)
     assert report.as_good == ()
+
+
+def test_the_hours_of_one_day_prove_nothing():
+    spec = demand_spec(
+        dataset__cadence="hourly",
+        dataset__columns={"at": "timestamp", "temperature": "number", "rentals": "number"},
+        dataset__time_column="at",
+        dataset__key_columns=["at"],
+        training__features={"numeric": ["temperature"]},
+        training__window_days=3,
+        training__holdout_days=1,
+        training__ladder=True,
+        training__threads=1,
+    )
+    world = DemandWorld(spec)
+    for hour, key in enumerate(keys_between("2024-01-01T00", "2024-01-04T23")):
+        moments = [datetime.fromisoformat(f"{key}:{minute:02}:00+00:00") for minute in range(4)]
+        values = [float((hour * 7 + minute * 5) % 11) for minute in range(4)]
+        world.deliver(key, pa.table({"at": moments, "temperature": values, "rentals": values}))
+    proof = training_proof(spec, "2024-01-04T23", world.ledger)
+    gains = {}
+    for days in (1, 2):
+        report = climb_ladder(spec, run_of("2024-01-04T23"), proof=proof, lake=world.lake, validation_days=days)
+        assert len(report.validation) == 24 * days
+        gains[days] = report.rungs[0].gain
+    assert gains[1] is None
+    assert gains[2] > 0

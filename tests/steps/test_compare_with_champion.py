@@ -10,6 +10,7 @@ from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, UnavailableError
 from titlebout.core.layout import version_manifest
 from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome, RunKind, Verdict
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.train_challenger import train_challenger
@@ -246,3 +247,14 @@ def test_slices_and_guards_of_the_spec_are_part_of_the_verdict(served):
     assert {check.state for check in verdict.checks if check.name.startswith("slice hour")} == {"shown"}
     # Another rule is another bout, not the recorded one.
     assert compare(served, train(served, "2024-01-14")).checks == ()
+
+
+def test_slices_of_very_long_texts_fit_into_the_ledger():
+    texts = [f"{row:02}{'ä' * 3000}" for row in range(24)]
+    world = DemandWorld(demand_spec(comparison__slices={"columns": ["weather"], "min_rows": 1}))
+    for key in keys_between("2024-01-01", "2024-01-13"):
+        rows = demand_rows(key)
+        world.deliver(key, rows.set_column(rows.column_names.index("weather"), "weather", pa.array(texts)))
+    world.release(train(world, "2024-01-12", demand_spec(**WEAK)))
+    verdict = compare(world, train(world, "2024-01-13"))
+    assert len({check.name for check in verdict.checks}) == 24

@@ -162,11 +162,13 @@ class TestOneDay:
         place.ingest()
         assert place.state.partitions[DAY].status is PartitionStatus.INGESTED
 
-    def test_a_file_that_was_lost_from_the_lake_is_ingested_again(self, place: Place):
+    def test_a_file_that_was_lost_from_the_lake_is_ingested_again(self, place: Place, caplog: pytest.LogCaptureFixture):
         first = place.ingest()
         del place.lake.objects[first.data_path]
+        caplog.clear()
         again = place.ingest()
         assert again.revision == 2
+        assert "other rows" not in caplog.text
         assert read_snapshot(place.lake, again).num_rows == 2
 
     def test_a_day_that_is_missing_or_unreadable_or_unavailable_fails(self, place: Place):
@@ -425,6 +427,18 @@ class TestInterruptions:
         assert (theirs[0].revision, ours.revision) == (1, 2)
         assert ours.content_sha256 != theirs[0].content_sha256
         assert place.state.partitions[DAY].snapshot == ours
+
+    def test_rows_that_were_read_before_newer_ones_never_stand_over_them(self, place: Place):
+        second = Place(place.spec, place.lake, place.ledger)
+        second.source = place.source
+
+        def delivered_anew() -> None:
+            second.deliver(DAY, rentals=11.0)
+            second.ingest()
+
+        ours = _while_appending(place, delivered_anew)
+        assert (ours.revision, len(place.ledger.entries("demand"))) == (1, 1)
+        assert read_snapshot(place.lake, ours).column("rentals").to_pylist() == [3.0, 11.0]
 
     def test_other_bytes_under_the_name_of_a_snapshot_are_never_vouched_for(self, place: Place):
         snapshot = place.ingest()

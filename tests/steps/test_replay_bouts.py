@@ -1,8 +1,12 @@
 import json
+from collections import Counter
+from datetime import datetime
 
+import pyarrow as pa
 import pytest
 
 from fakes.demand_days import DemandWorld, run_of, shuffled
+from fakes.lake import MemoryLake
 from fakes.specs import demand_spec
 from titlebout.core.bouts.metrics import error_of, row_losses
 from titlebout.core.bouts.timeline import Policy
@@ -136,3 +140,39 @@ def _partitions(world):
 
 def test_a_verdict_of_a_replay_is_plain_json(world):
     assert json.loads(json.dumps([verdict.as_json() for verdict in replay(world).verdicts]))
+
+
+class CountingLake(MemoryLake):
+    """Remembers how often each object was read."""
+
+    def read(self, path, *, sha256=None):
+        self.reads[path] += 1
+        return super().read(path, sha256=sha256)
+
+
+def test_hours_are_read_once_though_a_holdout_has_many_of_them():
+    spec = demand_spec(
+        dataset__cadence="hourly",
+        dataset__columns={"at": "timestamp", "temperature": "number", "rentals": "number"},
+        dataset__time_column="at",
+        dataset__key_columns=["at"],
+        training__features={"numeric": ["temperature"]},
+        training__window_days=1,
+        training__holdout_days=1,
+        training__rounds=1,
+        training__threads=1,
+    )
+    lake = CountingLake()
+    lake.reads = Counter()
+    world = DemandWorld(spec, lake)
+    for hour, key in enumerate(keys_between("2024-01-01T00", "2024-01-03T06")):
+        moments = [datetime.fromisoformat(f"{key}:{minute:02}:00+00:00") for minute in range(4)]
+        values = [float((hour * 7 + minute * 5) % 11) for minute in range(4)]
+        world.deliver(key, pa.table({"at": moments, "temperature": values, "rentals": values}))
+    nights = [*keys_between("2024-01-03T00", "2024-01-03T03")]
+    for key in nights:
+        train_challenger(spec, run_of(key), lake=lake, ledger=world.ledger, registry=world.registry)
+    lake.reads.clear()
+    timeline = replay(world, nights[0], "2024-01-03T06", spec)
+    assert len(timeline.verdicts[-1].holdout) == 24
+    assert {reads for path, reads in lake.reads.items() if path.endswith("/data.parquet")} == {1}

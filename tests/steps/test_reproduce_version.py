@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
-from fakes.specs import demand_spec
+from fakes.specs import DEMAND, demand_spec
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError
 from titlebout.core.learning import recipes
 from titlebout.core.partitions import keys_between
@@ -46,6 +46,24 @@ def test_what_the_spec_says_today_does_not_matter(world, version):
     found = again(world, version, training__rounds=3, training__window_days=5, schedule__timezone="Europe/Berlin")
     assert found.is_reproduced
     assert found.changed == ()
+
+
+COLUMNS = {**DEMAND["dataset"]["columns"], "store": "text", "promised": "integer"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"dataset__key_columns": ["day", "hour", "store"]},
+        {"dataset__keep": {"promised": {"min": 0}}},
+        {"comparison__slices": {"columns": ["store"]}},
+        {"training__objective": "binary", "comparison__metric": "log_loss"},
+    ],
+    ids=["key", "kept rows", "slices", "objective"],
+)
+def test_what_came_into_the_spec_later_does_not_keep_a_version_from_being_made_again(world, version, changes):
+    today = demand_spec(dataset__columns=COLUMNS, **changes)
+    assert reproduce_version(today, version, lake=world.lake).is_reproduced
 
 
 def test_nothing_is_written(world, version):

@@ -243,6 +243,38 @@ def test_a_changed_suite_judges_anew_and_its_word_counts(world):
     assert world.lake.has(first.report_path)
 
 
+def test_rows_that_come_back_after_others_are_judged_again(world):
+    world.ingest(DAY)
+    world.validate()
+    world.ingest(DAY, temperature=25.0, revision=2)
+    world.validate()
+    world.ingest(DAY, revision=3)
+    assert world.status(DAY) is PartitionStatus.INGESTED
+    assert world.validate().revision == 3
+    assert world.status(DAY) is PartitionStatus.ACCEPTED
+
+
+def test_rows_whose_file_was_lost_from_the_lake_are_judged_again_when_another_run_meets_them(world):
+    world.ingest("2024-02-09")
+    world.validate("2024-02-09")
+    world.ingest("2024-02-09", revision=2)
+    world.ingest(DAY)
+    world.validate()
+    assert world.status("2024-02-09") is PartitionStatus.ACCEPTED
+
+
+def test_rejected_rows_that_come_back_are_in_quarantine_again(world):
+    for revision, rows in enumerate((2, 5, 2), start=1):
+        world.ingest(DAY, rows=rows, revision=revision)
+        with suppress(PartitionRejectedError):
+            world.validate()
+    assert world.status(DAY) is PartitionStatus.QUARANTINED
+    count = len(world.kinds())
+    with pytest.raises(PartitionRejectedError):
+        world.validate()
+    assert len(world.kinds()) == count
+
+
 def test_a_suite_that_is_changed_back_counts_again(world):
     world.ingest(DAY)
     first = world.validate()

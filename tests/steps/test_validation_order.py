@@ -101,7 +101,7 @@ def test_the_faults_are_found():
 
 
 @given(order=st.permutations(NIGHTS))
-@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, suppress_health_check=list(HealthCheck))
 def test_any_order_of_runs_gives_the_same_judgements(order):
     backfill = Backfill().walk(order)
     assert backfill.judgements() == in_date_order().judgements()

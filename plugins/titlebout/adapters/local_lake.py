@@ -82,12 +82,14 @@ class LocalLake:
         with self._translated(target):
             return target.is_file()
 
-    def list_paths(self, prefix: str) -> Iterator[str]:
-        """Yield the published paths below a prefix in sorted order."""
+    def list_paths(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Yield the published paths below a prefix in sorted order; see the port."""
         below = checked_prefix(prefix)
         folder = self._located(below) if below else self._root
+        files = _files_below(folder, f"{self._root}/{after}" if after else "")
         # Sorted as whole paths, as an object store sorts its keys: `a-b/c` comes before `a/c`.
-        return iter(sorted(path.relative_to(self._root).as_posix() for path in _files_below(folder)))
+        paths = sorted(path.relative_to(self._root).as_posix() for path in files)
+        return iter(path for path in paths if path > after)
 
     def uri(self, path: str) -> str:
         """Return the URI of a path."""
@@ -105,11 +107,13 @@ class LocalLake:
     def _located(self, path: str) -> Path:
         """Return the file of a path. A symbolic link on the way could lead out of the lake, so it is refused."""
         target = self._root
-        for part in checked_path(path).split("/"):
-            target /= part
-            if target.is_symlink():
-                message = f"{target}: is a symbolic link, which the lake does not follow; replace it by what it names"
-                raise AccessRefusedError(message)
+        with self._translated(target / checked_path(path)):
+            for part in path.split("/"):
+                target /= part
+                if target.is_symlink():
+                    remedy = "replace it by what it names"
+                    message = f"{target}: is a symbolic link, which the lake does not follow; {remedy}"
+                    raise AccessRefusedError(message)
         return target
 
     def _make_folder(self, folder: Path) -> None:
@@ -162,10 +166,11 @@ def _refuse_corrupt(target: Path, found: str, wanted: str) -> None:
         raise CorruptObjectError(message)
 
 
-def _files_below(folder: Path) -> Iterator[Path]:
-    """Yield regular files, never what hides behind a dot or a symbolic link."""
+def _files_below(folder: Path, after: str) -> Iterator[Path]:
+    """Yield regular files, never what hides behind a dot or a symbolic link; folders before a path are passed by."""
     for parent, folders, names in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        reaching = (name for name in folders if f"{parent}/{name}/" > after or after.startswith(f"{parent}/{name}/"))
+        folders[:] = [name for name in reaching if not name.startswith(".")]
         files = (Path(parent) / name for name in names if not name.startswith("."))
         yield from (file for file in files if file.is_file() and not file.is_symlink())
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from titlebout.core.errors import (
     TitleboutError,
 )
 from titlebout.core.machine.granted_cores import granted_cores
-from titlebout.core.partitions import checked_key
+from titlebout.core.partitions import checked_key, resolve_key
 from titlebout.core.results import RunContext, RunKind, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec, load_suite, source_query
@@ -77,7 +78,9 @@ def run(options: argparse.Namespace) -> bool:
     """Run the nights and print one line for each."""
     checked_key(options.first), checked_key(options.last)
     spec = load_model_spec(options.model)
-    keys = [*spec.calendar.between(options.first, options.last)]
+    # A partition that is not over would be learned from as if it were whole.
+    last = resolve_key({}, options.last, now=datetime.now(UTC), calendar=spec.calendar)
+    keys = [*spec.calendar.between(options.first, last)]
     if not keys:
         message = f"--from {options.first} lies after --to {options.last}; swap them"
         raise SpecError(message)

@@ -99,8 +99,12 @@ def _print(spec: ModelSpec, timeline: Timeline) -> None:
     outcomes = [verdict.outcome for verdict in timeline.verdicts]
     counts = ", ".join(f"{outcomes.count(each)} {each}" for each in Outcome)
     print(f"{spec.name}: {len(outcomes)} nights ({counts}), {len(timeline.days)} days served")
+    if timeline.unlabelled:
+        first, *_, last = (*timeline.unlabelled, timeline.unlabelled[-1])
+        print(f"no label is known yet on {len(timeline.unlabelled)} days, {first} to {last}: they do not count")
     if not timeline.days:
-        print("no challenger was ever promoted: nothing would have served")
+        if not timeline.unlabelled:
+            print("no challenger was ever promoted: nothing would have served")
         return
     metric = timeline.metric
     print(f"\n{'champion':<26}{'serves from':<13}{'to':<13}{'days':>5}{metric:>12}  {Policy.NEVER:>14}")
@@ -113,7 +117,8 @@ def _print(spec: ModelSpec, timeline: Timeline) -> None:
     for policy in Policy:
         error = timeline.error(policy)
         models = len({day.versions[policy] for day in timeline.days})
-        print(f"{policy:<26}{models:>7}{error:>12.5g}  {error / base - 1:+.1%}")
+        against = f"{error / base - 1:+.1%}" if base else "-"
+        print(f"{policy:<26}{models:>7}{error:>12.5g}  {against}")
 
 
 def _write_csv(timeline: Timeline, path: Path) -> None:

@@ -4,6 +4,7 @@ Everything here works on single values. Tables use the same functions on their d
 a model sees the same numbers in training, in a bout and behind the server.
 """
 
+import hashlib
 import math
 import re
 from calendar import isleap
@@ -24,6 +25,7 @@ FieldValue = float | int | bool | str | date | datetime
 LARGEST_NUMBER = 3.4028234663852886e38
 """The largest float32: XGBoost keeps features as float32 and refuses infinity."""
 
+_NAME_CHARACTERS = 64
 _IS_UTC = (None, UTC)
 _INTEGERS = range(-(2**63), 2**63)
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -74,6 +76,17 @@ def category_text(value: FieldValue, declared: ColumnType) -> str:
             return repr(float(value) + 0.0)  # adding zero gives -0.0 and 0.0 one name
         case _:
             return str(value)
+
+
+def short_name(text: str) -> str:
+    """Return the text of a category as it is written down; a long one keeps its beginning and is told apart by a hash.
+
+    >>> short_name("rain"), len(short_name("rain " * 1000))
+    ('rain', 49)
+    """
+    if len(text) <= _NAME_CHARACTERS:
+        return text
+    return f"{text[:32]}…{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def date_part(value: date, part: DatePart) -> int:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from titlebout.core.bouts.bout_checks import Grouping
+from titlebout.core.field_values import short_name
 from titlebout.core.ports import Lake
 from titlebout.core.reading.casting import cast_table
 from titlebout.core.results import SnapshotRef
@@ -41,5 +42,7 @@ def slice_groups(spec: ModelSpec, rows: "pa.Table") -> dict[str, Grouping]:
     groups = {}
     for name in spec.comparison.grouped_by:
         texts = rows.column(name).cast(pa.string()).fill_null(MISSING_GROUP).combine_chunks().dictionary_encode()
-        groups[name] = Grouping(texts.indices.to_numpy().astype(np.int64), tuple(texts.dictionary.to_pylist()))
+        # The names of groups enter the verdict, which the ledger keeps.
+        names = tuple(map(short_name, texts.dictionary.to_pylist()))
+        groups[name] = Grouping(texts.indices.to_numpy().astype(np.int64), names)
     return groups

@@ -14,6 +14,8 @@ from titlebout.core.specs.spec import ModelSpec
 
 HISTORY_DAYS = 28
 """Days before a partition that say what is usual for it; weeks, where a partition is a week."""
+SMALLEST_BATCH, MOST_BATCHES = 5, 100
+"""Of partitions that a run catches up on."""
 
 
 @dataclass(frozen=True)
@@ -165,17 +167,18 @@ def window_numbers(spec: ModelSpec, night: int) -> tuple[range, range]:
     return range(grid.first_within(first - 1, training.window_days), first), range(first, last + 1)
 
 
-def shared_batches(keys: Iterable[PartitionKey], run_id: str, size: int = 5) -> Iterator[Sequence[PartitionKey]]:
+def shared_batches(keys: Iterable[PartitionKey], run_id: str) -> Iterator[Sequence[PartitionKey]]:
     """Split the partitions that a run has to catch up on into batches, in an order of the run's own.
 
     Runs of a backfill start side by side with the same partitions to catch up on. If each goes its own way and looks
-    before every batch what the others have done, they share the work instead of doing all of it each.
+    before every batch what the others have done, they share the work instead of doing all of it each. A look reads
+    where every partition stands, so there are no more than a hundred batches: a year of hours would take a thousand.
 
     Args:
         keys: The partitions.
         run_id: Gives the order: the same for the same run, unlike any other run's.
-        size: Partitions in a batch.
     """
     ordered = sorted(keys, key=lambda key: hashlib.sha256(f"{run_id}/{key}".encode()).digest())
+    size = max(SMALLEST_BATCH, -(-len(ordered) // MOST_BATCHES))
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]

@@ -80,8 +80,8 @@ def _fill_history(intake: "_Intake", keys: list[PartitionKey]) -> None:
             except (PartitionMissingError, PartitionUnreadableError) as error:
                 gaps += 1
                 log.warning("%s stays a gap: %s", key, error)
-        done += len(batch)
-        if done % _PROGRESS_EVERY == 0 or done == len(keys):
+        before, done = done, done + len(batch)
+        if done // _PROGRESS_EVERY > before // _PROGRESS_EVERY or done == len(keys):
             log.info("%d of %d older days are in, %d gaps", done, len(keys), gaps)
 
 
@@ -113,28 +113,30 @@ class _Intake:
             key: The day.
             newest: Its newest revision, as far as the ledger was read.
         """
-        with tempfile.TemporaryDirectory(prefix="titlebout-ingest-") as folder:
-            delivery = self._read(key, Path(folder))
-            content = delivery.file.content_sha256
-            for _ in range(_RACES):
+        for _ in range(_RACES):
+            before = newest
+            # Read anew after a lost race: what another run recorded meanwhile may be newer than what was read before.
+            with tempfile.TemporaryDirectory(prefix="titlebout-ingest-") as folder:
+                delivery = self._read(key, Path(folder))
+                content = delivery.file.content_sha256
                 # A file that was lost from the lake is ingested again, as a revision of its own.
-                if newest and newest.content_sha256 == content and self.lake.has(newest.data_path):
-                    log.info("%s: revision %d holds these %d rows already", key, newest.revision, newest.rows)
-                    return newest
-                revision = newest.revision + 1 if newest else 1
+                if before and before.content_sha256 == content and self.lake.has(before.data_path):
+                    log.info("%s: revision %d holds these %d rows already", key, before.revision, before.rows)
+                    return before
+                revision = before.revision + 1 if before else 1
                 # The ledger answers with what it holds for this revision: another run may have been first.
                 newest = self._record(self._publish(key, revision, delivery))
-                if newest.content_sha256 == content:
-                    log.info("%s: revision %d recorded with %d rows", key, revision, newest.rows)
-                    self._tell_of_restated(key, revision - 1)
-                    return newest
+            if newest.content_sha256 == content:
+                log.info("%s: revision %d recorded with %d rows", key, revision, newest.rows)
+                if before and before.content_sha256 != content:
+                    self._tell_of_restated(key, before.revision)
+                return newest
         message = f"{key}: {_RACES} other runs recorded it at the same time; clear the task"
         raise LedgerConflictError(message)
 
     def _tell_of_restated(self, key: PartitionKey, before: int) -> None:
-        if before:
-            command = f"titlebout lineage {self.spec.name} --partition {key} --revision {before}"
-            log.warning("%s: other rows than in revision %d; %s lists the models that know it", key, before, command)
+        command = f"titlebout lineage {self.spec.name} --partition {key} --revision {before}"
+        log.warning("%s: other rows than in revision %d; %s lists the models that know it", key, before, command)
 
     def _read(self, key: PartitionKey, folder: Path) -> "_Delivery":
         """Bring the rows of a day into a file in their canonical order; memory stays bounded."""

@@ -72,7 +72,7 @@ def replay_bouts(
         raise NotEnoughPartitionsError(message)
     days = [state.partitions[key].ref() for key in accepted if first < key <= last]
     past = PastPartitions(spec, lake, (state.partitions[key].ref() for key in accepted))
-    desk = _ScoringDesk(spec, lake, past)
+    desk = _ScoringDesk(spec, lake, past, longest_holdout=max(len(night.holdout) for night in nights))
     return fold_nights(spec, nights, _counted(days, progress), desk.score)
 
 
@@ -92,7 +92,7 @@ def _counted(days: Sequence[SnapshotRef], progress: Callable[[int, int], None]) 
 class _ScoringDesk:
     """Scores partitions with versions; every pair once, and no file is read twice while it is still at hand."""
 
-    def __init__(self, spec: ModelSpec, lake: Lake, past: PastPartitions) -> None:
+    def __init__(self, spec: ModelSpec, lake: Lake, past: PastPartitions, *, longest_holdout: int) -> None:
         self._spec = spec
         self._lake = lake
         self._past = past
@@ -102,7 +102,7 @@ class _ScoringDesk:
         self._predictors: OrderedDict[str, Predictor] = OrderedDict()
         # The newest challengers, the first model, the champion; the holdout, the day itself, one to spare.
         self._models = HINDSIGHT_CHALLENGERS + 3
-        self._days = spec.training.holdout_days + 2
+        self._days = longest_holdout + 2
 
     def score(self, model: TrainedChallenger, ref: SnapshotRef) -> Scored:
         """Return the labels of a partition and a version's scores."""

@@ -125,7 +125,9 @@ class _Door:
     def judge(self, snapshot: Snapshot, records: Mapping[PartitionKey, PartitionRecord]) -> ValidationReport:
         """Return the report on a snapshot, from the lake where these rules have judged it before."""
         earlier = self.judgements.get((snapshot.partition, snapshot.data_sha256))
-        if earlier and earlier.payload.get("rules_sha256") == self.rules.sha256:
+        # Rows that come back after others were delivered, or after their file was lost, wait for a judgement again.
+        delivered = records[snapshot.partition].sequence
+        if earlier and earlier.sequence > delivered and earlier.payload.get("rules_sha256") == self.rules.sha256:
             path, sha256 = str(earlier.payload["report_path"]), str(earlier.payload["report_sha256"])
             report = parse_report(self.lake.read(path, sha256=sha256))
         else:

@@ -93,7 +93,7 @@ def test_one_class_has_no_area():
 
 
 @given(st.lists(st.tuples(st.booleans(), st.sampled_from([0.1, 0.2, 0.5, 0.8])), min_size=4, max_size=40))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_only_the_order_of_the_scores_counts(rows):
     labels = np.array([float(label) for label, _ in rows])
     scores = np.array([score for _, score in rows])

@@ -99,7 +99,7 @@ POSITIVE = st.floats(0.01, 1e6)
 
 
 @given(st.lists(st.tuples(POSITIVE, POSITIVE), min_size=2, max_size=12), st.randoms())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_bounds_enclose_the_gain_and_the_unit_does_not_matter(pairs, random):
     challenger, opponent = (np.array(values) for values in zip(*pairs, strict=True))
     interval = gain_interval(challenger, opponent, **FIXED)
@@ -130,6 +130,15 @@ def equal_models(rng, *, bouts, blocks, spread):
         return ((noise + 0.3 * own * size) ** 2).sum(axis=2)
 
     return losses(), losses()
+
+
+@given(st.floats(0.9, 0.999999), st.integers(200, 400), st.integers(9, 24), st.integers(0, 99))
+@settings(max_examples=60)
+def test_a_bound_is_never_the_estimate_itself_for_want_of_resamples(confidence, resamples, blocks, seed):
+    rng = np.random.default_rng(seed)
+    losses = rng.normal(100, 10, blocks), rng.normal(104, 10, blocks)
+    interval = gain_interval(*losses, exponent=1.0, confidence=confidence, resamples=resamples, seed=0)
+    assert interval.low < interval.gain < interval.high
 
 
 @pytest.mark.parametrize(("blocks", "spread"), [(3, 0.5), (5, 1.0), (7, 0.0), (7, 1.0), (14, 1.0)])

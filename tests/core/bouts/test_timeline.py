@@ -127,3 +127,22 @@ def test_a_model_without_a_number_is_never_the_best_in_hindsight(nights, days):
 
 def test_the_nights_after_the_last_day_are_judged_too(nights, days):
     assert len(fold(nights, days[:2], lambda version, day: 1.0).verdicts) == len(nights)
+
+
+def test_rows_whose_labels_come_later_count_for_no_policy(nights, days):
+    def score(model, ref):
+        labels = np.arange(ROWS, dtype=float)
+        labels[{"2024-01-20": 5, "2024-01-21": 0}.get(ref.partition, ROWS) :] = np.nan
+        return Scored(labels, labels + 2)
+
+    timeline = fold_nights(SPEC, nights, days, score)
+    assert {policy: timeline.error(policy) for policy in Policy} == dict.fromkeys(Policy, 2.0)
+    assert timeline.unlabelled == ("2024-01-21",)
+    assert [day.partition for day in timeline.days][-2:] == ["2024-01-20", "2024-01-22"]
+    assert [day.rows for day in timeline.days][-3:] == [ROWS, 5, ROWS]
+
+
+def test_a_score_that_is_no_number_is_no_missing_label(nights, days):
+    timeline = fold(nights, days, lambda version, day: math.nan if day == "2024-01-21" else 1.0)
+    assert timeline.unlabelled == ()
+    assert math.isnan(timeline.error(Policy.NEVER))

@@ -184,7 +184,7 @@ def test_one_score_of_nan_is_enough_for_no_promotion():
 
 
 @given(st.lists(st.lists(st.floats(-1e3, 1e3), min_size=1, max_size=5), min_size=2, max_size=6), st.data())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_identical_models_are_never_promoted(blocks, data):
     scored = {}
     for key, labels in enumerate(blocks):

@@ -123,3 +123,5 @@ def test_a_feature_that_gives_one_class_away_may_be_a_good_one():
     assert class_power(night, np.full(3000, 1.0), groups) is None
     two = np.where(target < 2, 0.0, 1.0)
     assert class_power(two.astype(np.intp), two, groups) == 1
+    rare = np.where(np.arange(3000) % 300 == 0, 1.0, np.where(np.arange(3000) % 300 == 1, 2.0, 0.0))
+    assert class_power(rare.astype(np.intp), rare, groups) is None  # all but one class have too few rows

@@ -8,8 +8,8 @@ import pyarrow as pa
 
 from fakes.demand_days import demand_rows
 from fakes.judged_days import CONTRACT, DAY, contract_of, replaced, statistics_of
-from titlebout.core.contract.partition_statistics import PartitionStatistics, category_name
-from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.contract.partition_statistics import PartitionStatistics
+from titlebout.core.field_values import short_name
 
 ROWS = demand_rows(DAY)
 
@@ -90,7 +90,7 @@ def test_more_than_five_hundred_categories_are_no_set():
 
 def test_long_categories_are_shortened_and_still_told_apart():
     one, other = ("x" * 500 + end for end in "ab")
-    names = {category_name(text, ColumnType.TEXT) for text in (one, other)}
+    names = {short_name(text) for text in (one, other)}
     assert len(names) == 2
     assert all(len(name) < 64 for name in names)
 

@@ -29,7 +29,7 @@ def drawn(rows, *, slope=1.0, intercept=0.0, seed=0):
     return (rng.random(rows) < expit(slope * logits(scores) + intercept)).astype(float), scores
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(TIED_ROWS)
 def test_isotonic_points_are_those_of_scikit_learn(rows):
     labels, sixteenths = np.array(rows, dtype=float).T
@@ -50,7 +50,7 @@ def test_an_isotonic_calibration_is_that_of_scikit_learn_on_real_scores(seed):
     np.testing.assert_allclose(found, theirs.predict(EVERYWHERE), atol=1e-9)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.integers(20, 400), st.floats(0.3, 3), st.floats(-3, 3))
 def test_a_sigmoid_is_that_of_scikit_learn(seed, rows, slope, intercept):
     labels, scores = drawn(rows, slope=slope, intercept=intercept, seed=seed)

@@ -6,7 +6,7 @@ import pytest
 
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
-from titlebout.core.errors import FieldError, NotEnoughPartitionsError, PartitionUnreadableError, SpecError
+from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError, SpecError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning.labels import labels_to_learn, row_weights, target_values
 from titlebout.core.learning.training import train_booster
@@ -81,9 +81,9 @@ def test_a_missing_label_stops_training_and_names_the_partition(missing):
         labels_to_learn(demand_spec(), {**DAYS, "2024-01-02": broken})
 
 
-def test_an_infinite_label_stops_training():
+def test_an_infinite_label_stops_training_and_names_the_partition():
     broken = with_labels(DAYS["2024-01-02"], [float("inf"), *[1.0] * 59])
-    with pytest.raises(FieldError, match="'rentals' holds infinity"):
+    with pytest.raises(PartitionUnreadableError, match="partition 2024-01-02: field 'rentals' holds infinity"):
         labels_to_learn(demand_spec(), {**DAYS, "2024-01-02": broken})
 
 

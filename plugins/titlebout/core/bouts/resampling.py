@@ -107,10 +107,13 @@ def _typical_bounds(
 ) -> tuple[float, float]:
     """Return the bounds that at most a share `beyond` of the subsets lies outside of, on either side.
 
-    A subset on which an error is not defined stands for the worst on either side.
+    A subset on which an error is not defined stands for the worst on either side. Where there are fewer subsets than
+    it takes for one of them to be so small a share, nothing is ruled out; the spec refuses so few.
     """
     shares = _shares(challenger, opponent, subsets)
     last = math.floor(round(beyond * (len(shares) + 1), 9)) - 1
+    if last < 0:
+        return -1.0, 1.0
     low = np.sort(np.nan_to_num(shares, nan=-1.0))[last]
     high = np.sort(np.nan_to_num(shares, nan=1.0))[-1 - last]
     return float(low), float(high)

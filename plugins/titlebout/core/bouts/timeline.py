@@ -65,7 +65,7 @@ class ServedDay:
 
     Attributes:
         partition: The day.
-        rows: Its rows.
+        rows: Its rows with a label.
         versions: Who serves on it under each policy.
         losses: Sum of row losses under each policy; smaller is better.
     """
@@ -83,12 +83,14 @@ class Timeline:
     Attributes:
         metric: By which the policies are measured: that of the bouts, or log loss where that one ranks rows.
         verdicts: One per night.
-        days: Accepted partitions on which a champion serves.
+        days: Accepted partitions on which a champion serves, and of which some label is known.
+        unlabelled: Those of which none is known yet: they cannot be measured.
     """
 
     metric: Metric
     verdicts: tuple[Verdict, ...]
     days: tuple[ServedDay, ...]
+    unlabelled: tuple[PartitionKey, ...] = ()
 
     def error(self, policy: Policy, days: Sequence[ServedDay] | None = None) -> float:
         """Return a policy's error over all days, or over some of them; NaN without a day."""
@@ -130,7 +132,12 @@ def fold_nights(spec: ModelSpec, nights: Sequence[Night], days: Iterable[Snapsho
             served.append(fold.serve(day))
     for night in waiting:
         fold.decide(night)
-    return Timeline(row_metric(spec.comparison.metric), tuple(fold.verdicts), tuple(served))
+    return Timeline(
+        metric=row_metric(spec.comparison.metric),
+        verdicts=tuple(fold.verdicts),
+        days=tuple(day for day in served if day.rows),
+        unlabelled=tuple(day.partition for day in served if not day.rows),
+    )
 
 
 class _Fold:
@@ -159,21 +166,26 @@ class _Fold:
             Policy.ALWAYS: self._challengers[-1],
         }
         choice = {model.version: model for model in (*self._challengers[-HINDSIGHT_CHALLENGERS:], *chosen.values())}
-        losses = {version: self._loss(model, day) for version, model in choice.items()}
+        measured = {version: self._loss(model, day) for version, model in choice.items()}
+        losses = {version: loss for version, (loss, _) in measured.items()}
         # Not-a-number is never the best.
         best = min(losses, key=lambda version: (math.isnan(losses[version]), losses[version]))
         versions = {policy: model.version for policy, model in chosen.items()} | {Policy.HINDSIGHT: best}
         return ServedDay(
             partition=day.partition,
-            rows=day.rows,
+            rows=measured[best][1],
             versions=versions,
             losses={policy: losses[version] for policy, version in versions.items()},
         )
 
-    def _loss(self, model: TrainedChallenger, day: SnapshotRef) -> float:
+    def _loss(self, model: TrainedChallenger, day: SnapshotRef) -> tuple[float, int]:
+        """Return the sum of the losses of rows with a label, and how many these are: the rest says nothing yet."""
         comparison, scored = self._spec.comparison, self._scorer(model, day)
-        metric = row_metric(comparison.metric)
-        return float(row_losses(metric, scored.labels, scored.scores, quantile=comparison.quantile).sum())
+        known = ~np.isnan(scored.labels)
+        losses = row_losses(
+            row_metric(comparison.metric), scored.labels[known], scored.scores[known], quantile=comparison.quantile
+        )
+        return float(losses.sum()), int(known.sum())
 
 
 def judge_night(spec: ModelSpec, night: Night, champion: TrainedChallenger | None, scorer: Scorer) -> Verdict:

@@ -1,6 +1,5 @@
 """What later days need to know of a partition: numbers per column and a few rows, small enough to read a month of."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -13,7 +12,7 @@ from pydantic import Field, JsonValue
 from titlebout.core.contract.contract import Contract
 from titlebout.core.contract.snapshot_file import SnapshotFile, Stored, numbers, spread
 from titlebout.core.contract.target_numbers import numbers_of
-from titlebout.core.field_values import FieldValue, category_text
+from titlebout.core.field_values import category_text, short_name
 from titlebout.core.plain_json import plain
 from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.results import Result
@@ -26,7 +25,6 @@ MAX_DISTINCT = 100
 SAMPLE_ROWS = 64
 SAMPLE_VALUES = 4096
 """Rows times columns of the sample that is stored."""
-_NAME_CHARACTERS = 64
 
 
 class ColumnStatistics(Result):
@@ -76,18 +74,6 @@ def gather(file: SnapshotFile, contract: Contract) -> PartitionStatistics:
             found["categories"] = _category_counts(file.column(name), declared)
         columns[name] = ColumnStatistics.model_validate(found)
     return PartitionStatistics(rows=file.rows, columns=columns, sample=_sample(file, names, contract))
-
-
-def category_name(value: FieldValue, declared: ColumnType) -> str:
-    """Return the name of a category; a long one keeps its beginning and is told apart by a hash.
-
-    >>> category_name("rain", ColumnType.TEXT)
-    'rain'
-    """
-    text = category_text(value, declared)
-    if len(text) <= _NAME_CHARACTERS:
-        return text
-    return f"{text[:32]}…{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
 def _outline(file: SnapshotFile, name: str, declared: ColumnType) -> dict[str, Any]:
@@ -145,7 +131,7 @@ def _category_counts(column: pa.ChunkedArray, declared: ColumnType) -> dict[str,
 def _category_names(values: pa.Array, declared: ColumnType) -> list[str | None]:
     """Return a name for each value; none for a missing one, nor for a time outside the years 1 to 9999."""
     try:
-        return [None if value is None else category_name(value, declared) for value in values.to_pylist()]
+        return [None if value is None else short_name(category_text(value, declared)) for value in values.to_pylist()]
     except (ValueError, OverflowError):
         return [None] * len(values)
 

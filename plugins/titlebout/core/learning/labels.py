@@ -43,7 +43,7 @@ def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) 
         `training.classes` for `multiclass`.
 
     Raises:
-        PartitionUnreadableError: A label is missing, or is none of the classes.
+        PartitionUnreadableError: A label is missing or infinite, or is none of the classes.
         NotEnoughPartitionsError: There is no row, or all rows are of one class.
     """
     parts = []
@@ -167,8 +167,6 @@ def _labels(spec: ModelSpec, key: PartitionKey, table: "pa.Table") -> NDArray[np
     try:
         return target_values(spec, table)
     except FieldError as error:
-        if not spec.training.classes:
-            raise
         message = f"partition {key}: {error}"
         raise PartitionUnreadableError(message) from error
 

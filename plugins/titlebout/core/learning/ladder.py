@@ -55,7 +55,7 @@ def climb(
         validation=trials.validation,
         rows=len(trials.labels),
         validation_rows=len(trials.tail_matrix),
-        rungs=tuple(_rung(spec, name, found, errors["challenger"], len(trials.tail)) for name, found in errors.items()),
+        rungs=tuple(_rung(spec, name, found, errors["challenger"], trials.blocks) for name, found in errors.items()),
     )
 
 

@@ -69,7 +69,7 @@ def try_settings(trials: TailTrials, proposal: Proposal) -> SearchTrial:
     by_block: tuple[float, ...] = ()
     try:
         errors = trials.errors(trials.scores(proposal.settings.applied(trials.spec.training)))
-        found = whole_error(errors, len(trials.tail))
+        found = whole_error(errors, trials.blocks)
         if math.isfinite(found):
             value, by_block = found, trials.by_block(errors)
         else:

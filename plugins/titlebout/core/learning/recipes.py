@@ -13,7 +13,9 @@ from titlebout.core.cadences import Cadence
 from titlebout.core.errors import SpecError
 from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef
+from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.training_spec import CLASSIFYING
 
 _NO_MATTER = {"threads", "in_memory_megabytes", "ladder"}
 
@@ -85,18 +87,30 @@ class Recipe(Result):
     def spec(self, today: ModelSpec) -> ModelSpec:
         """Return the spec that the version was made with, as far as it matters for its files.
 
+        All that does not matter for them is as plain as can be, and not as today's spec has it: what that says of
+        columns which came later, or of another objective, would contradict the recipe.
+
         Args:
-            today: The model's present spec; gives everything that the recipe does not hold.
+            today: The model's present spec; gives threads and memory, and the metric where that still fits.
 
         Raises:
             SpecError: This release of Titlebout cannot read the recipe's settings any more.
         """
-        document = today.model_dump(mode="json")
-        document["training"] = {**self.training, **today.training.model_dump(mode="json", include=_NO_MATTER)}
-        document["dataset"] |= {"cadence": Cadence.DAILY.value} | self.dataset
-        document["schedule"]["timezone"] = self.timezone
-        document["deployment"]["golden_rows"] = self.golden_rows
-        document["drift"]["columns"] = self.drift_columns
+        document: dict[str, object] = {
+            "name": self.model,
+            "schedule": {"timezone": self.timezone},
+            "dataset": {
+                "source": {"kind": "files", "path": self.model},
+                "first_partition": today.dataset.first_partition,
+                "key_columns": [self.dataset["time_column"]],
+                **self.dataset,
+            },
+            "validation": {"suite": today.validation.suite},
+            "training": {**self.training, **today.training.model_dump(mode="json", include=_NO_MATTER)},
+            "comparison": self._judged_by(today),
+            "deployment": {"golden_rows": self.golden_rows},
+            "drift": {"columns": self.drift_columns},
+        }
         try:
             return ModelSpec.model_validate(document)
         except ValidationError as error:
@@ -104,6 +118,13 @@ class Recipe(Result):
             where = ".".join(str(part) for part in first["loc"])
             message = f"recipe of {self.version}: {where}: {first['msg']}; it was made with titlebout {self.code}"
             raise SpecError(message) from None
+
+    def _judged_by(self, today: ModelSpec) -> dict[str, object]:
+        """Return by what the errors on training rows are measured: today's metric, where it can be."""
+        predicted = {name: self.training.get(name) for name in ("objective", "quantile")}
+        if predicted == today.training.model_dump(mode="json", include=set(predicted)):
+            return today.comparison.model_dump(mode="json", include={"metric", "quantile"})
+        return {"metric": Metric.LOG_LOSS if predicted["objective"] in CLASSIFYING else Metric.RMSE}
 
     def differences(self, other: "Recipe") -> Iterator[str]:
         """Yield one line for each setting in which another recipe differs, such as `training.rounds: 150, now 200`.

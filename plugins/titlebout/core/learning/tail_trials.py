@@ -161,24 +161,31 @@ class TailTrials:
         return predictor.predict_encoded(self.tail_matrix)
 
     def errors(self, scores: Floats) -> BlockErrors:
-        """Return the comparison's error of scores of the tail, by partition."""
+        """Return the comparison's error of scores of the tail, by the blocks of a bout: hours by their days."""
         comparison = self.spec.comparison
         return block_errors(comparison.metric, self._blocks(scores), quantile=comparison.quantile)
 
     def by_block(self, errors: BlockErrors) -> tuple[float, ...]:
-        """Return the error on each partition of the tail, or on each day where partitions are hours."""
-        blocks = [block_of(key) for key in self.validation]
-        members = np.array([[float(block == each) for block in blocks] for each in dict.fromkeys(blocks)])
-        return tuple(errors.under(members).tolist())
+        """Return the error on each block of the tail."""
+        return tuple(errors.under(np.eye(self.blocks)).tolist())
 
     @property
     def validation(self) -> tuple[PartitionKey, ...]:
         """The partitions of the tail."""
         return tuple(ref.partition for ref in self.tail)
 
+    @property
+    def blocks(self) -> int:
+        """How many blocks the tail has."""
+        return len(set(map(block_of, self.validation)))
+
     def _blocks(self, scores: Floats) -> list[Block]:
         stops = np.cumsum([len(each) for each in self.tail_labels])
-        return [*zip(self.tail_labels, np.split(scores, stops[:-1]), strict=True)]
+        members: dict[PartitionKey, list[Block]] = {}
+        for key, labels, some in zip(self.validation, self.tail_labels, np.split(scores, stops[:-1]), strict=True):
+            members.setdefault(block_of(key), []).append((labels, some))
+        sides = (zip(*parts, strict=True) for parts in members.values())
+        return [(np.concatenate(labels), np.concatenate(some)) for labels, some in sides]
 
 
 def _encoded(rows: TrainingRows, plan: FeaturePlan, taken: NDArray[np.int64]) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ def plain_texts(column: pa.ChunkedArray, name: str, declared: ColumnType, parsin
         return _without(column, parsing.text_null_markers) if parsing.text_null_markers else column
     trimmed = _without(pc.utf8_trim_whitespace(column), ("", *parsing.null_markers))
     if declared in TIMES and name in parsing.date_formats:
-        return _moments(trimmed, parsing.date_formats[name])
+        return _moments(trimmed, parsing.date_formats[name], as_written=declared is ColumnType.DATE)
     if declared in NUMBERS and (parsing.decimal_separator != "." or parsing.thousands_separator):
         return _plain_numbers(trimmed, parsing)
     return trimmed
@@ -83,15 +83,17 @@ def _plain_numbers(column: pa.ChunkedArray, parsing: ParsingSection) -> pa.Chunk
     return pc.replace_substring(column, decimal, ".")
 
 
-def _moments(column: pa.ChunkedArray, date_format: str) -> pa.ChunkedArray:
+def _moments(column: pa.ChunkedArray, date_format: str, *, as_written: bool) -> pa.ChunkedArray:
     """Parse texts in a format of strptime; a time without an offset is UTC.
+
+    A date is the one that is written, whatever offset follows: it may be another one in UTC.
 
     Arrow is fast and lenient: 31 February is 2 March to it. Only what it writes back as it was is believed;
     Python decides about all others.
     """
     utc = pa.timestamp("us", tz="UTC")
     if "%z" in date_format or "%f" in date_format:
-        return _by_python(column, date_format).cast(utc)
+        return _by_python(column, date_format, as_written=as_written).cast(utc)
     fast = pc.strptime(column, format=date_format, unit="s", error_is_null=True)
     written_back = pc.strftime(fast, format=date_format)
     is_believed = pc.coalesce(pc.equal(_without_padding(written_back), _without_padding(column)), flag(value=False))
@@ -99,24 +101,26 @@ def _moments(column: pa.ChunkedArray, date_format: str) -> pa.ChunkedArray:
     believed = pc.if_else(is_believed, fast, missing(fast.type)).cast(pa.timestamp("us")).cast(utc)
     if doubtful.null_count == len(doubtful):
         return believed
-    return pc.coalesce(believed, _by_python(doubtful, date_format).cast(utc))
+    return pc.coalesce(believed, _by_python(doubtful, date_format, as_written=as_written).cast(utc))
 
 
 def _without_padding(column: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.replace_substring_regex(column, _PADDING, r"\1\2")
 
 
-def _by_python(column: pa.ChunkedArray, date_format: str) -> pa.ChunkedArray:
+def _by_python(column: pa.ChunkedArray, date_format: str, *, as_written: bool) -> pa.ChunkedArray:
     moments: Mapping[str, datetime] = {
-        text: _moment(text, date_format) for text in pc.unique(column).to_pylist() if text is not None
+        text: _moment(text, date_format, as_written=as_written)
+        for text in pc.unique(column).to_pylist()
+        if text is not None
     }
     found = [moments.get(text) for text in column.to_pylist()]
     return pa.chunked_array([found], pa.timestamp("us", tz="UTC"))
 
 
-def _moment(text: str, date_format: str) -> datetime:
+def _moment(text: str, date_format: str, *, as_written: bool) -> datetime:
     try:
         moment = datetime.strptime(text, date_format)  # noqa: DTZ007
     except ValueError as error:
         raise pa.ArrowInvalid(str(error)) from None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return moment.astimezone(UTC) if moment.tzinfo and not as_written else moment.replace(tzinfo=UTC)

@@ -1,9 +1,11 @@
 """The section `comparison` of a model spec: when a challenger is proven better."""
 
+import math
 from enum import StrEnum
 from operator import not_
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
 
@@ -108,7 +110,7 @@ class ComparisonSection(SpecSection):
         default=0.0, ge=0, lt=1, description="Share of the champion's error that must be gained, at the lower bound."
     )
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="One-sided confidence of the lower bound.")
-    resamples: int = Field(default=2000, ge=200, le=100_000)
+    resamples: int = Field(default=2000, ge=200, le=100_000, description="Draws of the bootstrap.")
     min_rows: int = Field(default=50, ge=1, description="Holdout rows needed for a verdict.")
     min_blocks: int = Field(default=3, ge=2, description="Holdout partitions needed; days, where they are hours.")
     max_error: float | None = Field(default=None, gt=0, description="Floor: no model with more error is promoted.")
@@ -128,6 +130,19 @@ class ComparisonSection(SpecSection):
     )
     max_model_megabytes: float | None = Field(default=None, gt=0, description="Size of the booster's file.")
     refresh: RefreshSection | None = None
+
+    @model_validator(mode="after")
+    def _enough_resamples_are_asked_for(self) -> Self:
+        """A bound that one of a thousand resamples may lie beyond takes a thousand of them."""
+        beyond = 1 - self.confidence
+        if round(beyond * (self.resamples + 1), 9) < 1:
+            needed = math.ceil(round(1 / beyond, 6))
+            message = (
+                f"resamples {self.resamples} are too few for confidence {self.confidence}; "
+                f"give {needed:,} or more, or a lower confidence"
+            )
+            raise ValueError(message)
+        return self
 
     @property
     def grouped_by(self) -> tuple[ColumnName, ...]:
