@@ -151,6 +151,14 @@ class TestLake:
         assert list(lake.list_paths("")) == ["m/b-c/0", "m/b/1", "m/b/1.x/y", "m/b/2", "m/bc/1", "n/1"]
         assert list(lake.list_paths("m/none")) == []
 
+    def test_paths_are_listed_from_a_place_on(self, lake: Lake):
+        paths = ["m/b-c/0", "m/b/1", "m/b/1.x/y", "m/b/2", "m/bc/1", "n/1"]
+        for path in paths:
+            lake.publish(path, b"x")
+        for after in ("", "a", "m", "m/b", "m/b/", "m/b-d", "m/b/1", "m/b/1.x", "m/b/1.x/z", "m/b/2", "m/c", "n/1"):
+            assert list(lake.list_paths("", after=after)) == [path for path in paths if path > after]
+            assert list(lake.list_paths("m/b", after=after)) == [path for path in paths[1:4] if path > after]
+
     @pytest.mark.parametrize(
         "path", ["", "/a", "../a", "a/../b", "a//b", "a/", "a/.b", "a b", "a\\b", "a\0", "ä", "a%2e"]
     )

@@ -46,9 +46,9 @@ class MemoryLake:
     def has(self, path: str) -> bool:
         return checked_path(path) in self.objects
 
-    def list_paths(self, prefix: str) -> Iterator[str]:
+    def list_paths(self, prefix: str, *, after: str = "") -> Iterator[str]:
         folder = checked_prefix(prefix)
-        return iter(sorted(path for path in [*self.objects] if is_below(path, folder)))
+        return iter(sorted(path for path in [*self.objects] if is_below(path, folder) and path > after))
 
     def forget(self, path: str) -> None:
         self.objects.pop(forgettable_path(path), None)

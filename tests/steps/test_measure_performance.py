@@ -288,6 +288,26 @@ def test_a_look_that_died_between_two_versions_of_a_log_is_finished_by_the_next(
     assert measure(world).measured == ()
 
 
+def test_the_log_of_a_day_is_measured_once_the_day_is_over():
+    """Its log grows all day, and a look comes with each part of it: each would be an entry that says nothing."""
+    world, version = serving(**LOGGED)
+    rows = logged_day(world, "2024-01-19")
+    for number, hours in enumerate((rows.slice(0, 12), rows.slice(12))):
+        answer(world, "2024-01-19", hours, version, hours["rentals"].to_numpy() + 4.0, number=number)
+        assert "2024-01-19" not in {day.partition for day in measure(world).measured}
+    world.deliver("2024-01-19", rows)
+    day = measured(measure(world))["2024-01-19", Standing.REALISED, ScoreSource.LOG]
+    assert (day.rows, day.error) == (24, pytest.approx(4.0))
+
+
+def test_the_log_of_a_day_in_quarantine_is_held_against_the_rows_of_its_neighbours():
+    world, version = serving(**LOGGED)
+    rows = logged_day(world, "2024-01-18")
+    answer(world, "2024-01-19", rows, version, rows["rentals"].to_numpy() + 4.0)
+    world.deliver("2024-01-19", demand_rows("2024-01-19"), accepted=False)
+    assert measured(measure(world))["2024-01-19", Standing.REALISED, ScoreSource.LOG].rows == 24
+
+
 def test_an_empty_log_changes_nothing():
     world, version = serving(**LOGGED)
     answer(world, "2024-01-18", logged_day(world, "2024-01-18").slice(0, 0), version, [])
@@ -311,6 +331,16 @@ def test_a_log_without_keys_is_noted_and_the_request_id_may_be_one():
     answer(named, "2024-01-18", rows, version, rows["rentals"].to_numpy() + 4.0, request_ids=ids)
     day = measured(measure(named))["2024-01-18", Standing.REALISED, ScoreSource.LOG]
     assert (day.rows, day.error) == (24, pytest.approx(4.0))
+
+
+def test_a_request_id_that_is_no_key_is_unknown_and_the_others_count():
+    """A probe sends none, and the server names its request; that must not hide a day of answers."""
+    world, version = serving(serving__log={"enabled": True}, performance__request_id_column="day")
+    rows = logged_day(world, "2024-01-18")
+    ids = ["0123456789abcdef-1", *(str(day) for day in rows["day"].to_pylist()[1:])]
+    answer(world, "2024-01-18", rows, version, rows["rentals"].to_numpy() + 4.0, request_ids=ids)
+    day = measured(measure(world))["2024-01-18", Standing.REALISED, ScoreSource.LOG]
+    assert (day.rows, day.error, day.counts.unknown) == (23, pytest.approx(4.0), 1)
 
 
 def test_hashed_keys_are_not_joined():

@@ -239,3 +239,13 @@ def test_permanent_drift_over_real_nights_stops_and_calls_a_person():
     assert runs == ["2024-01-15", "2024-01-16", "2024-01-17"]
     assert model.retrain_kinds() == ["retrain_asked", "retrain_judged"] * 3 + ["retrain_stopped"]
     assert any("3 retrains in a row won nothing" in line for line in model.look().lines)
+
+
+def test_a_measurement_that_this_release_cannot_read_is_said_and_keeps_nothing_else_from_being_seen(model):
+    model.deliver("2024-01-14", "2024-01-16", level=2.0)
+    model.world.ledger.append("demand", EntryKind.PERFORMANCE_MEASURED, {"measured_by": "a newer release"}, actor="x")
+    report = model.look()
+    (said,) = report.undecided
+    assert said.startswith("loss cannot be told, and asks for nothing: ledger of 'demand', entry ")
+    assert said.endswith("if a newer release wrote it, upgrade")
+    assert report.asked_for.retrain.reason == "drift"

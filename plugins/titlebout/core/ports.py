@@ -47,8 +47,8 @@ class Lake(Protocol):
         """Whether something was published at the path."""
         ...
 
-    def list_paths(self, prefix: str) -> Iterator[str]:
-        """Yield the published paths below a prefix in sorted order."""
+    def list_paths(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Yield the published paths below a prefix in sorted order, without those up to `after`, which cost nothing."""
         ...
 
     def uri(self, path: str) -> str:

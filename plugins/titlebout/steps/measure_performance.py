@@ -39,16 +39,14 @@ def measure_performance(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> Perfo
     Raises:
         ObjectMissingError: The lake lost the champion's manifest.
         CorruptObjectError: It is not readable as one.
+        LedgerTamperedError: What the ledger says of scores or errors cannot be read.
         UnavailableError: Lake or ledger does not answer.
     """
     state = ledger.state(spec.name)
     if state.champion is None:
         return PerformanceReport(model=spec.name, champion=None, reason="no champion serves yet")
     champion = read_version(lake, spec.name, state.champion.version)
-    files = [
-        PartitionScores.model_validate(entry.payload)
-        for entry in ledger.entries(spec.name, kinds={EntryKind.PARTITION_SCORED})
-    ]
+    files = [entry.read(PartitionScores) for entry in ledger.entries(spec.name, kinds={EntryKind.PARTITION_SCORED})]
     recorded = RecordedPerformance(ledger.entries(spec.name, kinds=PERFORMANCE_KINDS))
     world = MeasuredWorld(spec, lake, state, files, recorded, spec.training.threads or granted_cores())
     measuring = Measuring(world, champion)

@@ -48,7 +48,7 @@ def score_partition(
     ref = _accepted(spec, state, run.partition)
     name, reason = _chosen(spec, state, run.partition, version)
     for entry in ledger.entries(spec.name, kinds={EntryKind.PARTITION_SCORED}):
-        found = PartitionScores.model_validate(entry.payload)
+        found = entry.read(PartitionScores)
         if (found.version, found.data_sha256) == (name, ref.data_sha256) and lake.has(found.scores_path):
             logger.info("%s has scored %s already: %s", name, run.partition, found.scores_path)
             return found

@@ -56,6 +56,18 @@ def test_the_band_is_as_wide_as_past_estimates_were_wrong():
     assert widths[1] > 2 * widths[0]
 
 
+def test_the_band_knows_of_each_past_day_only_what_was_known_before_it():
+    """Every other day is hard, and a column names the day: who has seen it knows its error, and nobody else can."""
+    days = []
+    for number in range(16):
+        of_its_own = day(number, worse=8.0 if number % 2 else 1.0)
+        of_its_own.features[:, 1] = number
+        days.append(of_its_own)
+    estimates = Estimates(SPEC, PLAN, days)
+    band = estimates.band(estimates.sums(scored(days[3])))
+    assert band.high > 80 * band.low  # by half of that for who had seen them all
+
+
 def test_the_band_holds_nine_of_ten_ordinary_days_and_is_wider_for_small_ones():
     estimates = Estimates(SPEC, PLAN, [day(seed) for seed in range(20)])
     inside, widths = [], {}

@@ -68,6 +68,20 @@ def test_the_area_under_the_curve_is_expected_from_chances():
     assert expected_area_error(np.ones(5), np.arange(5.0)) is None  # one class has no order
 
 
+def test_the_expected_area_is_that_of_all_pairs_of_two_rows():
+    """Worked out pair by pair; a row is no pair with itself, which a few rows would show."""
+    rng = np.random.default_rng(7)
+    for rows in (2, 3, 8):
+        chances, scores = rng.random(rows), rng.integers(0, 4, rows).astype(float)
+        wrong = pairs = 0.0
+        for up in range(rows):
+            for down in set(range(rows)) - {up}:
+                weight = chances[up] * (1 - chances[down])
+                pairs += weight
+                wrong += weight * (0.5 if scores[up] == scores[down] else float(scores[up] < scores[down]))
+        assert expected_area_error(chances, scores) == pytest.approx(wrong / pairs)
+
+
 def test_certain_labels_give_the_area_itself():
     labels, scores = calls(500)
     scores = scores.round(1)  # with ties

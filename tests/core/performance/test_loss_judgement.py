@@ -163,6 +163,8 @@ def test_the_cooldown_counts_days_of_data_for_one_champion():
     assert cooling_down_since(rules, at(13), [at(10)]) is None
     assert cooling_down_since(rules, at(12), [at(10, "v0")]) is None
     assert cooling_down_since(rules, at(10), [at(10)]) is None  # the same look again
+    assert cooling_down_since(rules, at(9), [at(10)]) == "2024-02-11"
+    assert cooling_down_since(rules, at(10), [at(500)]) is None  # of a clock that ran ahead: it silences no year
 
 
 def test_an_estimate_is_worse_where_its_whole_band_is():

@@ -191,6 +191,14 @@ def test_a_person_closes_the_circuit():
     assert past.gate().decide([cause()]).opened_for
 
 
+def test_a_retrain_for_a_day_far_ahead_silences_nothing():
+    """A clock ran ahead, and that day is in quarantine since."""
+    past = Past().asked("f1", NOW - 10 * DAY, partition="2031-01-01", outcome=Outcome.KEEP)
+    assert past.gate("2024-02-29", cooldown_days=3).decide([cause()]).opened_for == cause()
+    past = Past().asked("f1", NOW - 10 * DAY, partition="2024-03-01", outcome=Outcome.KEEP)
+    assert past.gate("2024-02-29", cooldown_days=3).decide([cause()]).opened_for is None
+
+
 def test_a_person_is_bound_by_no_budget_no_cooldown_and_no_breaker_but_by_one_at_a_time():
     wish = cause("f5", RetrainReason.PERSON)
     broken = without_gain(3, days=0)

@@ -68,11 +68,12 @@ class S3Bucket:
         """Return the URI of a key."""
         return f"s3://{self.name}/{key}"
 
-    def list_objects(self, prefix: str) -> list[ListedObject]:
-        """Return every object whose key starts with the prefix, sorted by key."""
+    def list_objects(self, prefix: str, *, after: str = "") -> list[ListedObject]:
+        """Return every object whose key starts with the prefix and sorts behind another, sorted by key."""
 
         def ask(client: "S3Client") -> list[ListedObject]:
-            pages = client.get_paginator("list_objects_v2").paginate(Bucket=self.name, Prefix=prefix)
+            paginator = client.get_paginator("list_objects_v2")
+            pages = paginator.paginate(Bucket=self.name, Prefix=prefix, StartAfter=after)
             return [
                 ListedObject(item["Key"], item["ETag"].strip('"'), item["Size"])
                 for page in pages

@@ -87,11 +87,11 @@ class S3Lake:
         """Whether something was published at the path."""
         return self._bucket.head(self._key(path)) is not None
 
-    def list_paths(self, prefix: str) -> Iterator[str]:
-        """Yield the published paths below a prefix in sorted order."""
+    def list_paths(self, prefix: str, *, after: str = "") -> Iterator[str]:
+        """Yield the published paths below a prefix in sorted order; see the port."""
         folder = checked_prefix(prefix)
         below = f"{self._prefix}{folder}/" if folder else self._prefix
-        for listed in self._bucket.list_objects(below):
+        for listed in self._bucket.list_objects(below, after=f"{self._prefix}{after}" if after else ""):
             path = listed.key.removeprefix(self._prefix)
             if _is_path(path):  # other tools leave folder markers and hidden objects
                 yield path

@@ -6,13 +6,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from titlebout.core.errors import LedgerTamperedError
 from titlebout.core.ledgers import entry_kinds
 from titlebout.core.results import PartitionKey, Sha256, Snapshot, SnapshotRef
+
+Payload = TypeVar("Payload", bound=BaseModel)
 
 EntryKind = entry_kinds.EntryKind
 """What the ledger records: a list with a file of its own."""
@@ -42,6 +44,21 @@ class EntryBody(BaseModel):
     def name(self) -> str:
         """How messages name the entry."""
         return f"ledger of {self.model!r}, entry {self.sequence} ({self.kind})"
+
+    def read(self, kind: type[Payload]) -> Payload:
+        """Return what the payload says.
+
+        Raises:
+            LedgerTamperedError: It is not of that kind.
+        """
+        try:
+            return kind.model_validate(self.payload)
+        except ValidationError as error:
+            raise self.not_of_its_kind() from error
+
+    def not_of_its_kind(self) -> LedgerTamperedError:
+        """Return the error for a payload that does not hold what the entry's kind asks for."""
+        return LedgerTamperedError(f"{self.name}: its payload is not of its kind; if a newer release wrote it, upgrade")
 
     def digest(self) -> str:
         """Hash the canonical JSON of all fields: keys sorted, no spaces, ASCII."""
@@ -176,8 +193,7 @@ class LedgerState(BaseModel):
             try:
                 sums.add(entry)
             except (KeyError, TypeError, ValueError) as error:
-                message = f"{entry.name}: its payload is not of its kind; if a newer release wrote it, upgrade"
-                raise LedgerTamperedError(message) from error
+                raise entry.not_of_its_kind() from error
         return cls.model_validate(vars(sums))
 
     @property

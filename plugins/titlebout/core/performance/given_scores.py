@@ -108,14 +108,27 @@ def _key(spec: ModelSpec, log: "pa.Table", name: str) -> "pa.ChunkedArray":
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    stored = "request_id" if name == spec.performance.request_id_column else f"{FIELD_PREFIX}{name}"
+    is_id = name == spec.performance.request_id_column
+    stored = "request_id" if is_id else f"{FIELD_PREFIX}{name}"
     if stored not in log.column_names:
         raise FieldError(name, "is not in the inference log of that day")
     wanted = ARROW_TYPES[spec.dataset.snapshot_columns[name]]
     try:
         return pc.cast(log[stored], wanted)
     except pa.ArrowException:
+        if is_id:  # some caller sent none, or one of its own
+            return pa.chunked_array([[_as_key(each, wanted) for each in log[stored]]], wanted)
         raise FieldError(name, f"is logged as {log[stored].type} and is declared as {wanted}") from None
+
+
+def _as_key(request_id: "pa.Scalar", wanted: "pa.DataType") -> object:
+    """Return the key that a request's id is; None where it is none."""
+    import pyarrow as pa
+
+    try:
+        return request_id.cast(wanted).as_py()
+    except pa.ArrowException:
+        return None
 
 
 def _answers(log: "pa.Table", *, is_of_classes: bool) -> Floats:

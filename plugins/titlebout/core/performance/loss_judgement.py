@@ -179,6 +179,7 @@ def cooling_down_since(performance: PerformanceSection, found: Told, earlier: It
     if any(each.fingerprint == found.fingerprint for each in of_champion):
         return None  # a second look finds the same again
     last = max((each.newest_partition for each in of_champion), default=None)
-    if last is not None and days_apart(last, found.newest_partition) < performance.cooldown_days:
+    # In either direction, as where drift is judged: a day that lies years ahead by mistake must not silence them.
+    if last is not None and abs(days_apart(last, found.newest_partition)) < performance.cooldown_days:
         return last
     return None

@@ -64,6 +64,7 @@ class Measuring:
         self._newest = max(world.state.partitions, default="")
         self._versions = {champion.version: self._scoring(champion)}
         self.champion = self._versions[champion.version]
+        self._last_trained = champion.proof.training[-1].partition
 
     def ref(self, key: PartitionKey) -> SnapshotRef:
         """Return the newest revision of a partition."""
@@ -75,9 +76,10 @@ class Measuring:
 
     @cached_property
     def logged(self) -> Mapping[PartitionKey, Sequence[str]]:
-        """Partitions of the inference log that can be joined with labels, and the names of their files."""
+        """Partitions of the log since the champion's rows that can be joined with labels, and their files' names."""
         files: dict[str, list[str]] = {}
-        for path in log_files(self._world.lake, self._spec.name):  # once, not once for each partition
+        # Once, not once for each partition.
+        for path in log_files(self._world.lake, self._spec.name, since=self._last_trained):
             *_, key, name = path.split("/")
             files.setdefault(key, []).append(name)
         if files and (problem := why_log_has_no_keys(self._spec)):
@@ -87,7 +89,8 @@ class Measuring:
 
     def realised(self, key: PartitionKey) -> Iterator[PartitionPerformance]:
         """Yield what labels say of the scores of one partition and was not said before."""
-        if key in self.logged:
+        # A day that is not over goes on growing, and each look at it would be an entry that soon says nothing.
+        if key in self.logged and key <= self._newest:
             yield from self._of_log(key)
         if key not in self._accepted or not self.are_labels_due(key):
             return

@@ -26,18 +26,22 @@ class RecordedPerformance:
     """Entries folded: of the same partition, version, standing and source the newest counts."""
 
     def __init__(self, entries: Iterable[LedgerEntry]) -> None:
-        """Read entries of `PERFORMANCE_KINDS`, oldest first; others are passed over."""
+        """Read entries of `PERFORMANCE_KINDS`, oldest first; others are passed over.
+
+        Raises:
+            LedgerTamperedError: One is not of its kind.
+        """
         self._days: dict[_Name, PartitionPerformance] = {}
         self._evidence = set[str]()
         self.findings: list[PerformanceFinding] = []
         self.warnings: list[PerformanceWarning] = []
         for entry in entries:
             if entry.kind is EntryKind.PERFORMANCE_MEASURED:
-                self.add(PartitionPerformance.model_validate(entry.payload))
+                self.add(entry.read(PartitionPerformance))
             elif entry.kind is EntryKind.PERFORMANCE_LOST:
-                self.findings.append(PerformanceFinding.model_validate(entry.payload))
+                self.findings.append(entry.read(PerformanceFinding))
             elif entry.kind is EntryKind.PERFORMANCE_WARNED:
-                self.warnings.append(PerformanceWarning.model_validate(entry.payload))
+                self.warnings.append(entry.read(PerformanceWarning))
 
     def add(self, day: PartitionPerformance) -> Self:
         """Take what was measured just now."""

@@ -125,7 +125,8 @@ class Gate:
 
     def _cooldown(self) -> str | None:
         last = self.record.last
-        if last is None or days_apart(last.asked.partition, self.newest) >= self.rules.cooldown_days:
+        # In either direction, as where drift is judged: a day that lies years ahead by mistake must not silence them.
+        if last is None or abs(days_apart(last.asked.partition, self.newest)) >= self.rules.cooldown_days:
             return None
         return f"the last one was for {last.asked.partition}, drift.cooldown_days is not over on {self.newest}"
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from titlebout.core.errors import LedgerTamperedError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.results import Outcome, PartitionKey, Result
 from titlebout.core.specs.retrain_spec import RetrainReason
@@ -107,21 +106,16 @@ class RetrainRecord:
         asked, judged, stops, reset = list[Retrain](), dict[str, JudgedRetrain](), set[str](), 0
         entries = tuple(entries)
         for entry in entries:
-            try:
-                match entry.kind:
-                    case EntryKind.RETRAIN_ASKED:
-                        payload = AskedRetrain.model_validate(entry.payload)
-                        asked.append(Retrain(payload, entry.recorded_at, entry.sequence))
-                    case EntryKind.RETRAIN_JUDGED:
-                        verdict = JudgedRetrain.model_validate(entry.payload)
-                        judged[verdict.run_id] = verdict
-                    case EntryKind.RETRAIN_STOPPED:
-                        stops.add(entry.once or "")
-                    case EntryKind.RETRAIN_RESUMED:
-                        reset = entry.sequence
-            except ValidationError as error:
-                message = f"{entry.name}: its payload is not of its kind; if a newer release wrote it, upgrade"
-                raise LedgerTamperedError(message) from error
+            match entry.kind:
+                case EntryKind.RETRAIN_ASKED:
+                    asked.append(Retrain(entry.read(AskedRetrain), entry.recorded_at, entry.sequence))
+                case EntryKind.RETRAIN_JUDGED:
+                    verdict = entry.read(JudgedRetrain)
+                    judged[verdict.run_id] = verdict
+                case EntryKind.RETRAIN_STOPPED:
+                    stops.add(entry.once or "")
+                case EntryKind.RETRAIN_RESUMED:
+                    reset = entry.sequence
         retrains = tuple(Retrain(e.asked, e.asked_at, e.sequence, judged.get(e.asked.run_id)) for e in asked)
         reset = max([reset, *_new_champions(entries)])
         return cls(retrains=retrains, reset=reset, stops=frozenset(stops))
