@@ -97,8 +97,9 @@ bench: $(READY) ## all benchmarks; each writes its section of benchmarks/RESULTS
 	@for file in benchmarks/[a-z]*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 .PHONY: schema lock clean
-schema: $(READY) ## regenerate include/models/schema.json for editors
+schema: $(READY) ## regenerate include/models/schema.json and docs/spec.md from the code
 	$(BIN)/titlebout schema > include/models/schema.json
+	$(BIN)/titlebout schema --page > docs/spec.md
 
 COMPILE := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-annotate --no-header \
 	--no-emit-index-url --no-emit-find-links --quiet $(LOCK_ARGS)

@@ -50,7 +50,7 @@ def test_a_misspelt_key_names_file_key_and_the_nearest_valid_one(home):
 
 def test_a_misspelt_key_inside_the_source_is_explained_too(home):
     write_spec(home, dataset__source={"kind": "files", "path": "x.csv", "fromat": "csv"})
-    assert "dataset.source.files.fromat: unknown key; did you mean 'format'?" in message()
+    assert "dataset.source.fromat: unknown key; did you mean 'format'?" in message()
 
 
 def test_a_missing_key_is_named(home):
@@ -167,7 +167,7 @@ def test_a_query_in_another_encoding_is_refused(home):
 @pytest.mark.parametrize("name", ["../rides", "Rides", "rides.sql", "rides;", ""])
 def test_the_name_of_a_query_is_no_path(home, name):
     write_spec(home, dataset__source={"kind": "sql", "query": name})
-    assert "dataset.source.sql.query" in message()
+    assert "dataset.source.query" in message()
 
 
 def test_a_mistake_in_a_query_is_one_of_the_projects_mistakes(home):

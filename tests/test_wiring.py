@@ -1,5 +1,6 @@
 """The one file that chooses adapters."""
 
+import shlex
 import subprocess
 import sys
 from typing import Any
@@ -197,10 +198,16 @@ def test_an_environment_variable_in_another_form_is_refused_without_being_repeat
     assert "hidden" not in str(caught.value)
 
 
-def test_a_variable_that_is_not_set_is_named(monkeypatch):
-    monkeypatch.delenv("AIRFLOW_CONN_TITLEBOUT_LAKE", raising=False)
-    with pytest.raises(ConnectionSettingsError, match="set AIRFLOW_CONN_TITLEBOUT_LAKE to JSON"):
-        environment_connection("titlebout_lake")
+@pytest.mark.parametrize("name", ["lake", "ledger", "mlflow", "source", "s3", "server", "docker", "any_other"])
+def test_what_to_set_for_a_missing_connection_is_a_connection_itself(monkeypatch, name):
+    conn_id = f"titlebout_{name}"
+    monkeypatch.delenv(f"AIRFLOW_CONN_{conn_id.upper()}", raising=False)
+    with pytest.raises(ConnectionSettingsError, match="is not defined") as caught:
+        environment_connection(conn_id)
+    command, assignment = shlex.split(str(caught.value).partition("such as: ")[2])
+    assert command == "export"
+    monkeypatch.setenv(*assignment.split("=", 1))
+    assert environment_connection(conn_id).conn_id == conn_id
 
 
 def test_wiring_needs_neither_airflow_nor_an_adapter_before_it_is_asked():

@@ -29,6 +29,16 @@ _DIALECTS = {
     "trino": "trino",
 }
 _FILE_DATABASES = ("duckdb", "sqlite")
+_EXAMPLES = {
+    "titlebout_lake": '{"extra": {"root_uri": "file:///srv/titlebout/lake"}}',
+    "titlebout_ledger": '{"conn_type": "sqlite", "host": "/srv/titlebout/ledger.sqlite"}',
+    "titlebout_mlflow": '{"extra": {"tracking_uri": "http://localhost:5000"}}',
+    "titlebout_source": '{"extra": {"root": "/srv/raw"}}',
+    "titlebout_s3": '{"conn_type": "aws", "login": "KEY", "password": "SECRET", "extra": {"region_name": "us-east-1"}}',
+    "titlebout_server": '{"extra": {"state_root": "/srv/titlebout/servers"}}',
+    "titlebout_docker": '{"conn_type": "docker", "extra": {"base_url": "unix:///var/run/docker.sock"}}',
+}
+_OTHER_EXAMPLE = '{"conn_type": "postgres", "host": "db", "schema": "rides", "login": "me", "password": "SECRET"}'
 
 
 @dataclass(frozen=True)
@@ -54,7 +64,8 @@ def environment_connection(conn_id: str) -> ConnectionFields:
     variable = f"AIRFLOW_CONN_{conn_id.upper()}"
     text = os.environ.get(variable)
     if text is None:
-        message = f'connection {conn_id!r} is not defined; set {variable} to JSON such as {{"conn_type": "sqlite", …}}'
+        example = _EXAMPLES.get(conn_id, _OTHER_EXAMPLE)
+        message = f"connection {conn_id!r} is not defined; set it, such as: export {variable}='{example}'"
         raise ConnectionSettingsError(message)
     try:
         document = json.loads(text)
@@ -72,7 +83,8 @@ def environment_connection(conn_id: str) -> ConnectionFields:
         )
     except (ValueError, TypeError, AttributeError):
         # Neither the text nor the parser's message is shown: both may hold a secret.
-        message = f"connection {conn_id!r}: {variable} is no connection in JSON form; see .env.example"
+        example = _EXAMPLES.get(conn_id, _OTHER_EXAMPLE)
+        message = f"connection {conn_id!r}: {variable} is no connection in JSON form, such as {example}"
         raise ConnectionSettingsError(message) from None
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import yaml
 from pydantic import JsonValue, ValidationError
-from pydantic_core import ErrorDetails
 
 from titlebout.core.errors import SpecError, SuiteNotFoundError, TitleboutError, did_you_mean
 from titlebout.core.reading.partition_query import PartitionQuery, parse_query
-from titlebout.core.specs.dataset_spec import DemoSource, FilesSource, S3Source, SpecSection, SqlSource
+from titlebout.core.spec_mistakes import mistakes_of, yaml_mistake
+from titlebout.core.specs.dataset_spec import SqlSource
 from titlebout.core.specs.spec import ModelSpec
 
 HOME_VARIABLE = "TITLEBOUT_HOME"
@@ -45,15 +45,17 @@ def load_model_spec(name: str) -> ModelSpec:
         message = f"{path}: no such model spec; {did_you_mean(name, model_names())}"
         raise SpecError(message) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        message = f"{path}: not readable as YAML: {_one_line(error)}"
+        message = f"{path}: not readable as YAML: {yaml_mistake(error)}"
         raise SpecError(message) from None
     if not isinstance(document, dict):
-        message = f"{path}: expected a mapping with the key 'name', found {type(document).__name__}"
+        found = "an empty file" if document is None else type(document).__name__
+        message = f"{path}: expected keys such as name, dataset and training, found {found}"
         raise SpecError(message)
     try:
         spec = ModelSpec.model_validate(document)
     except ValidationError as error:
-        raise SpecError("; ".join(f"{path}: {line}" for line in _explain(error))) from None
+        message = f"{path}: {'; '.join(mistakes_of(error))}"
+        raise SpecError(message) from None
     if spec.name != name:
         message = f"{path}: name: found {spec.name!r}, but the file is called {name}.yaml; make them equal"
         raise SpecError(message)
@@ -137,44 +139,3 @@ def source_query(spec: ModelSpec) -> PartitionQuery | None:
 
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
-
-
-def _explain(error: ValidationError) -> Iterator[str]:
-    """Yield one line per mistake: dotted key, what was found, what to do."""
-    for detail in error.errors(include_url=False):
-        yield f"{_dotted(detail)}: {_remedy(detail)}"
-
-
-def _dotted(detail: ErrorDetails) -> str:
-    return ".".join(str(part) for part in detail["loc"]) or "(whole file)"
-
-
-def _remedy(detail: ErrorDetails) -> str:
-    if detail["type"] == "extra_forbidden":
-        return f"unknown key; {did_you_mean(str(detail['loc'][-1]), _sibling_keys(detail['loc']))}"
-    if detail["type"] == "missing":
-        return "required key is missing"
-    found = repr(detail["input"])
-    message = detail["msg"].removeprefix("Value error, ")
-    return message if len(found) > 80 else f"{message} (found {found})"
-
-
-def _sibling_keys(location: tuple[int | str, ...]) -> tuple[str, ...]:
-    """Return the keys that the section of a misspelt key does have."""
-    section: type[SpecSection] = ModelSpec
-    for part in location[:-1]:
-        if part in _SOURCE_KINDS:  # a location inside a source names its kind as well
-            section = _SOURCE_KINDS[str(part)]
-            continue
-        annotation = section.model_fields[str(part)].annotation
-        if isinstance(annotation, type) and issubclass(annotation, SpecSection):
-            section = annotation
-    return tuple(section.model_fields)
-
-
-_SOURCE_KINDS: dict[str, type[SpecSection]] = {
-    "files": FilesSource,
-    "s3": S3Source,
-    "sql": SqlSource,
-    "demo": DemoSource,
-}

@@ -239,7 +239,7 @@ suites = st.lists(expectations().filter(is_accepted), min_size=1, max_size=12).f
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=25, suppress_health_check=list(HealthCheck))
 @given(tables(), suites, st.sampled_from([0, 1e9]))
 def test_whatever_the_table_and_the_suite_the_result_is_that_of_great_expectations(table, suite, dictionary_bytes):
     # Whether texts are read as a dictionary depends on their size, and must not change a word.

@@ -110,12 +110,6 @@ def test_rows_without_a_time_are_left_out_of_a_cut_file_and_counted_in_the_log(t
     assert caplog.messages == ["2 rows without day belong to no partition and are left out"]
 
 
-@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x.csv", "a/../../x.csv", "a\\..\\b", "a\0", "{date}.csv", "{"])
-def test_a_path_that_leaves_the_root_is_refused_when_the_source_is_opened(tmp_path: Path, path: str):
-    with pytest.raises(SpecError, match=r"dataset\.source\.path"):
-        FilesSourceReader(tmp_path, dataset(path))
-
-
 def test_another_kind_of_source_is_refused(tmp_path: Path):
     section = demand_spec(dataset__source={"kind": "s3", "bucket": "rides", "prefix": "{partition}/"}).dataset
     with pytest.raises(SpecError, match="kind 's3' is not read from files"):

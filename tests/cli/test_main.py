@@ -1,12 +1,16 @@
 """The command line answers from files and ledger, and turns mistakes into one line and exit code 2."""
 
+import argparse
+import json
 import sqlite3
 
 import pytest
 
 from fakes.chains import MODEL, write_bike_sharing_ledger
-from titlebout.cli.main import main
+from titlebout.cli.main import build_parser, main
+from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.specs.dataset_spec import DatasetSection
+from titlebout.wiring import build_ledger, environment_connection
 
 
 @pytest.fixture
@@ -14,6 +18,19 @@ def ledger_path(tmp_path, monkeypatch):
     path = tmp_path / "ledger.sqlite"
     write_bike_sharing_ledger(path, monkeypatch)
     return path
+
+
+def commands_of(parser: argparse.ArgumentParser) -> set[str]:
+    (found,) = (action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return set(found)
+
+
+def test_a_command_is_found_without_loading_the_modules_of_the_others():
+    every = commands_of(build_parser())
+    for command in every:
+        assert command in commands_of(build_parser(command)) < every
+    assert every == set().union(*(commands_of(build_parser(command)) for command in every))
+    assert commands_of(build_parser("no_such")) == commands_of(build_parser("--help")) == every
 
 
 def test_status_names_the_champion_and_what_waits_in_quarantine(ledger_path, capsys):
@@ -37,9 +54,10 @@ def test_before_the_first_release_nothing_served(ledger_path, capsys):
     assert "nothing served at 2000-01-01" in capsys.readouterr().out
 
 
-def test_a_malformed_moment_is_the_callers_mistake(ledger_path, capsys):
-    assert main(["served-at", MODEL, "14 March"]) == 2
-    assert "'14 March' is no ISO time" in capsys.readouterr().err
+@pytest.mark.parametrize("moment", ["14 March", "0001-01-01T00:00+05:00"])
+def test_a_malformed_moment_is_the_callers_mistake(moment, ledger_path, capsys):
+    assert main(["served-at", MODEL, moment]) == 2
+    assert f"'{moment}' is no ISO time" in capsys.readouterr().err
 
 
 def test_the_ledger_is_shown_one_line_per_entry(ledger_path, capsys):
@@ -93,3 +111,47 @@ def test_the_schema_in_the_project_is_current(capsys, pytestconfig):
     current = (pytestconfig.rootpath / "include" / "models" / "schema.json").read_text()
     assert capsys.readouterr().out == current, "run `make schema`"
     assert DatasetSection.__name__ in current
+
+
+def test_served_at_names_the_bytes_the_address_and_where_the_rows_are_listed(ledger_path, capsys):
+    ledger = build_ledger(environment_connection("titlebout_ledger"))
+    version = ledger.state(MODEL).champion.version
+    trained = {"version": version, "partition": "2012-10-30", "model_sha256": "b" * 64, "run_url": ""}
+    ledger.append(MODEL, EntryKind.CHALLENGER_TRAINED, trained, actor="run:x")
+    assert main(["served-at", MODEL, "2100-01-01"]) == 0
+    printed = capsys.readouterr().out
+    assert f"model.ubj, SHA-256 {'b' * 64}" in printed
+    assert "address   http://127.0.0.1:8090" in printed
+    assert f"titlebout lineage {MODEL} {version}" in printed
+
+
+def test_status_of_an_empty_ledger_says_which_one_it_is(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "other.sqlite"
+    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps({"conn_type": "sqlite", "host": str(path)}))
+    assert main(["status"]) == 1
+    assert f"the ledger {path} is empty" in capsys.readouterr().out
+
+
+def test_a_misspelt_command_is_answered_with_the_nearest(capsys):
+    assert main(["served_at"]) == 2
+    assert capsys.readouterr().err == "titlebout: 'served_at' is no command; did you mean 'served-at'?\n"
+
+
+def test_a_misspelt_kind_of_entry_is_answered_with_the_nearest(ledger_path, capsys):
+    with pytest.raises(SystemExit, match="2"):
+        main(["ledger", "show", "--kind", "verdict_reachd"])
+    assert "did you mean 'verdict_reached'?" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_read_is_named(ledger_path, tmp_path, capsys):
+    assert main(["ledger", "verify", "--file", str(tmp_path / "none")]) == 2
+    assert capsys.readouterr().err == f"titlebout: {tmp_path / 'none'}: No such file or directory\n"
+
+
+def test_who_interrupts_gets_a_line_and_no_traceback(ledger_path, monkeypatch, capsys):
+    def interrupted() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("titlebout.cli.answers.open_ledger", interrupted)
+    assert main(["status"]) == 130
+    assert "interrupted" in capsys.readouterr().err

@@ -189,7 +189,7 @@ def test_windows_are_days_of_the_calendar(cadence, lengths, night, training, hol
 NIGHTS = {"hourly": "2024-05-03T05", "weekly": "2024-W18", "monthly": "2024-05"}
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(
     st.sampled_from(list(NIGHTS)),
     st.integers(0, 40),

@@ -83,7 +83,7 @@ ROWS = st.lists(st.fixed_dictionaries({name: st.none() | VALUES[name] for name i
 
 
 @given(known=ROWS, asked=ROWS, timezone=st.sampled_from(["UTC", "America/New_York", "Asia/Kathmandu"]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_a_table_and_the_rows_of_a_request_give_the_same_bits(known, asked, timezone):
     plan = FeaturePlan.fit(all_types_spec(timezone), table_of(known))
     from_table = plan.encode(table_of(asked))
@@ -96,7 +96,7 @@ def test_a_table_and_the_rows_of_a_request_give_the_same_bits(known, asked, time
 
 
 @given(asked=ROWS, timezone=st.sampled_from(["UTC", "America/New_York"]))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_rows_of_a_table_are_rows_that_a_caller_may_send(asked, timezone):
     plan = FeaturePlan.fit(all_types_spec(timezone), table_of(asked))
     rows = plan.rows(table_of(asked))

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -24,13 +24,13 @@ from titlebout.core.reading.decoding import SourceFile, decode_files
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.reading.row_calendar import RowCalendar
 from titlebout.core.specs.dataset_spec import DatasetSection, FilesSource
+from titlebout.core.specs.source_paths import PLACE
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource
 
 log = logging.getLogger(__name__)
 
-_PLACE = "{partition}"
 _WILDCARDS = "*?["
 
 
@@ -64,7 +64,7 @@ class FilesSourceReader:
         if not isinstance(dataset.source, FilesSource):
             message = f"dataset.source: kind {dataset.source.kind!r} is not read from files"
             raise SpecError(message)
-        self._pattern = _checked_pattern(dataset.source.path)
+        self._pattern = dataset.source.path
         self._root = root.resolve()
         self._source = dataset.source
         self._dataset = dataset
@@ -77,11 +77,11 @@ class FilesSourceReader:
         Rows of another interval in a partition's own file are kept: to judge them is the suite's task.
         """
         self._calendar.check(partition)
-        pattern = self._pattern.replace(_PLACE, partition)
+        pattern = self._pattern.replace(PLACE, partition)
         uri = f"{self._root.as_uri()}/{pattern}"
         with _translated(self._root / pattern):
             paths = self._matching(pattern, partition)
-            if _PLACE in self._pattern:
+            if PLACE in self._pattern:
                 files = [_hashed(path) for path in paths]
                 return RawPartition(self._batches(files), uri, _etag(files))
             calendar = self._calendar_of(paths)
@@ -139,18 +139,6 @@ class FilesSourceReader:
                 log.warning("%d rows without %s belong to no partition and are left out", rows.undated_rows, name)
             self._cut = _RowsOfAllDays(tuple(file.stamp for file in files), rows, _etag(files))
         return self._cut
-
-
-def _checked_pattern(pattern: str) -> str:
-    """Return the path of a spec if it stays below its root."""
-    parts = PurePosixPath(pattern).parts
-    if not parts or pattern.startswith("/") or ".." in parts or "\\" in pattern or "\0" in pattern:
-        message = f"dataset.source.path: {pattern!r} must be a relative path without '..'"
-        raise SpecError(message)
-    if {"{", "}"} & set(pattern.replace(_PLACE, "")):
-        message = f"dataset.source.path: {pattern!r} has braces other than {_PLACE}, which stands for the key"
-        raise SpecError(message)
-    return pattern
 
 
 def _hashed(path: Path) -> _Hashed:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.candidates.approvals import APPROVAL_KINDS, approval_before
 from titlebout.core.errors import PartitionKeyError, SpecError, did_you_mean
-from titlebout.core.ledgers.ledger import PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.core.ledgers.withdrawals import why_withdrawn, withdrawn
 from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, trial_at
@@ -59,6 +59,7 @@ def status(options: argparse.Namespace) -> bool:
         state = ledger.state(name)
         champion = state.champion
         serving = f"{champion.version} since {when(champion.since)}" if champion else "nothing has served yet"
+        serving += f" at {champion.url}" if champion and champion.url else ""
         print(f"{name}: {serving}")
         for partition_status in PartitionStatus:
             keys = state.keys(partition_status)
@@ -69,7 +70,8 @@ def status(options: argparse.Namespace) -> bool:
         if line := status_line(RetrainRecord.of(ledger.entries(name, kinds=RETRAIN_KINDS)), datetime.now(UTC)):
             print(f"  {line}")
     if not names:
-        print("the ledger is empty")
+        where = environment_connection("titlebout_ledger").host
+        print(f"the ledger {where} is empty: no night has run, or the connection titlebout_ledger means another one")
     return bool(names)
 
 
@@ -96,14 +98,24 @@ def served_at(options: argparse.Namespace) -> bool:
         ("since", when(served.since)),
         ("made by", served.actor),
         ("reason", served.reason),
+        ("bytes", _bytes_of(ledger, options.model, served.version)),
         ("approval", str(approval) if approval else None),
         ("release", str(served.token)),
+        ("address", served.url),
         ("replaced", served.withdraws),
         ("on trial", str(tried) if tried else None),
     ):
         if value is not None:
             print(f"  {label:<10}{value}")
+    print(f"  {'rows':<10}titlebout lineage {options.model} {served.version}")
     return True
+
+
+def _bytes_of(ledger: Ledger, model: str, version: str) -> str | None:
+    for entry in ledger.entries(model, kinds={EntryKind.CHALLENGER_TRAINED}):
+        if entry.payload.get("version") == version:
+            return f"model.ubj, SHA-256 {entry.payload.get('model_sha256')}"
+    return None
 
 
 def parse_moment(text: str) -> datetime:
@@ -114,10 +126,10 @@ def parse_moment(text: str) -> datetime:
     """
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # the latter where its offset leads out of the years 1 to 9999
         message = f"{text[:40]!r} is no ISO time; write it as 2026-03-14T02:00 or 2026-03-14T02:00+01:00"
         raise PartitionKeyError(message) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def when(moment: datetime) -> str:

@@ -32,7 +32,7 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     )
     known = parser.add_argument_group("what you know", "whatever is not said is found out, and marked as a guess")
     known.add_argument("--target", help="column to predict, or minutes:START:END of two columns of times")
-    known.add_argument("--task", choices=["regression", "binary", "multiclass"])
+    known.add_argument("--task", choices=["regression", "binary", "multiclass"], help="default: by the target's values")
     known.add_argument("--time-column", metavar="COLUMN", help="when a row happened")
     known.add_argument("--key", metavar="COLUMNS", help="names a row; several with commas between")
     known.add_argument(
@@ -44,8 +44,9 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     order.add_argument("--day-first", dest="day_first", action="store_true", default=None, help="03/04 is 3 April")
     order.add_argument("--month-first", dest="day_first", action="store_false", help="03/04 is 4 March")
     known.add_argument("--delimiter", metavar="SIGN", help="between the fields of a CSV")
-    known.add_argument("--decimal", choices=[".", ","], help="before decimals")
-    known.add_argument("--thousands", choices=["", ".", ",", " ", "'"], help="between groups of three digits")
+    known.add_argument("--decimal", choices=[".", ","], metavar="SIGN", help="before decimals: . or ,")
+    thousands = "between groups of three digits: . , ' a blank, or '' for none"
+    known.add_argument("--thousands", choices=["", ".", ",", " ", "'"], metavar="SIGN", help=thousands)
     written = parser.add_argument_group("what is written")
     written.add_argument("--dry-run", action="store_true", help="print, write nothing")
     written.add_argument("--force", action="store_true", help="overwrite what is there")

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.core.errors import TitleboutError
 from titlebout.core.partitions import checked_key
+from titlebout.core.spec_reference import spec_page
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import Windows
 from titlebout.project import load_model_spec, load_suite, model_names, project_home, source_query
@@ -21,7 +22,8 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     checking.add_argument("--explain", action="store_true", help="say what a night would do; the default for one model")
     checking.add_argument("--data", action="store_true", help="also try the newest day at the source; writes nothing")
     checking.add_argument("--partition", metavar="PARTITION", help="this day instead of the newest one")
-    add_command(commands, "schema", schema, "print the JSON schema of a model spec, for editors")
+    described = add_command(commands, "schema", schema, "print the JSON schema of a model spec, for editors")
+    described.add_argument("--page", action="store_true", help="every key as a page of Markdown instead: docs/spec.md")
     planning = add_command(commands, "plan", plan, "show which partitions a run would train on and be judged on")
     planning.add_argument("model")
     planning.add_argument("partition", help="key such as 2012-06-01")
@@ -66,9 +68,9 @@ def _explained(
 
 
 def schema(options: argparse.Namespace) -> bool:
-    """Print the JSON schema of a model spec."""
-    del options
-    print(json.dumps(ModelSpec.model_json_schema(), indent=2))
+    """Print the JSON schema of a model spec, or the page made from it."""
+    document = ModelSpec.model_json_schema()
+    print(spec_page(document) if options.page else json.dumps(document, indent=2))
     return True
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from titlebout.cli.answers import known_models, open_ledger, parse_moment, when
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.cli.persons import current_user
-from titlebout.core.errors import LedgerTamperedError
+from titlebout.core.errors import LedgerTamperedError, did_you_mean
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.ledgers.ledger_audit import Audit, audit_model, by_model
 from titlebout.core.ledgers.ledger_chain import checked
@@ -36,7 +36,7 @@ def _add_show(actions: "Commands[argparse.ArgumentParser]") -> None:
     shown.add_argument(
         "--kind",
         action="append",
-        choices=[*map(str, EntryKind)],
+        type=_kind,
         metavar="KIND",
         help=f"{', '.join(EntryKind)}; may be repeated",
     )
@@ -80,11 +80,10 @@ def _add_rebuild(actions: "Commands[argparse.ArgumentParser]") -> None:
 def show(options: argparse.Namespace) -> bool:
     """Print the entries that are asked for; False where there is none."""
     ledger, shown = open_ledger(), 0
-    kinds = [EntryKind(kind) for kind in options.kind] if options.kind else None
     since = parse_moment(options.since) if options.since else None
     write: Callable[[LedgerEntry], str] = export_line if options.json else _line
     for name in known_models(ledger, options.models):
-        for entry in ledger.entries(name, kinds=kinds, since=since, newest=options.last):
+        for entry in ledger.entries(name, kinds=options.kind, since=since, newest=options.last):
             print(write(entry))
             shown += 1
     if not shown:
@@ -197,6 +196,13 @@ def _counted(names: Sequence[str], done: str) -> Iterator[str]:
         print(f"\r{done} {len(names)} models{' ' * 20}", file=sys.stderr)
 
 
+def _kind(text: str) -> EntryKind:
+    if text not in map(str, EntryKind):
+        message = f"{text[:40]!r} is no kind of entry; {did_you_mean(text, map(str, EntryKind))}"
+        raise argparse.ArgumentTypeError(message)
+    return EntryKind(text)
+
+
 def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         message = f"{text[:20]!r} is no number of entries; give 1 or more"
@@ -211,5 +217,7 @@ def _line(entry: LedgerEntry) -> str:
     snapshot = payload.get("snapshot")
     inner = verdict if isinstance(verdict, dict) else snapshot if isinstance(snapshot, dict) else payload
     words = ("outcome", "challenger", "version", "partition", "newest_partition", "revision", "reason", "error")
-    about = " ".join(f"{word}={inner[word]}" for word in words if inner.get(word) is not None)
+    reasons = inner.get("reasons")
+    told = {**inner, "reason": "; ".join(map(str, reasons))} if isinstance(reasons, list) else inner
+    about = " ".join(f"{word}={told[word]}" for word in words if told.get(word) is not None)
     return f"{entry.model} {entry.sequence:>5} {when(entry.recorded_at)} {entry.kind:<20} {about}  [{entry.actor}]"

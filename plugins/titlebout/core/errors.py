@@ -35,6 +35,7 @@ from collections.abc import Iterable
 from typing import Self
 
 MAX_MESSAGE_CHARACTERS = 500
+_TELLING_CHARACTERS = 3
 
 
 class TitleboutError(Exception):
@@ -169,11 +170,14 @@ def did_you_mean(found: str, valid: Iterable[str]) -> str:
 
     >>> did_you_mean("windw_days", ["window_days", "rounds"])
     "did you mean 'window_days'?"
+    >>> did_you_mean("2024-06-29", ["2024-06-29-32f393e63b7c", "2024-06-30-2186f409e154"])
+    "did you mean '2024-06-29-32f393e63b7c'?"
     """
     choices = sorted(valid)
     if not choices:
         return "there is none yet"
-    near = difflib.get_close_matches(found, choices, n=1)
+    begun = [choice for choice in choices if len(found) >= _TELLING_CHARACTERS and choice.startswith(found)]
+    near = begun or difflib.get_close_matches(found, choices, n=1)
     if near:
         return f"did you mean {near[0]!r}?"
     return f"valid: {', '.join(choices[:12])}{', …' if len(choices) > 12 else ''}"

@@ -12,7 +12,7 @@ from titlebout.core.pages.bout_page import bout_page
 from titlebout.core.pages.card_markdown import card_markdown
 from titlebout.core.pages.card_page import card_page
 from titlebout.core.pages.drift_page import drift_page
-from titlebout.core.pages.model_pages import model_page, models_page
+from titlebout.core.pages.model_pages import Decisions, model_page, models_page
 from titlebout.core.pages.page_frame import Place
 from titlebout.core.pages.report_page import partition_page
 from titlebout.core.pages.split_page import split_page
@@ -76,8 +76,9 @@ def show_model(model: ReadableModel, request: Request, page: PageNumber = 1) -> 
     history = find_history(LEDGER.get(), model)
     if not history and model not in model_names():
         not_found("There is no model of this name.")
-    bouts, looks = newest_bouts(LEDGER.get(), model), newest_looks(LEDGER.get(), model)
-    return model_page(model, history, bouts, looks, page=page, place=Place(is_framed=is_framed(request)))
+    ledger = LEDGER.get()
+    decisions = Decisions(ledger.state(model).champion, newest_bouts(ledger, model), newest_looks(ledger, model))
+    return model_page(model, history, decisions, page=page, place=Place(is_framed=is_framed(request)))
 
 
 def show_partition(model: ReadableModel, partition: str, request: Request, revision: Revision = None) -> str:

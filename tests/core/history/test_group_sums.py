@@ -50,7 +50,7 @@ VALUES = st.lists(st.floats(-3.4e38, 3.4e38, allow_nan=False), min_size=1, max_s
 
 
 @given(values=VALUES, seed=st.integers(0, 5))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_no_order_of_rows_changes_a_bit_of_a_sum(values, seed):
     question = Question(of="rentals", of_type="number", by=())
     shuffled = np.random.default_rng(seed).permutation(values).tolist()

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -78,6 +79,17 @@ def test_a_first_bout_says_that_the_constant_is_the_opponent():
     text = page_of(a_bout(champion=False).account(scores(champion=False))).text
     assert "Gain over the constant" in text
     assert "none served yet" in text
+
+
+def test_a_constant_that_is_far_off_is_told_and_not_drawn():
+    rough = {
+        key: replace(held, champion=held.labels + 50, challenger=held.labels + 40) for key, held in scores().items()
+    }
+    close = {key: replace(held, champion=held.labels + 0.02, challenger=held.labels) for key, held in scores().items()}
+    for held, is_drawn in ((rough, True), (close, False)):
+        found = page_of(a_bout().account(held))
+        assert (f"constant, {HOLDOUT[0]}:" in found.text) is is_drawn
+        assert ("left out of the picture" in found.text) is not is_drawn
 
 
 def test_a_bout_that_was_refused_says_why_and_compares_nothing():

@@ -9,7 +9,7 @@ from titlebout.core.deliveries import deliveries
 from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus, ServedVersion
 from titlebout.core.ledgers.model_summary import ModelSummary
 from titlebout.core.pages.bout_page import RecordedBout
-from titlebout.core.pages.model_pages import PAGE_SIZE, model_page, models_page, problem_page
+from titlebout.core.pages.model_pages import PAGE_SIZE, Decisions, model_page, models_page, problem_page
 from titlebout.core.pages.page_frame import Link, Place
 from titlebout.core.partitions import shift_key
 
@@ -98,8 +98,25 @@ def test_the_last_bouts_are_on_the_first_page_and_lead_on():
     delivered = many(PAGE_SIZE + 1)
     bout = RecordedBout.of(record(delivered.ledger, None, a_bout().account(scores())))
     history = deliveries(delivered.ledger.entries(MODEL))
-    first, second = (read(model_page(MODEL, history, [bout], page=page, place=Place())) for page in (1, 2))
+    first, second = (
+        read(model_page(MODEL, history, Decisions(bouts=[bout]), page=page, place=Place())) for page in (1, 2)
+    )
     assert f"{MODEL}/bouts/{NIGHT}?entry={bout.sequence}" in first.links
     assert f"{MODEL}/versions/{CHALLENGER}" in first.links
     assert "promote" in first.text
     assert not [link for link in second.links if "bouts" in link]
+
+
+def test_what_serves_and_why_stands_above_all_else():
+    served = ServedVersion(
+        version="2024-01-03-abc",
+        partition="2024-01-03",
+        token=1,
+        since=datetime(2024, 1, 4, 12, tzinfo=UTC),
+        actor="run:x",
+        reason="gain 12 %",
+    )
+    found = read(model_page(MODEL, {}, Decisions(served), page=1, place=Place()))
+    assert "2024-01-03-abc serves since 2024-01-04 12:00: gain 12 %" in found.text
+    assert f"{MODEL}/versions/2024-01-03-abc" in found.links
+    assert "Nothing has served yet." in read(model_page(MODEL, {}, page=1, place=Place())).text

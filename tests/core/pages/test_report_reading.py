@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.delivered import failure
@@ -63,7 +63,6 @@ def test_only_what_held_is_listed_as_held():
     assert [each.about for each in report.held] == ["t"]
 
 
-@settings(deadline=None)
 @given(DOCUMENTS)
 def test_a_report_of_any_shape_can_be_read(document):
     report = read_report(document, {"a": "number"})

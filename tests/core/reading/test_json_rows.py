@@ -202,7 +202,7 @@ def test_line_numbers_count_from_the_start_of_the_file():
 SCALARS = st.none() | st.booleans() | st.integers(-(2**40), 2**40) | st.floats(width=32) | st.text(max_size=5)
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.lists(st.fixed_dictionaries({}, optional=dict.fromkeys(COLUMNS, SCALARS)), min_size=1, max_size=8))
 def test_how_a_file_is_cut_into_chunks_does_not_matter(rows: list[dict]):
     """Arrow reads whole chunks and Python decides about odd ones: line by line must say the same."""

@@ -81,7 +81,7 @@ def test_integers_and_flags_are_read_with_separators_too():
     assert read(["yes", "0", "NA"], "flag", **GERMAN) == [True, False, None]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.decimals(-(10**12), 10**12, places=3, allow_nan=False))
 def test_every_number_written_with_separators_is_read_back(number):
     german = f"{number:,.3f}".translate(str.maketrans(",.", ".,"))
@@ -136,6 +136,12 @@ def test_a_moment_without_an_offset_is_utc(text: str, date_format: str, expected
     assert read([text, None], "timestamp", date_formats={"c": date_format}) == [expected, None]
 
 
+def test_a_date_is_the_one_that_is_written_whatever_offset_follows():
+    written = ["2024-05-02 01:30 +0200", "2024-05-01 23:30 -0500"]
+    found = read(written, "date", date_formats={"c": "%Y-%m-%d %H:%M %z"})
+    assert found == [date(2024, 5, 2), date(2024, 5, 1)]
+
+
 @pytest.mark.parametrize(
     ("text", "date_format"),
     [
@@ -161,7 +167,7 @@ def test_only_the_named_column_has_the_format():
     assert read(["2024-12-31"], "date") == [date(2024, 12, 31)]
 
 
-@settings(deadline=None, max_examples=100)
+@settings(max_examples=100)
 @given(st.integers(1, 31), st.integers(1, 12), st.integers(1000, 9999))
 def test_every_day_first_date_is_what_the_calendar_says_or_refused(day: int, month: int, year: int):
     text = f"{day}.{month:02d}.{year}"

@@ -36,7 +36,7 @@ def hours(calendar: RowCalendar) -> dict[date, list[int]]:
     return {day: table.column("hour").to_pylist() for day, table in found.items()}
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.lists(st.none() | st.sampled_from(DAYS), max_size=40), st.integers(1, 7), st.sampled_from([1, 300, 10**9]))
 def test_each_day_keeps_its_rows_in_their_order(days: list, batch_rows: int, memory_bytes: int):
     batches = rows(days).to_batches(max_chunksize=batch_rows)

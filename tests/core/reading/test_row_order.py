@@ -59,7 +59,7 @@ def written(pieces, path: Path) -> tuple[WrittenRows, bytes]:
     return result, path.read_bytes()
 
 
-@settings(deadline=None, max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, st.integers(1, 9), st.randoms(use_true_random=False), st.sampled_from([2, 3, 64]))
 def test_both_ways_write_the_same_bytes(tmp_path: Path, rows, batch_rows: int, dice: random.Random, fan_in: int):
     rows = [(day, None if at and abs(at) > 1 else at, *rest) for day, at, *rest in rows]
@@ -73,7 +73,7 @@ def test_both_ways_write_the_same_bytes(tmp_path: Path, rows, batch_rows: int, d
     assert not list(tmp_path.glob("run-*"))
 
 
-@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ROWS, st.integers(1, 9))
 def test_runs_are_merged_into_the_order_of_memory(tmp_path: Path, rows, batch_rows: int):
     pieces = list(RowOrder(DATASET, run_bytes=100, fan_in=3).sort_stream(table(rows).to_batches(batch_rows), tmp_path))

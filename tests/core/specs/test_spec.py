@@ -56,6 +56,8 @@ BINARY = {"training__objective": "binary", "comparison__metric": "log_loss"}
         ({"comparison__metric": "log_loss"}, "comparison.metric log_loss does not fit objective regression"),
         ({**BINARY, "comparison__metric": "ece"}, "comparison.metric ece is next to nothing for a constant prediction"),
         ({"comparison__min_gain": 1.0}, "min_gain"),
+        ({"comparison__confidence": 0.9999}, "resamples 2000 are too few for confidence 0.9999; give 10,000 or more"),
+        ({"comparison__confidence": 0.996, "comparison__resamples": 200}, "give 250 or more"),
         ({"drift__columns": ["humidity"]}, "drift.columns: humidity is not among"),
         ({"drift__columns": ["day"]}, "day is watched for drift but dataset.columns declares it as date"),
         ({"drift__newest_partitions": 1}, "drifted_partitions must not exceed newest_partitions"),
@@ -69,6 +71,8 @@ def test_a_spec_that_cannot_work_is_refused_with_the_reason(change, problem):
 
 def test_a_binary_spec_with_log_loss_fits():
     assert demand_spec(**BINARY).comparison.metric == "log_loss"
+    assert demand_spec(comparison__confidence=0.9999, comparison__resamples=10_000).comparison.resamples == 10_000
+    assert demand_spec(comparison__confidence=0.995, comparison__resamples=200).comparison.confidence == 0.995
 
 
 def test_date_parts_alone_are_features_enough():

@@ -80,6 +80,9 @@ def fault_of(error: Exception, where: str, attempts: int) -> TitleboutError:
     """Return our own error for one of botocore's, after so many attempts."""
     if isinstance(error, ClientError):
         return _refusal(error, where, attempts)
+    if isinstance(error, NoCredentialsError):
+        remedy = "correct the connection: it needs login and password, or this machine keys of its own"
+        return AccessRefusedError(f"{where}: there are no keys to ask with; {remedy}")
     if isinstance(error, _SETTINGS_ERRORS):
         return AccessRefusedError(f"{where}: cannot be asked for: {_one_line(error)}; correct the connection")
     if isinstance(error, RecursionError):

@@ -14,7 +14,7 @@ _DEFAULTS = ParsingSection()
 KNOWN_MARKERS = (*_DEFAULTS.null_markers, *ODD_MARKERS)
 _SETTINGS = ((".", ""), (",", ""), (".", ","), (",", "."), (".", " "), (",", " "), (".", "'"), (",", "'"))
 _SIGN, _POWER = "[+-]?", "([eE][+-]?[0-9]+)?"
-_AMBIGUOUS = r"^[+-]?[0-9]{1,3}[.,][0-9]{3}$"
+_AMBIGUOUS = r"^[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}$"  # no group of thousands begins with a zero: 0.125
 _MANY = 5
 
 

@@ -26,6 +26,7 @@ from titlebout.core.results import Verdict
 
 MAX_SHOWN_SLICES = 60
 _DRAWN_SLICES = 20
+_FAR = 3.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def bout_page(source: BoutSource, place: Place) -> str:
         hidden_slices=max(len(slices) - MAX_SHOWN_SLICES, 0),
         slice_gains=interval_chart(slice_intervals(slices[:_DRAWN_SLICES])),
         days=_day_chart(account, verdict),
+        is_constant_far=account is not None and bool(account.days) and not _shows_constant(account, verdict),
         reliability=_reliability_chart(account),
         same_night=source.same_night[::-1],
         previous=source.previous,
@@ -118,11 +120,17 @@ def bout_page(source: BoutSource, place: Place) -> str:
 def _day_chart(account: BoutAccount | None, verdict: Verdict) -> CurveChart | None:
     if account is None:
         return None
-    lines = {"constant": [day.constant for day in account.days]}
+    lines = {"constant": [day.constant for day in account.days]} if _shows_constant(account, verdict) else {}
     if verdict.champion:
         lines["champion"] = [float("nan") if day.champion is None else day.champion for day in account.days]
     lines["challenger"] = [day.challenger for day in account.days]
     return day_curves([day.partition for day in account.days], lines, unit=verdict.unit)
+
+
+def _shows_constant(account: BoutAccount, verdict: Verdict) -> bool:
+    """Whether the models can be told apart beside the constant prediction: on its scale they may be one line."""
+    models = [error for day in account.days for error in (day.champion, day.challenger) if error is not None]
+    return not verdict.champion or min(day.constant for day in account.days) <= _FAR * max(models)
 
 
 def _reliability_chart(account: BoutAccount | None) -> CurveChart | None:

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from titlebout.core.drift_accounts.drift_reported import DriftReported
-from titlebout.core.ledgers.ledger import PartitionStatus
+from titlebout.core.ledgers.ledger import PartitionStatus, ServedVersion
 from titlebout.core.ledgers.model_summary import ModelSummary
 from titlebout.core.pages.bout_page import RecordedBout
 from titlebout.core.pages.day_chart import day_chart
@@ -16,22 +17,33 @@ PAGE_SIZE = 100
 _COUNTED = (("quarantined", "in quarantine"), ("released", "released"), ("discarded", "discarded"))
 
 
+@dataclass(frozen=True)
+class Decisions:
+    """What was decided about a model lately.
+
+    Attributes:
+        champion: What serves.
+        bouts: The last ones, newest first.
+        looks: The last drift reports, newest first.
+    """
+
+    champion: ServedVersion | None = None
+    bouts: Sequence[RecordedBout] = ()
+    looks: Sequence[DriftReported] = ()
+
+
+_NOTHING_DECIDED = Decisions()
+
+
 def model_page(
-    model: str,
-    history: History,
-    bouts: Sequence[RecordedBout] = (),
-    looks: Sequence[DriftReported] = (),
-    *,
-    page: int,
-    place: Place,
+    model: str, history: History, decisions: Decisions = _NOTHING_DECIDED, *, page: int, place: Place
 ) -> str:
     """Render the partitions of one model, those in quarantine first, then newest first.
 
     Args:
         model: Name of the model.
         history: Its partitions.
-        bouts: Its last bouts, newest first; they are on the first page only.
-        looks: Its last drift reports, newest first; there, too.
+        decisions: What was decided lately; bouts and drift reports are on the first page only.
         page: Number of the page, from 1; one beyond the last shows the last.
         place: Where the page stands.
     """
@@ -48,8 +60,9 @@ def model_page(
         place,
         {model: ""},
         model=model,
-        bouts=bouts if page == 1 else (),
-        looks=looks if page == 1 else (),
+        champion=decisions.champion,
+        bouts=decisions.bouts if page == 1 else (),
+        looks=decisions.looks if page == 1 else (),
         total=len(newest),
         counts=[(counts[style], words) for style, words in _COUNTED if counts[style]],
         chart=day_chart(days, last=max(days), length=90) if days else None,

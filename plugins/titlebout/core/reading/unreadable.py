@@ -15,6 +15,7 @@ def empty(where: str, found: str) -> PartitionEmptyError:
 def unreadable(where: str, wanted: str, error: Exception | str) -> PartitionUnreadableError:
     """Return the error about bytes that are not in the declared format."""
     reason = " ".join(str(error).split())[:160]
-    return PartitionUnreadableError(
-        f"{where}: is not readable as {wanted}: {reason}; it may be cut short or of another format, deliver it again"
-    )
+    remedy = "it may be cut short or of another format, deliver it again"
+    if isinstance(error, UnicodeDecodeError) or "null byte" in reason:
+        remedy = "its texts are in another encoding, deliver it in UTF-8"
+    return PartitionUnreadableError(f"{where}: is not readable as {wanted}: {reason}; {remedy}")

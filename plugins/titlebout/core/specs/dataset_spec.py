@@ -8,10 +8,13 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from titlebout.core.cadences import Cadence
+from titlebout.core.specs.source_paths import RelativePattern
 
 # Names become paths, DAG ids and container names; ASCII, no dots, no separators but the underscore.
-Name = Annotated[str, Field(pattern=r"\A[a-z][a-z0-9_]{0,62}\z")]
+NAME_PATTERN = r"\A[a-z][a-z0-9_]{0,62}\z"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
+_WHERE, _CONN = "Where the rows come from.", "Airflow connection that says where, and with which secret."
 
 
 class SpecSection(BaseModel):
@@ -49,24 +52,24 @@ class FilesSource(SpecSection):
     """Raw rows in files below the root of an Airflow connection."""
 
     kind: Literal["files"]
-    path: str = Field(
-        description="Relative path or glob. With `{partition}` in it: one file set per partition; "
-        "without: one file, filtered by the time column."
+    path: RelativePattern = Field(
+        description="Path or glob below the root of the connection. With `{partition}` in it: one file set per "
+        "partition; without: one file, filtered by the time column."
     )
     format: FileFormat = FileFormat.CSV
-    conn_id: str = "titlebout_source"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    conn_id: str = Field(default="titlebout_source", description=_CONN)
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="Between the fields of CSV.")
 
 
 class S3Source(SpecSection):
     """Raw rows in objects below one S3 prefix per partition."""
 
     kind: Literal["s3"]
-    bucket: str = Field(min_length=3)
+    bucket: str = Field(min_length=3, description="Name of the bucket, without `s3://`.")
     prefix: str = Field(description="Key prefix holding `{partition}`, for example `rides/day={partition}/`.")
     format: FileFormat = FileFormat.PARQUET
-    conn_id: str = "titlebout_s3"
-    delimiter: str = Field(default=",", min_length=1, max_length=1)
+    conn_id: str = Field(default="titlebout_s3", description=_CONN)
+    delimiter: str = Field(default=",", min_length=1, max_length=1, description="Between the fields of CSV.")
 
     @field_validator("prefix")
     @classmethod
@@ -86,20 +89,20 @@ class SqlSource(SpecSection):
         "`:partition` (text), `:day` and `:next_day` (dates: the first day, and the day after the last), "
         "`:start` and `:end` (UTC moments, end excluded)."
     )
-    conn_id: str = "titlebout_sql"
+    conn_id: str = Field(default="titlebout_sql", description=_CONN)
 
 
 class DemoSource(SpecSection):
     """Generated rows: electricity demand per hour of four supply areas, the same for the same seed."""
 
     kind: Literal["demo"]
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="Another seed, other rows.")
 
 
 class ParsingSection(SpecSection):
     """How texts become values, for sources without types: CSV, and texts in JSON lines and query results."""
 
-    decimal_separator: Literal[".", ","] = "."
+    decimal_separator: Literal[".", ","] = Field(default=".", description="Sign before the decimals of a number.")
     thousands_separator: Literal["", ".", ",", " ", "'"] = Field(
         default="", description="Taken out of numbers; a decimal comma with a point for thousands: 1.234,5."
     )
@@ -126,8 +129,8 @@ class MinutesBetween(SpecSection):
     """Minutes from one timestamp column to another, negative where the end lies before the start."""
 
     kind: Literal["minutes_between"]
-    start: ColumnName
-    end: ColumnName
+    start: ColumnName = Field(description="Timestamp column.")
+    end: ColumnName = Field(description="Timestamp column.")
 
 
 class MonthStart(SpecSection):
@@ -151,8 +154,8 @@ DERIVED_TYPES: Mapping[str, ColumnType] = {
 class Bounds(SpecSection):
     """A closed range; an open side has no bound."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(default=None, description="Least value that stays.")
+    max: float | None = Field(default=None, description="Largest value that stays.")
 
 
 class WhenEmpty(StrEnum):
@@ -175,7 +178,7 @@ class ArrivalSection(SpecSection):
 class DatasetSection(SpecSection):
     """Where rows come from and what they look like."""
 
-    source: FilesSource | S3Source | SqlSource | DemoSource = Field(discriminator="kind")
+    source: FilesSource | S3Source | SqlSource | DemoSource = Field(discriminator="kind", description=_WHERE)
     cadence: Cadence = Field(
         default=Cadence.DAILY,
         description="How long the interval of a partition is. Keys are 2024-05-02T03 (an hour of UTC), 2024-05-02, "
@@ -194,7 +197,7 @@ class DatasetSection(SpecSection):
     key_columns: tuple[ColumnName, ...] = Field(
         min_length=1, description="Together they name a row; they also fix the order of rows in a snapshot."
     )
-    target: ColumnName
+    target: ColumnName = Field(description="What is predicted: numbers, 0 and 1, or the texts of `training.classes`.")
     first_partition: date = Field(description="Nothing that begins before this day is ever ingested.")
     label_delay_days: int = Field(
         default=0, ge=0, le=365, description="Labels of a partition are known this much after it ended."

@@ -51,7 +51,7 @@ class Statistic(StrEnum):
 class HistoryFeature(SpecSection):
     """A statistic of earlier partitions' rows that are in the same group; rows without a value do not count."""
 
-    of: ColumnName
+    of: ColumnName = Field(description="Numeric column, or the target, that is summed up.")
     by: tuple[ColumnName, ...] = Field(default=(), description="Columns that make groups; empty: all rows are one.")
     statistic: Statistic
     partitions: int = Field(ge=1, le=1000, description="How many partitions, counted by the calendar.")
@@ -72,9 +72,14 @@ class HistoryFeature(SpecSection):
 class FeaturesSection(SpecSection):
     """What the model may look at. What it must not look at is written down with the reason."""
 
-    numeric: tuple[ColumnName, ...] = ()
-    categorical: tuple[ColumnName, ...] = ()
-    date_parts: dict[ColumnName, tuple[DatePart, ...]] = Field(default_factory=dict)
+    numeric: tuple[ColumnName, ...] = Field(default=(), description="Columns of numbers or flags, as they are.")
+    categorical: tuple[ColumnName, ...] = Field(
+        default=(), description="Columns of texts, integers or flags, one code for each value that was learned."
+    )
+    date_parts: dict[ColumnName, tuple[DatePart, ...]] = Field(
+        default_factory=dict,
+        description="Parts of dates or timestamps as numbers, in the time zone of the model.",
+    )
     # What came later is left out where it is empty: recipes and plans of older specs keep their bytes.
     cyclical: dict[ColumnName, Cycle] = Field(
         default_factory=dict,

@@ -28,9 +28,9 @@ class SearchWhen(StrEnum):
 class SearchRange(SpecSection):
     """Values that a parameter may take."""
 
-    low: float
-    high: float
-    integer: bool = False
+    low: float = Field(description="Least value.")
+    high: float = Field(description="Largest value.")
+    integer: bool = Field(default=False, description="Whole numbers only.")
     log: bool = Field(default=False, description="Try small values as often as large ones, by order of magnitude.")
 
     @model_validator(mode="after")

@@ -3,11 +3,12 @@
 from datetime import date
 from enum import StrEnum
 from typing import Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import Field, field_validator, model_validator
 
 from titlebout.core.cadences import Cadence
+from titlebout.core.errors import did_you_mean
 from titlebout.core.partitions import Calendar
 from titlebout.core.specs.alerts_spec import AlertsSection
 from titlebout.core.specs.comparison_spec import ComparisonSection
@@ -40,7 +41,7 @@ from titlebout.core.specs.validation_spec import ValidationSection
 class ScheduleSection(SpecSection):
     """When the nightly DAG runs; the run of midnight handles the day that just ended."""
 
-    timezone: str = "UTC"
+    timezone: str = Field(default="UTC", description="IANA time zone in which partitions begin and end.")
     start_date: date = Field(
         default=date(2024, 1, 1),
         description="First night that Airflow schedules by itself. Backfills may reach further back; "
@@ -53,7 +54,8 @@ class ScheduleSection(SpecSection):
         try:
             ZoneInfo(timezone)
         except (ZoneInfoNotFoundError, ValueError) as error:
-            message = f"{timezone!r} is no IANA time zone"
+            near = did_you_mean(timezone, available_timezones() - {timezone}) if timezone else "such as Europe/Berlin"
+            message = f"{timezone!r} is no IANA time zone; {near}"
             raise ValueError(message) from error
         return timezone
 
@@ -72,7 +74,12 @@ class DeploymentSection(SpecSection):
     target: DeploymentTarget = DeploymentTarget.PROCESS
     image: str = Field(default="titlebout-serving:latest", description="Serving image of target `docker`.")
     port: int = Field(default=0, ge=0, le=65535, description="0, or a port that is taken: the next free one.")
-    golden_rows: int = Field(default=32, ge=1, le=1000)
+    golden_rows: int = Field(
+        default=32,
+        ge=1,
+        le=1000,
+        description="Rows whose scores a server must repeat before a version answers.",
+    )
     budgets: DeploymentBudgets = DeploymentBudgets()
 
 
@@ -84,9 +91,9 @@ def nightly_dag_of(model: str) -> str:
 class ModelSpec(SpecSection):
     """Everything Titlebout knows about one model before it has seen a row."""
 
-    name: Name
-    description: str = ""
-    owner: str = "titlebout"
+    name: Name = Field(description="As the file is called, without `.yaml`. DAGs, lake and ledger use it.")
+    description: str = Field(default="", description="What is predicted, and for whom; Airflow and the card show it.")
+    owner: str = Field(default="titlebout", description="Of the DAGs, in Airflow.")
     schedule: ScheduleSection = ScheduleSection()
     dataset: DatasetSection
     validation: ValidationSection
@@ -183,7 +190,8 @@ class ModelSpec(SpecSection):
         for role, names in roles.items():
             unknown = [name for name in names if name not in columns]
             if unknown:
-                message = f"{role}: {', '.join(unknown)} is not among dataset.columns ({', '.join(columns)})"
+                near = did_you_mean(unknown[0], columns)
+                message = f"{role}: {', '.join(unknown)} is not among dataset.columns; {near}"
                 raise ValueError(message)
         return self
 

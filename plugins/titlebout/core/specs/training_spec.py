@@ -112,10 +112,11 @@ class TrainingSection(SpecSection):
     half_life_days: float | None = Field(
         default=None, gt=0, description="A row this much older weighs half; empty: all rows weigh the same."
     )
-    rounds: int = Field(default=200, ge=1, le=10_000)
-    # Plain XGBoost parameters; a few that would break reproducibility are refused below.
+    rounds: int = Field(default=200, ge=1, le=10_000, description="Trees; of each class, where there are several.")
     params: dict[str, float | int | str] = Field(
-        default_factory=lambda: dict[str, float | int | str](max_depth=6, eta=0.1)
+        default_factory=lambda: dict[str, float | int | str](max_depth=6, eta=0.1),
+        description="XGBoost's own parameters, but for those that have a key here or would make training differ from "
+        "run to run; without any: max_depth 6, eta 0.1.",
     )
     monotone: dict[ColumnName, Direction] = Field(
         default_factory=dict,
@@ -136,7 +137,7 @@ class TrainingSection(SpecSection):
     ladder: bool = Field(
         default=False, exclude_if=not_, description="Train simpler models too, and warn where one is as good."
     )
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, description="Of everything random in training.")
     threads: int = Field(default=0, ge=0, description="0: as many as the machine or its cgroup grants.")
     in_memory_megabytes: int | None = Field(
         default=None,

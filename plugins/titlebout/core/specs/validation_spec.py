@@ -78,16 +78,16 @@ class LeakCheck(ContractCheck):
 class ChecksSection(SpecSection):
     """The contract checks. Each can be switched off, and be a warning or critical."""
 
-    columns: ContractCheck = ContractCheck()
-    unique_key: ContractCheck = ContractCheck()
-    partition_day: ContractCheck = ContractCheck()
-    target: ContractCheck = ContractCheck()
-    target_varies: ContractNote = ContractNote()
+    columns: ContractCheck = Field(ContractCheck(), description="Exactly the declared columns, in their types.")
+    unique_key: ContractCheck = Field(ContractCheck(), description="No two rows share `dataset.key_columns`.")
+    partition_day: ContractCheck = Field(ContractCheck(), description="Rows of the partition's own interval only.")
+    target: ContractCheck = Field(ContractCheck(), description="Labels that the objective can learn.")
+    target_varies: ContractNote = Field(ContractNote(), description="Labels are not all alike.")
     leak: LeakCheck = LeakCheck()
     row_count: RowCountCheck = RowCountCheck()
     frozen_column: FrozenColumnCheck = FrozenColumnCheck()
     null_share: NullShareCheck = NullShareCheck()
-    new_category: ContractNote = ContractNote()
+    new_category: ContractNote = Field(ContractNote(), description="Categories that no good day before had.")
     unseen_share: UnseenShareCheck = UnseenShareCheck()
     # With fewer, one odd day among them decides what is usual.
     min_history_days: int = Field(
@@ -98,5 +98,5 @@ class ChecksSection(SpecSection):
 class ValidationSection(SpecSection):
     """Which Great Expectations suite guards the door, and which contract checks stand beside it."""
 
-    suite: Name
+    suite: Name = Field(description="The suite lies in `expectations/<suite>.json`.")
     checks: ChecksSection = ChecksSection()
