@@ -72,7 +72,7 @@ VALUES = st.lists(st.none() | st.integers(-5, 5).map(float), max_size=40)
 
 
 @given(training=VALUES, rows=VALUES, cuts=st.lists(st.integers(0, 40), max_size=4), seed=st.integers(0, 9))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_counts_of_parts_in_any_order_add_up_to_the_count_of_the_whole(training, rows, cuts, seed):
     bounds = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
     parts = shuffled([rows[start:stop] for start, stop in pairwise(bounds)], seed)

@@ -125,7 +125,26 @@ def test_a_champion_with_too_short_a_past_is_no_reference():
     deliver(world, "2024-01-14", "2024-01-16", level=1.8)
     report = measure(world)
     assert report.finding is None
-    assert report.reason == "the champion was trained on 4 partitions, 5 are needed to know its usual changes"
+    assert report.reason == (
+        "not enough past to judge by: the champion was trained on 4 partitions, 5 are needed to know its usual changes"
+    )
+
+
+def test_a_past_that_is_too_short_to_be_held_against_itself_is_named_and_older_days_help():
+    spec = demand_spec(training__window_days=5)
+    world = DemandWorld(spec=spec)
+    world.deliver_days("2024-01-06", "2024-01-13")
+    world.release(
+        train_challenger(spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry)
+    )
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    assert measure(world).reason == (
+        "not enough past to judge by: 5 good daily partitions until 2024-01-10, the end of the champion's training; "
+        "7 are needed. Older ones count: backfill them"
+    )
+    world.deliver_days("2024-01-04", "2024-01-05")
+    assert "not enough past" not in measure(world).reason
+    assert "partitions drift" in measure(world).reason
 
 
 def test_the_spec_restricts_what_is_watched(world):

@@ -85,10 +85,29 @@ def _profiles(
     trained = [key for key in training if key in profiles]
     if lost := [key for key in (*training, *newest) if key in unreadable]:
         return profiles, trained, f"not to be read by the spec as it is now: {unreadable[lost[-1]]}"
+    return profiles, trained, _lack_of_past(spec, state, profiles, trained)
+
+
+def _lack_of_past(
+    spec: ModelSpec,
+    state: LedgerState,
+    profiles: Mapping[PartitionKey, PartitionProfile],
+    trained: Sequence[PartitionKey],
+) -> str:
+    """Say why usual changes are not known yet; empty where they are."""
     if len(trained) < FEWEST_PARTITIONS:
-        reason = f"the champion was trained on {len(trained)} partitions"
-        return profiles, trained, f"{reason}, {FEWEST_PARTITIONS} are needed to know its usual changes"
-    return profiles, trained, ""
+        found = f"not enough past to judge by: the champion was trained on {len(trained)} partitions"
+        return f"{found}, {FEWEST_PARTITIONS} are needed to know its usual changes"
+    past = sum(key <= trained[-1] for key in profiles)
+    needed = PastWindows.fewest_past(len(trained), _gap(state, trained))
+    if past >= needed:
+        return ""
+    found = f"not enough past to judge by: {past} good {spec.calendar.cadence} partitions until {trained[-1]}"
+    return f"{found}, the end of the champion's training; {needed} are needed. Older ones count: backfill them"
+
+
+def _gap(state: LedgerState, trained: Sequence[PartitionKey]) -> int:
+    return sum(key > trained[-1] for key in state.keys(PartitionStatus.ACCEPTED))
 
 
 def good_past(state: LedgerState, champion: TrainedChallenger) -> list[SnapshotRef]:
@@ -107,13 +126,12 @@ def _judged(
 ) -> list[JudgedPartition]:
     past = {key: profile for key, profile in profiles.items() if key <= trained[-1]}
     new = {key: profiles[key] for key in newest if key in profiles}
-    gap = sum(key > trained[-1] for key in state.keys(PartitionStatus.ACCEPTED))
     given = PastAndNewest(
         calendar=spec.calendar,
         reference=PartitionProfile.sum(profiles[key] for key in trained),
         past=past,
         newest=new,
-        windows=PastWindows.of(len(past), len(trained), gap),
+        windows=PastWindows.of(len(past), len(trained), _gap(state, trained)),
     )
     labelled = {key: labels_are_due(spec, key, max(state.partitions)) for key in new}
     columns = given.reference.columns

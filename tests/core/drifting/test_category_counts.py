@@ -13,7 +13,7 @@ PARTS = st.lists(st.dictionaries(st.sampled_from("abcdefghij"), st.integers(1, 9
 
 
 @given(parts=PARTS, seed=st.integers(0, 9), split=st.integers(1, 4), most=st.sampled_from([3, 2048]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_any_grouping_and_order_gives_the_same_counts(parts, seed, split, most):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(category_counts, "MOST_CATEGORIES", most)

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
@@ -78,7 +78,6 @@ def test_bins_of_a_sketch_are_those_of_the_exact_quantiles_to_two_percent(name):
 
 
 @given(COUNTS, st.randoms())
-@settings(deadline=None)
 def test_jensen_shannon_and_chi_square_are_those_of_scipy(counts, random):
     counts = counts + 1
     other = np.array(random.sample(counts.tolist(), len(counts))) * 3
@@ -88,7 +87,6 @@ def test_jensen_shannon_and_chi_square_are_those_of_scipy(counts, random):
 
 
 @given(COUNTS)
-@settings(deadline=None)
 def test_distances_are_zero_from_itself_never_negative_and_finite(counts):
     shifted = np.roll(counts, 1)
     for distance in (population_stability, chi_square):

@@ -224,6 +224,16 @@ def test_a_fact_that_changes_often_has_shown_what_is_usual():
     assert judged(facts("xx", "xx", "xx"), weekdays * 12, window=70) == [{"c"}] * 3
 
 
+def test_a_far_spread_is_no_drift_to_a_young_model_and_is_to_one_that_has_seen_a_year(monkeypatch):
+    """Quiet days have not shown how far a level may move a spread; a year has."""
+    rng = np.random.default_rng(13)
+    past = [partition(rng, columns=1, rows=400, scale=scale) for scale in (0.9, 1.1) * 40]
+    newest = [partition(rng, columns=1, rows=400, scale=1.45)]
+    assert judged(newest, past) == [set()]
+    monkeypatch.setattr(judged_columns, "has_seen_a_year", lambda past, key: True)
+    assert judged(newest, past) == [{"n0"}]
+
+
 def test_what_rarely_changes_and_then_much_has_a_heavy_tail():
     """A level that moves shows in the spread by its square: most days change little, a few change much."""
     rng = np.random.default_rng(12)

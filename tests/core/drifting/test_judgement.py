@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fakes.specs import demand_spec
@@ -90,7 +90,6 @@ def test_the_worst_of_each_column_is_reported():
 
 
 @given(st.lists(st.floats(0, 3), min_size=3, max_size=3))
-@settings(deadline=None)
 def test_a_finding_implies_that_the_newest_drifts_and_enough_agree(days):
     found = report(*days).finding
     assert (found is not None) is (days[-1] > 1 and sum(ratio > 1 for ratio in days) >= 2)

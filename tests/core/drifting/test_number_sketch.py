@@ -25,7 +25,7 @@ def few_buckets(monkeypatch):
 
 
 @given(parts=PARTS, seed=st.integers(0, 9), split=st.integers(1, 5), most=st.sampled_from([4, 16, MOST_BUCKETS]))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_grouping_and_order_of_merges_gives_the_same_sketch(parts, seed, split, most):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(number_sketch, "MOST_BUCKETS", most)
@@ -39,7 +39,7 @@ def test_any_grouping_and_order_of_merges_gives_the_same_sketch(parts, seed, spl
 
 
 @given(parts=PARTS, seed=st.integers(0, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_moments_of_the_same_pieces_in_any_order_are_the_same_bits(parts, seed):
     pieces = [Moments.of(np.array(part, dtype=np.float64)) for part in parts]
     mixed = reduce(add, [pieces[at] for at in shuffled(range(len(pieces)), seed)])
@@ -77,7 +77,6 @@ def test_what_lies_far_from_zero_and_close_together_is_told_apart():
 
 
 @given(st.lists(FLOATS, min_size=1, max_size=50))
-@settings(deadline=None)
 def test_codes_stand_in_the_order_of_the_numbers_and_lead_back(numbers):
     ordered = np.unique(np.array(numbers, dtype=np.float64) + 0.0)
     places = places_of(ordered)
@@ -86,7 +85,6 @@ def test_codes_stand_in_the_order_of_the_numbers_and_lead_back(numbers):
 
 
 @given(numbers=st.lists(FLOATS, min_size=1, max_size=60), at=st.lists(FLOATS, min_size=2, max_size=2))
-@settings(deadline=None)
 def test_numbers_below_and_outside_are_counted_exactly_while_few(numbers, at):
     low, high = sorted(at)
     sketch, array = sketch_of(numbers), np.array(numbers)

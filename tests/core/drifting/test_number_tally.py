@@ -41,7 +41,7 @@ def pieces_of(kind, seed, missing=0.0, rare=()):
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(seed=st.integers(0, 99), missing=st.sampled_from([0.0, 0.1]), rare=st.lists(st.sampled_from(RARE), max_size=4))
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_it_counts_as_the_sketches_and_moments_of_the_pieces_do(kind, seed, missing, rare):
     pieces = pieces_of(kind, seed, missing, rare)
     tally = tallied(pieces)

@@ -35,7 +35,7 @@ def test_a_profile_knows_rows_missing_values_moments_and_categories():
 
 
 @given(seed=st.integers(0, 99), split=st.integers(1, 7))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_profiles_of_days_add_up_in_any_order_and_grouping(seed, split):
     days = [profile(DAYS[at]) for at in shuffled(range(len(DAYS)), seed)]
     left, right = PartitionProfile.sum(days[:split]), PartitionProfile.sum(days[split:])

@@ -2,7 +2,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -14,14 +14,12 @@ P_VALUES = st.lists(st.floats(1e-6, 1), min_size=1, max_size=30)
 
 
 @given(t=st.floats(0, 60), degrees=st.floats(0.5, 5000))
-@settings(deadline=None)
 def test_the_tail_is_that_of_scipy(t, degrees):
     assert two_sided_tail(t, degrees) == pytest.approx(2 * stats.t.sf(t, degrees), rel=1e-7, abs=1e-200)
     assert two_sided_tail(-t, degrees) == two_sided_tail(t, degrees)
 
 
 @given(level=st.floats(1e-9, 0.5), degrees=st.floats(1, 1000))
-@settings(deadline=None)
 def test_the_quantile_leads_back_to_its_level(level, degrees):
     assert two_sided_tail(two_sided_quantile(level, degrees), degrees) == pytest.approx(level, rel=1e-5)
 
@@ -32,7 +30,6 @@ def test_what_is_no_number_is_no_evidence():
 
 
 @given(p_values=P_VALUES, rate=st.sampled_from([0.01, 0.05, 0.2]))
-@settings(deadline=None)
 def test_discoveries_are_those_of_scipy(p_values, rate):
     for cut, method in ((benjamini_hochberg, "bh"), (benjamini_yekutieli, "by")):
         adjusted = stats.false_discovery_control(p_values, method=method)
@@ -94,3 +91,20 @@ def test_neighbours_that_are_alike_count_less():
     assert independent_count(np.repeat(rng.normal(size=40), 10)) < 60
     assert independent_count(np.ones(400)) == pytest.approx(400 * 0.05 / 1.95)
     assert independent_count(np.zeros(7)) == 7
+
+
+def test_a_short_past_near_the_middle_has_not_shown_how_heavy_the_tail_of_squares_is():
+    usual = UsualChange.of(np.tile([0.1, -0.1], 20), np.full(40, 1e-4))
+    assert usual.heaviness == 0
+    assert usual.p_value(0.5, 1e-4) < 1e-4
+    assert usual.of_squares().p_value(0.5, 1e-4) > 1e-3
+
+
+def test_a_past_that_has_shown_a_heavier_tail_keeps_it():
+    heavy = UsualChange(between=0.01, degrees=40.0, heaviness=1.0)
+    assert heavy.of_squares() == heavy
+
+
+def test_where_days_do_not_differ_squares_change_hardly_anything():
+    alike = UsualChange.of(np.zeros(100), np.full(100, 0.01))
+    assert alike.of_squares().limit(0.001, 0.01) == pytest.approx(alike.limit(0.001, 0.01), rel=0.1)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.drifting.discoveries import benjamini_hochberg
-from titlebout.core.drifting.measures import MISSING, NEW_VALUES, Measure, measures_of
+from titlebout.core.drifting.measures import MISSING, NEW_VALUES, SHAPES_OF_A_LEVEL, Measure, measures_of
 from titlebout.core.drifting.partition_facts import has_seen_a_year, is_unknown_fact
 from titlebout.core.drifting.partition_profile import PartitionProfile, column_map
 from titlebout.core.drifting.past_windows import PastWindows
@@ -137,8 +137,11 @@ def _most_unusual(
 
 def _usual(measure: Measure, mask: NDArray[np.bool_], *, is_young: bool) -> UsualChange:
     usual = UsualChange.of(measure.past[mask], measure.past_noise[mask])
+    if is_young:
+        # Whoever has seen a year has seen days far out, and how heavy the tail is.
+        return usual.of_squares() if measure.name in SHAPES_OF_A_LEVEL else usual
     # Each season brings values of its own once. Who has seen a year has seen them, and what is new then is no season.
-    return usual if is_young or measure.name != NEW_VALUES else usual._replace(heaviness=0.0)
+    return usual if measure.name != NEW_VALUES else usual._replace(heaviness=0.0)
 
 
 def _limited(found: Mapping[str, _Judged], drift: DriftSection) -> dict[str, ColumnChange]:

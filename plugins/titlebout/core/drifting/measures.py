@@ -13,7 +13,9 @@ from titlebout.core.drifting.number_sketch import places_of
 from titlebout.core.drifting.past_windows import PastWindows
 
 MISSING, NEW_VALUES = "missing", "new values"
-_SHAPES = ("location", "spread", "skew", "tails")
+SHAPES_OF_A_LEVEL = ("spread", "skew", "tails")
+"""What a move of the location changes as well, by its square at least."""
+_SHAPES = ("location", *SHAPES_OF_A_LEVEL)
 
 Numbers = NDArray[np.float64]
 

@@ -1,5 +1,6 @@
 """What each past partition was held against: the partitions that came before it, as far before as for the newest."""
 
+from itertools import count as count_from
 from typing import NamedTuple, Self
 
 from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS
@@ -41,3 +42,12 @@ class PastWindows(NamedTuple):
         stops = tuple(at - reach + 1 for at in positions)
         starts = tuple(max(0, stop - window) for stop in stops)
         return cls(starts, stops, positions)
+
+    @classmethod
+    def fewest_past(cls, window: int, gap: int) -> int:
+        """Return how many good partitions a past needs before anything can be judged by it.
+
+        >>> PastWindows.fewest_past(window=5, gap=3)
+        7
+        """
+        return next(past for past in count_from(1) if len(cls.of(past, window, gap).positions) >= FEWEST_PARTITIONS)

@@ -11,6 +11,7 @@ from titlebout.core.drifting.student import two_sided_quantile, two_sided_tail
 FEWEST_PARTITIONS = 5
 """Below so many past partitions the usual change is not known well enough to judge by."""
 _LARGEST_CORRELATION = 0.95
+_CUMULANT_OF_A_SQUARE = 12.0
 
 
 class UsualChange(NamedTuple):
@@ -51,6 +52,17 @@ class UsualChange(NamedTuple):
         # The kurtosis of normal numbers is 3, and by chance it is off by one standard error.
         heaviness = float(np.square(squares).mean()) - (3 + math.sqrt(24 / degrees)) * mean * mean
         return cls(between, degrees, max(0.0, heaviness))
+
+    def of_squares(self) -> Self:
+        """Expect a tail as heavy as that of squares, also where a short past has not shown it yet.
+
+        The level of a day moves spread, skew and tails by its square at least. Days that are near the middle of what is
+        usual say nothing of that: the first far one lies many deviations out, and means nothing new.
+
+        Source: the fourth cumulant of the square of a normal number is 12 times its squared variance (chi-squared with
+        one degree of freedom).
+        """
+        return self._replace(heaviness=max(self.heaviness, _CUMULANT_OF_A_SQUARE * self.between**2))
 
     def p_value(self, change: float, noise: float) -> float:
         """Return how rarely a partition lies so far away without drift.
