@@ -52,7 +52,7 @@ def deliveries(entries: Iterable[LedgerEntry]) -> dict[PartitionKey, Sequence[De
     found: dict[PartitionKey, list[Delivery]] = {}
     for entry in entries:
         if entry.kind is EntryKind.PARTITION_INGESTED:
-            snapshot = Snapshot.model_validate(entry.payload["snapshot"])
+            snapshot = entry.read(Snapshot, "snapshot")
             found.setdefault(snapshot.partition, []).append(Delivery(snapshot, entry))
         elif entry.kind in _JUDGEMENTS or entry.kind in _DECISIONS:
             _note(found, entry)

@@ -159,7 +159,7 @@ def _record(entry: LedgerEntry) -> VersionRecord:
 
 
 def _bout(entry: LedgerEntry) -> BoutRecord:
-    verdict = Verdict.model_validate(entry.payload["verdict"])
+    verdict = entry.read(Verdict, "verdict")
     shared = verdict.model_dump(include={"partition", "challenger", "champion", "outcome", "reasons", "holdout"})
     return BoutRecord(sequence=entry.sequence, decided_at=entry.recorded_at, **shared)
 

@@ -73,11 +73,11 @@ class Evidence:
 
     def verdicts(self) -> list[Verdict]:
         """Return all verdicts, oldest first."""
-        return [Verdict.model_validate(entry.payload["verdict"]) for entry in self._of(EntryKind.VERDICT_REACHED)]
+        return [entry.read(Verdict, "verdict") for entry in self._of(EntryKind.VERDICT_REACHED)]
 
     def drift_findings(self) -> list[DriftFinding]:
         """Return all drift findings, oldest first."""
-        return [DriftFinding.model_validate(entry.payload) for entry in self._of(EntryKind.DRIFT_FOUND)]
+        return [entry.read(DriftFinding) for entry in self._of(EntryKind.DRIFT_FOUND)]
 
     def quarantined(self) -> tuple[str, ...]:
         """Return the days that wait in quarantine."""

@@ -177,7 +177,7 @@ def _ask(asked: AskedRetrain, ledger: Ledger, *, actor: str, sequence: int) -> A
         expected_sequence=sequence,
     )
     logger.info("%s: asked for %s: %s", asked.model, asked.run_id, asked.why)
-    return AskedRetrain.model_validate(entry.payload)
+    return entry.read(AskedRetrain)
 
 
 def _stop(spec: ModelSpec, stop: Stop, ledger: Ledger, *, sequence: int) -> None:

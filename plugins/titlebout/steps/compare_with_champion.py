@@ -87,7 +87,7 @@ def compare_with_champion(
         actor=run.actor,
         once=f"verdict:{challenger.version}:{verdict.champion}:{run.partition}:{evidence}",
     )
-    recorded = Verdict.model_validate(entry.payload["verdict"])
+    recorded = entry.read(Verdict, "verdict")
     is_new = entry.payload["verdict"] == verdict.as_json()  # the ledger may hold one of another try
     note_verdict(ledger, run, recorded)
     registry.record_verdict(recorded, files={"bout.json": account} if account and is_new else None)

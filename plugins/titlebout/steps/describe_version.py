@@ -62,7 +62,7 @@ def _bouts(entries: Sequence[LedgerEntry], version: str) -> list[CardBout]:
     found = []
     for entry in entries:
         if entry.kind is EntryKind.VERDICT_REACHED:
-            verdict = Verdict.model_validate(entry.payload["verdict"])
+            verdict = entry.read(Verdict, "verdict")
             if verdict.challenger == version:
                 found.append(CardBout(entry.sequence, entry.recorded_at, verdict))
     return found

@@ -203,7 +203,7 @@ class _Intake:
             actor=self.run.actor,
             once=f"ingested:{snapshot.partition}:{snapshot.revision}",
         )
-        return Snapshot.model_validate(entry.payload["snapshot"])
+        return entry.read(Snapshot, "snapshot")
 
 
 def _manifest(content: bytes) -> Snapshot | None:

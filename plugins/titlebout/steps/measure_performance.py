@@ -69,7 +69,7 @@ def _measured(
     def keep(day: PartitionPerformance) -> None:
         once = f"performance:{day.partition}:{day.version}:{day.standing}:{day.evidence}"
         entry = ledger.append(day.model, EntryKind.PERFORMANCE_MEASURED, day.as_json(), actor=ACTOR, once=once)
-        found.append(PartitionPerformance.model_validate(entry.payload))
+        found.append(entry.read(PartitionPerformance))
         world.recorded.add(found[-1])
 
     for key in keys:

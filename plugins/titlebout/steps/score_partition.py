@@ -62,7 +62,7 @@ def score_partition(
         once=f"scored:{run.partition}:{name}:{scores.scores_sha256[:12]}",
     )
     logger.info("%s scored %d rows of %s: %s", name, scores.rows, run.partition, reason)
-    return PartitionScores.model_validate(entry.payload)
+    return entry.read(PartitionScores)
 
 
 def _accepted(spec: ModelSpec, state: LedgerState, partition: PartitionKey) -> SnapshotRef:

@@ -56,4 +56,4 @@ def approval_before(entries: Iterable[LedgerEntry], version: str, moment: dateti
 
 
 def _approval(entry: LedgerEntry) -> Approval:
-    return Approval.model_validate(entry.payload["approval"])
+    return entry.read(Approval, "approval")

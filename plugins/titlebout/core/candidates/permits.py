@@ -54,7 +54,7 @@ def use_checked_image(spec: ModelSpec, ledger: Ledger, host: ServerHost, version
 def newest_check(ledger: Ledger, model: str, version: str) -> CandidateCheck | None:
     """Return the newest check of a version, if there was one."""
     entries = ledger.entries(model, kinds={EntryKind.CANDIDATE_CHECKED})
-    checks = (CandidateCheck.model_validate(entry.payload["check"]) for entry in reversed(entries))
+    checks = (entry.read(CandidateCheck, "check") for entry in reversed(entries))
     return next((check for check in checks if check.version == version), None)
 
 

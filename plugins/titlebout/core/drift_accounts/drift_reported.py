@@ -36,4 +36,4 @@ class DriftReported(Result):
     @classmethod
     def of(cls, entry: LedgerEntry) -> "DriftReported":
         """Read an entry of the kind `drift_reported`."""
-        return cls.model_validate(entry.payload)
+        return entry.read(cls)

@@ -111,7 +111,7 @@ def bout_errors(entries: Iterable[LedgerEntry], *, last: PartitionKey) -> tuple[
     nights: dict[PartitionKey, Verdict] = {}
     for entry in entries:
         if entry.kind is EntryKind.VERDICT_REACHED:
-            verdict = Verdict.model_validate(entry.payload["verdict"])
+            verdict = entry.read(Verdict, "verdict")
             if verdict.partition <= last and verdict.challenger_error is not None:
                 nights[verdict.partition] = verdict
     ordered = [nights[key] for key in sorted(nights)][-MOST_ERRORS:]

@@ -111,7 +111,7 @@ def _newest_verdicts(entries: Iterable[LedgerEntry]) -> list[Verdict]:
     found: dict[tuple[str, str | None, str], Verdict] = {}
     for entry in entries:
         if entry.kind is EntryKind.VERDICT_REACHED:
-            verdict = Verdict.model_validate(entry.payload["verdict"])
+            verdict = entry.read(Verdict, "verdict")
             found[verdict.partition, verdict.champion, verdict.challenger] = verdict
     return list(found.values())
 

@@ -45,14 +45,14 @@ class EntryBody(BaseModel):
         """How messages name the entry."""
         return f"ledger of {self.model!r}, entry {self.sequence} ({self.kind})"
 
-    def read(self, kind: type[Payload]) -> Payload:
-        """Return what the payload says.
+    def read(self, kind: type[Payload], part: str | None = None) -> Payload:
+        """Return what the payload says, or what stands under one of its keys.
 
         Raises:
             LedgerTamperedError: It is not of that kind.
         """
         try:
-            return kind.model_validate(self.payload)
+            return kind.model_validate(self.payload.get(part) if part else self.payload)
         except ValidationError as error:
             raise self.not_of_its_kind() from error
 
@@ -141,7 +141,7 @@ def partition_after(entry: LedgerEntry, before: PartitionRecord | None) -> Parti
     """
     status = _STATUS_AFTER[entry.kind]
     if entry.kind is EntryKind.PARTITION_INGESTED:
-        snapshot = Snapshot.model_validate(entry.payload["snapshot"])
+        snapshot = entry.read(Snapshot, "snapshot")
         return PartitionRecord(snapshot=snapshot, sequence=entry.sequence, status=status)
     if before is None or entry.payload["data_sha256"] != before.snapshot.data_sha256:
         return before

@@ -39,7 +39,7 @@ class RecordedBout:
     @classmethod
     def of(cls, entry: LedgerEntry) -> "RecordedBout":
         """Read an entry of the kind `verdict_reached`."""
-        return cls(entry, Verdict.model_validate(entry.payload["verdict"]))
+        return cls(entry, entry.read(Verdict, "verdict"))
 
     @property
     def sequence(self) -> int:
