@@ -300,6 +300,8 @@ COMMANDS = [
     ("lineage", "bike_sharing", "{}"),
     ("served-at", "bike_sharing", "{}"),
     ("score", "bike_sharing", "{}", "--version", "champion"),
+    ("nights", "bike_sharing", "--from", "{}"),
+    ("nights", "bike_sharing", "--to", "{}"),
     ("predictions", "bike_sharing", "--from", "{}"),
     ("predictions", "bike_sharing", "--to", "{}"),
     ("drift", "bike_sharing", "--partition", "{}"),

@@ -84,9 +84,9 @@ def nights(options: argparse.Namespace) -> bool:
 def _asked(options: argparse.Namespace, known: Sequence[PartitionKey], calendar: Calendar) -> Iterator[PartitionKey]:
     if not known:
         return iter(())
-    last = calendar.check(options.last) if options.last else known[-1]
+    last = known[-1] if options.last is None else calendar.check(options.last)
     default = calendar.key(max(calendar.number(known[0]), calendar.number(last) - _SHOWN + 1))
-    first = calendar.check(options.first) if options.first else min(default, last)
+    first = min(default, last) if options.first is None else calendar.check(options.first)
     if first > last:
         message = f"--from {first} lies after --to {last}; swap them"
         raise SpecError(message)
