@@ -6,60 +6,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from fakes.boosters import CATEGORIES, FEATURES, OBJECTIVES, boosted, training_rows
 from fakes.bundles import ROW, demand_bundle
+from titlebout.core.dense_scores import DenseScores
 from titlebout.core.predictor import Predictor
 from titlebout.core.quick_trees import MOST_LEAVES, QuickTrees
 
 if TYPE_CHECKING:
     import xgboost
-
-FEATURES, CATEGORIES = 6, 9
-ROWS = 400
-OBJECTIVES = {
-    "reg:squarederror": {},
-    "reg:absoluteerror": {},
-    "reg:quantileerror": {"quantile_alpha": 0.8},
-    "count:poisson": {},
-    "reg:tweedie": {"tweedie_variance_power": 1.3},
-    "binary:logistic": {},
-    "multi:softprob": {"num_class": 3},
-}
-
-
-def training_rows(seed: int) -> np.ndarray:
-    """Return rows with two categorical features, ties and missing values."""
-    generator = np.random.default_rng(seed)
-    matrix = generator.normal(scale=50, size=(ROWS, FEATURES)).round(1).astype(np.float32)
-    matrix[:, 0] = generator.integers(0, CATEGORIES, ROWS)
-    matrix[:, 1] = generator.integers(0, 3, ROWS)
-    matrix[generator.random(matrix.shape) < 0.1] = np.nan
-    return matrix
-
-
-def target(matrix: np.ndarray, objective: str, scale: float) -> np.ndarray:
-    known = np.nan_to_num(matrix)
-    signal = np.sin(known[:, 0]) * 30 + known[:, 2] + 10 * (known[:, 1] == 1) + known[:, 3] * (known[:, 0] % 2)
-    if objective == "binary:logistic":
-        return (signal > np.median(signal)).astype(float)
-    if objective == "multi:softprob":
-        return np.digitize(signal, np.quantile(signal, [0.3, 0.7]))
-    if objective in {"count:poisson", "reg:tweedie"}:
-        return np.floor(np.abs(signal))
-    return signal * scale
-
-
-def boosted(objective: str, *, seed: int = 0, rounds: int = 20, scale: float = 1.0, **parameters) -> "xgboost.Booster":
-    import xgboost
-
-    matrix = training_rows(seed)
-    data = xgboost.DMatrix(
-        matrix,
-        label=target(matrix, objective, scale),
-        feature_types=["c", "c", *"q" * (FEATURES - 2)],
-        enable_categorical=True,
-    )
-    settings_ = {"objective": objective, "nthread": 1, "tree_method": "hist", "max_depth": 5, **OBJECTIVES[objective]}
-    return xgboost.train(settings_ | parameters, data, rounds)
 
 
 def compared(booster: "xgboost.Booster", matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -169,6 +123,19 @@ def test_trees_that_score_differently_are_not_used(monkeypatch):
         predictor.answer_quickly([ROW])
     assert not predictor.is_quick
     assert predictor.predict_rows([ROW]).tolist() == before.tolist()
+
+
+def test_batches_that_score_differently_by_c_go_the_long_way(monkeypatch):
+    bundle = demand_bundle()
+    predictor = Predictor.load(bundle.booster, bundle.plan)
+    before = predictor.predict_rows([ROW] * 50)
+    right = DenseScores.__call__
+    monkeypatch.setattr(
+        DenseScores, "__call__", lambda self, matrix: np.nextafter(right(self, matrix), np.float32(9e9))
+    )
+    with pytest.raises(ValueError, match="otherwise by its C interface"):
+        predictor.answer_quickly([ROW])
+    assert predictor.predict_rows([ROW] * 50).tolist() == before.tolist()
 
 
 def test_trees_of_another_kind_are_not_understood():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue, ValidationError
 
+from titlebout.core.dense_scores import DenseScores
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.machine.lean_xgboost import load_xgboost
@@ -26,6 +27,7 @@ class Predictor:
         """Take a booster and the plan that it was trained with."""
         self._booster = booster
         self._quick: QuickTrees | None = None
+        self._dense: DenseScores | None = None
         self.plan = plan
 
     @classmethod
@@ -66,7 +68,7 @@ class Predictor:
         return cls(loaded, fitted)
 
     def answer_quickly(self, proof: Sequence[Mapping[str, JsonValue]]) -> None:
-        """From now on score a few rows at a time by walking the trees, as a model server is mostly asked.
+        """From now on score as a model server is mostly asked: a few rows by walking the trees, a batch by XGBoost's C.
 
         Args:
             proof: Rows that both have to score alike; others are made of the trees' own thresholds.
@@ -75,14 +77,18 @@ class Predictor:
             ValueError: These trees are not understood, or score differently than XGBoost. XGBoost scores on.
             FieldError: A row of the proof has a field that is unknown, missing, or not of its type.
         """
-        quick = QuickTrees(bytes(self._booster.save_raw("ubj")))
-        if difference := quick.difference(self.plan, self.plan.encode_rows(proof), self._by_xgboost, self.calibrated):
+        quick, dense = QuickTrees(bytes(self._booster.save_raw("ubj"))), DenseScores(self._booster)
+        encoded = self.plan.encode_rows(proof)
+        if difference := quick.difference(self.plan, encoded, self._by_xgboost, self.calibrated):
             raise ValueError(difference)
-        self._quick = quick
+        if not np.array_equal(dense(encoded), self._by_xgboost(encoded), equal_nan=True):
+            message = "XGBoost scores otherwise by its C interface"
+            raise ValueError(message)
+        self._quick, self._dense = quick, dense
 
     @property
     def is_quick(self) -> bool:
-        """Whether a few rows are scored by walking the trees; else XGBoost scores all."""
+        """Whether a few rows are scored by walking the trees and batches by C; else XGBoost's package scores all."""
         return self._quick is not None
 
     def predict_table(self, table: "pa.Table") -> NDArray[np.float64]:
@@ -158,7 +164,8 @@ class Predictor:
         return self.calibrated(self._by_xgboost(matrix))
 
     def _by_xgboost(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        scores: NDArray[np.float32] = self._booster.inplace_predict(matrix, missing=np.nan)
+        scores: NDArray[np.float32]
+        scores = self._dense(matrix) if self._dense else self._booster.inplace_predict(matrix, missing=np.nan)
         return scores.astype(np.float64)
 
 

@@ -66,6 +66,8 @@ def unseen_categories(release: LoadedRelease, rows: Sequence[Row]) -> list[Unsee
     found: list[Unseen] = []
     for name, (declared, known) in release.categories.items():
         if declared is ColumnType.TEXT:  # the usual kind: a text names itself
+            if len(rows) == 1 and rows[0][name] in known:  # the usual request
+                continue
             places = [index for index, row in enumerate(rows) if row[name] not in known]
         else:
             places = [*range(len(rows))]
