@@ -81,15 +81,27 @@ def test_a_first_bout_says_that_the_constant_is_the_opponent():
     assert "none served yet" in text
 
 
-def test_a_constant_that_is_far_off_is_told_and_not_drawn():
-    rough = {
+def rough():
+    """Return scores that err by more than the constant."""
+    return {
         key: replace(held, champion=held.labels + 50, challenger=held.labels + 40) for key, held in scores().items()
     }
+
+
+def test_a_constant_that_is_far_off_is_told_and_not_drawn():
     close = {key: replace(held, champion=held.labels + 0.02, challenger=held.labels) for key, held in scores().items()}
-    for held, is_drawn in ((rough, True), (close, False)):
+    for held, is_drawn in ((rough(), True), (close, False)):
         found = page_of(a_bout().account(held))
         assert (f"constant, {HOLDOUT[0]}:" in found.text) is is_drawn
         assert ("left out of the picture" in found.text) is not is_drawn
+
+
+def test_days_without_an_error_do_not_hide_the_constant():
+    account = a_bout().account(rough())
+    undefined = {"champion": float("nan"), "challenger": float("nan")}
+    first = account.days[0].model_copy(update=undefined)
+    for days in ((first, *account.days[1:]), tuple(day.model_copy(update=undefined) for day in account.days), ()):
+        assert "left out of the picture" not in page_of(account.model_copy(update={"days": days})).text
 
 
 def test_a_bout_that_was_refused_says_why_and_compares_nothing():

@@ -1,5 +1,6 @@
 """One bout as one self-contained HTML document: verdict, gain, checks, slices, reliability, errors over time."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,7 +110,7 @@ def bout_page(source: BoutSource, place: Place) -> str:
         hidden_slices=max(len(slices) - MAX_SHOWN_SLICES, 0),
         slice_gains=interval_chart(slice_intervals(slices[:_DRAWN_SLICES])),
         days=_day_chart(account, verdict),
-        is_constant_far=account is not None and bool(account.days) and not _shows_constant(account, verdict),
+        is_constant_far=account is not None and not _shows_constant(account, verdict),
         reliability=_reliability_chart(account),
         same_night=source.same_night[::-1],
         previous=source.previous,
@@ -129,8 +130,10 @@ def _day_chart(account: BoutAccount | None, verdict: Verdict) -> CurveChart | No
 
 def _shows_constant(account: BoutAccount, verdict: Verdict) -> bool:
     """Whether the models can be told apart beside the constant prediction: on its scale they may be one line."""
-    models = [error for day in account.days for error in (day.champion, day.challenger) if error is not None]
-    return not verdict.champion or min(day.constant for day in account.days) <= _FAR * max(models)
+    errors = [error for day in account.days for error in (day.champion, day.challenger) if error is not None]
+    models = [*filter(math.isfinite, errors)]  # by some metrics a single day may have none
+    constants = [day.constant for day in account.days if math.isfinite(day.constant)]
+    return not (verdict.champion and models and constants) or min(constants) <= _FAR * max(models)
 
 
 def _reliability_chart(account: BoutAccount | None) -> CurveChart | None:
