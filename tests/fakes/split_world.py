@@ -25,6 +25,18 @@ SPLIT = {
     "release__strategy": "ab",
     "release__ab": {"request_id_column": "asked_as", "outcome": "revenue", "min_outcomes": 100},
 }
+ON_A_REAL_SERVER = {
+    "training__features": {
+        "numeric": ["hour", "temperature"],
+        "categorical": ["weather"],
+        "date_parts": {"day": ["weekday"]},
+    },
+    "serving__log": {"enabled": True},
+    "release__strategy": "ab",
+    "release__max_latency_ratio": 90,
+    "release__ab": {"min_outcomes": 100},
+}
+"""A split that a small server on a busy machine can be asked through."""
 _SEGMENTS = count()
 
 

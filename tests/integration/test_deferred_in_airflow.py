@@ -17,6 +17,7 @@ import pytest
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.serving_world import verdict_on
 from fakes.specs import demand_spec
+from fakes.split_world import ON_A_REAL_SERVER
 from integration.airflow_project import AirflowProject, eventually
 from integration.test_split_end_to_end import ask_everything
 from titlebout.adapters.http_server_client import HttpServerClient
@@ -42,19 +43,10 @@ MODELS = {
 
 SPLIT_DAYS = [(TODAY - timedelta(days=age)).isoformat() for age in range(28, 0, -1)]
 BEFORE, NIGHT, OUTCOMES = SPLIT_DAYS[8], SPLIT_DAYS[9], SPLIT_DAYS[10:]
-SPLIT = {
+SPLIT = ON_A_REAL_SERVER | {
     "dataset__first_partition": SPLIT_DAYS[0],
     "deployment__target": "process",
     "training__window_days": 18,
-    "training__features": {
-        "numeric": ["hour", "temperature"],
-        "categorical": ["weather"],
-        "date_parts": {"day": ["weekday"]},
-    },
-    "serving__log": {"enabled": True},
-    "release__strategy": "ab",
-    "release__max_latency_ratio": 90,
-    "release__ab": {"min_outcomes": 100},
 }
 
 

@@ -24,6 +24,7 @@ import yaml
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.serving_world import verdict_on
 from fakes.specs import demand_document, demand_spec
+from fakes.split_world import ON_A_REAL_SERVER
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
@@ -45,17 +46,6 @@ OLD, NEW = "2024-01-13", "2024-01-14"
 CLIENT = HttpServerClient()
 DAYS, HOURS = 18, 24
 ASKED = DAYS * HOURS
-SPLIT = {
-    "training__features": {
-        "numeric": ["hour", "temperature"],
-        "categorical": ["weather"],
-        "date_parts": {"day": ["weekday"]},
-    },
-    "serving__log": {"enabled": True},
-    "release__strategy": "ab",
-    "release__max_latency_ratio": 90,
-    "release__ab": {"min_outcomes": 100},
-}
 # What a worker does, until it dies between the look and what follows from it.
 DIES = """
 import os, signal, sys
@@ -102,7 +92,7 @@ class Site:
         return {**stores, "host": self.host, "client": CLIENT}
 
     def trained(self, night: str, **changes) -> TrainedChallenger:
-        spec = demand_spec(name=self.model, **SPLIT, **changes)
+        spec = demand_spec(name=self.model, **ON_A_REAL_SERVER, **changes)
         stores = {"lake": self.world.lake, "ledger": self.world.ledger, "registry": self.world.registry}
         return train_challenger(spec, run_of(night), **stores)
 
@@ -140,7 +130,9 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
     name = f"split_{uuid.uuid4().hex[:8]}"
     models = tmp_path / "include" / "models"
     models.mkdir(parents=True)
-    (models / f"{name}.yaml").write_text(yaml.safe_dump(demand_document(name=name, **SPLIT)), encoding="utf-8")
+    (models / f"{name}.yaml").write_text(
+        yaml.safe_dump(demand_document(name=name, **ON_A_REAL_SERVER)), encoding="utf-8"
+    )
     monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
     for conn, fields in {
         "lake": {"extra": {"root_uri": (tmp_path / "lake").as_uri()}},
@@ -148,7 +140,7 @@ def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         "server": {"extra": {"state_root": str(tmp_path / "servers")}},
     }.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{conn.upper()}", json.dumps({"conn_type": "generic", **fields}))
-    spec = demand_spec(name=name, **SPLIT)
+    spec = demand_spec(name=name, **ON_A_REAL_SERVER)
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     world = DemandWorld(spec=spec, lake=LocalLake(tmp_path / "lake"), ledger=ledger)
     world.deliver_days("2024-01-01", NEW)

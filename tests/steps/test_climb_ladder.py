@@ -1,17 +1,15 @@
 """A ladder tells whether a simpler model would do; it decides nothing and may not hinder a training."""
 
-from datetime import datetime
-
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.hourly_days import deliver_hours, hourly_spec
 from fakes.specs import demand_spec
 from titlebout.core.errors import SpecError, UnavailableError
 from titlebout.core.learning.ladder_report import LadderReport
 from titlebout.core.learning.tail_trials import TailTrials
-from titlebout.core.partitions import keys_between
 from titlebout.steps import climb_ladder as step
 from titlebout.steps.climb_ladder import climb_ladder
 from titlebout.steps.train_challenger import train_challenger, training_proof
@@ -118,22 +116,9 @@ def test_a_rung_that_fails_leaves_the_others(monkeypatch):
 
 
 def test_the_hours_of_one_day_prove_nothing():
-    spec = demand_spec(
-        dataset__cadence="hourly",
-        dataset__columns={"at": "timestamp", "temperature": "number", "rentals": "number"},
-        dataset__time_column="at",
-        dataset__key_columns=["at"],
-        training__features={"numeric": ["temperature"]},
-        training__window_days=3,
-        training__holdout_days=1,
-        training__ladder=True,
-        training__threads=1,
-    )
+    spec = hourly_spec(training__window_days=3, training__ladder=True)
     world = DemandWorld(spec)
-    for hour, key in enumerate(keys_between("2024-01-01T00", "2024-01-04T23")):
-        moments = [datetime.fromisoformat(f"{key}:{minute:02}:00+00:00") for minute in range(4)]
-        values = [float((hour * 7 + minute * 5) % 11) for minute in range(4)]
-        world.deliver(key, pa.table({"at": moments, "temperature": values, "rentals": values}))
+    deliver_hours(world, "2024-01-01T00", "2024-01-04T23")
     proof = training_proof(spec, "2024-01-04T23", world.ledger)
     gains = {}
     for days in (1, 2):

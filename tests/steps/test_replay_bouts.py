@@ -1,11 +1,10 @@
 import json
 from collections import Counter
-from datetime import datetime
 
-import pyarrow as pa
 import pytest
 
 from fakes.demand_days import DemandWorld, run_of, shuffled
+from fakes.hourly_days import deliver_hours, hourly_spec
 from fakes.lake import MemoryLake
 from fakes.specs import demand_spec
 from titlebout.core.bouts.metrics import error_of, row_losses
@@ -151,24 +150,11 @@ class CountingLake(MemoryLake):
 
 
 def test_hours_are_read_once_though_a_holdout_has_many_of_them():
-    spec = demand_spec(
-        dataset__cadence="hourly",
-        dataset__columns={"at": "timestamp", "temperature": "number", "rentals": "number"},
-        dataset__time_column="at",
-        dataset__key_columns=["at"],
-        training__features={"numeric": ["temperature"]},
-        training__window_days=1,
-        training__holdout_days=1,
-        training__rounds=1,
-        training__threads=1,
-    )
+    spec = hourly_spec(training__window_days=1, training__rounds=1)
     lake = CountingLake()
     lake.reads = Counter()
     world = DemandWorld(spec, lake)
-    for hour, key in enumerate(keys_between("2024-01-01T00", "2024-01-03T06")):
-        moments = [datetime.fromisoformat(f"{key}:{minute:02}:00+00:00") for minute in range(4)]
-        values = [float((hour * 7 + minute * 5) % 11) for minute in range(4)]
-        world.deliver(key, pa.table({"at": moments, "temperature": values, "rentals": values}))
+    deliver_hours(world, "2024-01-01T00", "2024-01-03T06")
     nights = [*keys_between("2024-01-03T00", "2024-01-03T03")]
     for key in nights:
         train_challenger(spec, run_of(key), lake=lake, ledger=world.ledger, registry=world.registry)

@@ -10,8 +10,7 @@ from titlebout.core.partitions import days_apart
 from titlebout.core.specs.alerts_spec import AlertCause
 
 LINE_CHARACTERS = 400
-# Whoever starts a backfill watches it; a hundred days of the past in quarantine are no news at night.
-_WATCHED = ("run:backfill__", "run:run__")
+_HINDSIGHT = ("run:backfill__", "run:run__")
 
 
 @dataclass(frozen=True)
@@ -37,11 +36,17 @@ def happenings(entries: Iterable[LedgerEntry]) -> Iterator[Happening]:
     open_question = _open_question(entries)
     for entry in entries:
         read = _READERS.get(entry.kind)
-        is_watched = entry.kind in _PARTITIONS and entry.actor.startswith(_WATCHED)
+        # Whoever starts a backfill watches it; a hundred days of the past in quarantine are no news at night.
+        is_watched = entry.kind in _PARTITIONS and is_by_hindsight(entry)
         is_over = entry.kind is EntryKind.RELEASE_ASKED and entry is not open_question
         if read and not is_watched and not is_over:
             cause, line, page = read(entry.model, entry.payload)
             yield Happening(cause, f"entry {entry.sequence}", bounded(line, LINE_CHARACTERS), page)
+
+
+def is_by_hindsight(entry: LedgerEntry) -> bool:
+    """Whether a run over past partitions wrote an entry, a backfill or `titlebout run`: they release nothing."""
+    return entry.actor.startswith(_HINDSIGHT)
 
 
 def staleness(state: LedgerState, stale_after_days: float) -> Iterator[Happening]:
