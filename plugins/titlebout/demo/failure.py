@@ -16,14 +16,12 @@ class DemoError(Exception):
     def __init__(self, message: str, *, log: Path | None = None) -> None:
         super().__init__(message)
         self.log = log
+        if log is not None:  # a note, so that a traceback shows it too
+            self.add_note("\n".join([f"log file: {log}", *(f"  | {line}" for line in log_tail(log))]))
 
     def explain(self) -> str:
         """Say what happened and, where a log file knows more, name it and show its last lines."""
-        lines = [str(self)]
-        if self.log is not None:
-            lines.append(f"log file: {self.log}")
-            lines += [f"  | {line}" for line in log_tail(self.log)]
-        return "\n".join(lines)
+        return "\n".join([str(self), *getattr(self, "__notes__", ())])
 
 
 def log_tail(log: Path, lines: int = TAIL_LINES) -> list[str]:

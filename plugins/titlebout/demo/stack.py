@@ -32,7 +32,7 @@ class Stack:
 
     def __init__(self, folder: DemoFolder, progress: Progress) -> None:
         """Choose ports; nothing is started yet."""
-        self._claims = PortClaims(folder.root.parent)
+        self._claims = PortClaims()
         self.ports = Ports(airflow=self._claims.claim(8080), mlflow=self._claims.claim(5000))
         self.api = AirflowApi(self.ports.airflow_url)
         self.book = ProcessBook(folder.pids, folder.root)
