@@ -49,7 +49,7 @@ def test_demos_in_other_folders_claim_other_ports(tmp_path, monkeypatch):
 
 
 def test_a_machine_without_a_free_port_is_said(claims):
-    with socket.create_server((LOOPBACK, 65535)), pytest.raises(OSError, match="no free port of .* from 65535 on"):
+    with socket.create_server((LOOPBACK, 65535)), pytest.raises(OSError, match=r"no free port of .* from 65535 on"):
         claims.claim(65535)
 
 
