@@ -5,12 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from fakes.fault_proxy import FaultProxy, fault_proxy
+from fakes.fault_proxy import Fault, FaultProxy, fault_proxy
 from fakes.radosgw import radosgw
 from fakes.s3_server import new_bucket, s3_settings
 from titlebout.adapters.s3.s3_access import S3Settings
 from titlebout.adapters.s3.s3_bucket import S3Bucket
 
+HANGS = {Fault.HANG, Fault.HANG_IN_BODY}
 STORES = {"moto": s3_settings, "Ceph": lambda: radosgw().settings}
 
 
@@ -21,22 +22,27 @@ def store(request: pytest.FixtureRequest) -> S3Settings:
 
 
 @pytest.fixture(scope="session")
-def proxied(store: S3Settings) -> Iterator[tuple[FaultProxy, S3Bucket]]:
-    """One proxy and one impatient client for all tests: to make a client takes longer than most of them."""
+def proxied(store: S3Settings) -> Iterator[tuple[FaultProxy, dict[bool, S3Bucket]]]:
+    """One proxy and two clients for all tests: to make a client takes longer than most of them.
+
+    The impatient one is for a store that hangs. It would take a busy machine for such a store, too.
+    """
     with fault_proxy(store.endpoint_url or "") as proxy:
-        quick = replace(
-            store,
-            endpoint_url=proxy.url,
-            connect_timeout_seconds=0.5,
-            read_timeout_seconds=0.5,
-            attempts=3,
-            pause_seconds=0.001,
+        quick = replace(store, endpoint_url=proxy.url, attempts=3, pause_seconds=0.001)
+        waits = {True: 1.0, False: 60.0}
+        yield (
+            proxy,
+            {
+                is_impatient: S3Bucket(
+                    "shared", replace(quick, connect_timeout_seconds=seconds, read_timeout_seconds=seconds)
+                )
+                for is_impatient, seconds in waits.items()
+            },
         )
-        yield proxy, S3Bucket("shared", quick)
 
 
 @pytest.fixture
-def proxy(proxied: tuple[FaultProxy, S3Bucket]) -> FaultProxy:
+def proxy(proxied: tuple[FaultProxy, dict[bool, S3Bucket]]) -> FaultProxy:
     proxied[0].heal()
     return proxied[0]
 
@@ -48,6 +54,12 @@ def behind(store: S3Settings) -> S3Bucket:
 
 
 @pytest.fixture
-def bucket(behind: S3Bucket, proxy: FaultProxy, proxied: tuple[FaultProxy, S3Bucket]) -> S3Bucket:
+def bucket(
+    request: pytest.FixtureRequest,
+    behind: S3Bucket,
+    proxy: FaultProxy,
+    proxied: tuple[FaultProxy, dict[bool, S3Bucket]],
+) -> S3Bucket:
     """The same bucket behind the proxy."""
-    return S3Bucket(behind.name, proxied[1]._settings, proxied[1]._client)
+    client = proxied[1][request.node.callspec.params.get("fault") in HANGS]
+    return S3Bucket(behind.name, client._settings, client._client)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from fakes.bundles import ROW, demand_bundle, scores_of
+from fakes.ports import own_port
 from integration.docker_engine import docker_client_fixture, docker_host_fixture, serving_image  # noqa: F401  # fixtures
 from titlebout.adapters.docker_host import ContainerLimits, DockerHost
 from titlebout.adapters.docker_host.model_container import container_options
@@ -36,11 +37,6 @@ MODEL = f"docker_{uuid.uuid4().hex[:8]}"
 
 def container_of(client: "DockerClient") -> "Container":
     return client.containers.get(f"titlebout-{MODEL}")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def output_of(container: "Container", *command: str) -> tuple[int, str]:
@@ -102,7 +98,7 @@ def test_a_release_survives_a_crash_of_its_server(docker_client, docker_host):
 
     # Killed from inside, as by the kernel's out-of-memory killer: the engine's restart policy applies.
     assert output_of(container, "python3", "-c", KILL_THE_SERVER)[0] == 0
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while docker_host.find(MODEL) is None or container.attrs["State"]["StartedAt"] == first_start:
         assert time.monotonic() < deadline, container.logs().decode()
         time.sleep(0.2)
@@ -135,7 +131,7 @@ def test_a_taken_port_falls_back_to_a_free_one(docker_client, docker_host):
 
 @pytest.mark.docker
 def test_a_wanted_port_is_used(docker_client, docker_host):
-    wanted = free_port()
+    wanted = own_port()
     host = DockerHost(docker_client, serving_image(docker_client), port=wanted)
     assert host.ensure_running(MODEL).url == f"http://127.0.0.1:{wanted}"
 
@@ -144,7 +140,7 @@ def test_a_wanted_port_is_used(docker_client, docker_host):
 def test_the_container_of_a_killed_try_is_replaced(docker_client, docker_host):
     address = docker_host.ensure_running(MODEL)
     container = container_of(docker_client)
-    container.stop(timeout=10)
+    container.stop(timeout=60)
     assert docker_host.find(MODEL) is None
 
     again = docker_host.ensure_running(MODEL)
@@ -166,11 +162,11 @@ def test_a_container_of_another_program_is_left_alone(docker_client, docker_host
 @pytest.mark.docker
 def test_a_container_that_answers_for_another_model_is_not_taken_for_ours(docker_client, docker_host):
     docker_host.ensure_running(MODEL)
-    options = container_options(MODEL, port=free_port(), network=None, limits=ContainerLimits())
+    options = container_options(MODEL, port=own_port(), network=None, limits=ContainerLimits())
     container_of(docker_client).remove(force=True)
     options["command"] = ["--model", "another_model"]
     impostor = docker_client.containers.run(serving_image(docker_client), **options)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while b"Started server process" not in impostor.logs():
         assert time.monotonic() < deadline, impostor.logs().decode()
         time.sleep(0.1)

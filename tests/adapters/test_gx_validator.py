@@ -208,7 +208,7 @@ def test_nothing_is_printed_nor_written_at_home_nor_sent(tmp_path: Path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=500,
         check=False,
     )
 

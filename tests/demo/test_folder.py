@@ -11,7 +11,7 @@ from titlebout.demo.folder import DemoFolder
 
 HOLD = (
     "import sys, time; from pathlib import Path; from titlebout.demo.folder import DemoFolder\n"
-    "with DemoFolder(Path(sys.argv[1]), 'demand_demo').held(): print('held', flush=True); time.sleep(60)"
+    "with DemoFolder(Path(sys.argv[1]), 'demand_demo').held(): print('held', flush=True); time.sleep(600)"
 )
 
 

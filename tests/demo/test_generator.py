@@ -7,9 +7,9 @@ import numpy as np
 import pyarrow.csv
 import pytest
 
+from fakes.whole_tables import canonical_table
 from titlebout.core.demand_generator import ROWS_PER_DAY
 from titlebout.core.partitions import keys_between
-from titlebout.core.snapshots import canonical_table
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.generator import SCENARIO, DemandFeed
 from titlebout.project import load_model_spec, load_suite

@@ -13,7 +13,7 @@ from titlebout.demo.processes import ProcessBook, is_alive
 LEAD = (
     "import signal, sys, time; from pathlib import Path; from titlebout.demo.folder import DemoFolder\n"
     "signal.signal(signal.SIGTERM, lambda *_: sys.exit())\n"
-    "with DemoFolder(Path(sys.argv[1]), 'demand_demo').held(): print('held', flush=True); time.sleep(60)"
+    "with DemoFolder(Path(sys.argv[1]), 'demand_demo').held(): print('held', flush=True); time.sleep(600)"
 )
 
 
@@ -37,7 +37,7 @@ def test_the_leader_of_a_running_demo_is_asked_to_end(folder):
 def test_services_of_a_demo_that_was_killed_are_stopped(folder):
     folder.make_afresh()
     book = ProcessBook(folder.pids, folder.root)
-    command = [sys.executable, "-c", "import time; time.sleep(60)"]
+    command = [sys.executable, "-c", "import time; time.sleep(600)"]
     service = book.start("scheduler", command, environment=dict(os.environ), log=folder.logs / "scheduler.log")
     assert stop_demo(folder) == ["scheduler"]
     assert not is_alive(service.pid)

@@ -13,8 +13,9 @@ import pytest
 from titlebout.demo.failure import DemoError
 from titlebout.demo.processes import ProcessBook, is_alive
 
-SLEEP = "import time; print('up', flush=True); time.sleep(60)"
-STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+PATIENCE_SECONDS = 120
+SLEEP = "import time; print('up', flush=True); time.sleep(600)"
+STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
 PARENT = f"import os, subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}], process_group=0); {SLEEP}"
 
 
@@ -40,7 +41,7 @@ def start(book: ProcessBook, root: Path, code: str, name: str = "sleeper"):
 
 
 def until(look) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while not look():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -155,7 +156,7 @@ def test_what_stops_last_outlives_the_others(book, root, monkeypatch):
         "    sys.exit()\n"
         "signal.signal(signal.SIGTERM, end)\n"
         "print('up', flush=True)\n"
-        "time.sleep(60)"
+        "time.sleep(600)"
     )
     for name, last in (("a", True), ("b", False)):
         log = root / f"{name}.log"

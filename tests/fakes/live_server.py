@@ -17,12 +17,12 @@ from titlebout.core.ports import ReleaseBundle, ServerAddress
 from titlebout.core.wire import ADMIN_RELEASE_PATH, ReleasePush
 from titlebout.serving.access import Guard
 from titlebout.serving.application import create_app
-from titlebout.serving.inference_log import InferenceLog
 from titlebout.serving.proof import load_proven, read_bundle
 from titlebout.serving.protocol_choice import http_protocol
 from titlebout.serving.settings import ServingSettings
 
 ADMIN_TOKEN = "a secret of the test"
+PATIENCE_SECONDS = 60
 
 
 @contextmanager
@@ -54,7 +54,7 @@ def listening(app: ASGIApp, *, is_direct: bool = True, **options: Any) -> Iterat
         server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE_SECONDS
         while not server.started:
             assert time.monotonic() < deadline, "the server in the thread did not start"
             time.sleep(0.005)
@@ -62,17 +62,17 @@ def listening(app: ASGIApp, *, is_direct: bool = True, **options: Any) -> Iterat
             yield f"http://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             server.should_exit = True
-            thread.join(timeout=15)
+            thread.join(timeout=PATIENCE_SECONDS)
 
 
 @contextmanager
 def served_app(settings: ServingSettings) -> Iterator[Guard]:
     """Make the application of a server, and close its log in the end."""
-    log = InferenceLog(settings)
+    app = create_app(settings)
     try:
-        yield create_app(settings, log)
+        yield app
     finally:
-        log.close()
+        app.close()
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def client_of_server(state_dir: Path, **settings: Any) -> Iterator[httpx.Client]
         served_app(wanted) as app,
         proven_in_this_process(),
         listening(app) as url,
-        httpx.Client(base_url=url, trust_env=False) as client,
+        httpx.Client(base_url=url, timeout=PATIENCE_SECONDS, trust_env=False) as client,
     ):
         yield client
 

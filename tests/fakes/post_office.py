@@ -1,6 +1,7 @@
 """Real receivers of messages: a mail server, with or without TLS, and an HTTP endpoint."""
 
 import json
+import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from titlebout.demo.sockets import free_port
+PATIENCE_SECONDS = 60
 
 
 @dataclass
@@ -44,10 +45,29 @@ class Letters:
         return "250 OK"
 
 
+class _Office(Controller):
+    """Listens on a socket that is open already: nobody can get its port in between."""
+
+    def __init__(self, listener: socket.socket, letters: Letters, **options: Any) -> None:
+        self._listener = listener
+        super().__init__(
+            letters, hostname="127.0.0.1", port=letters.port, ready_timeout=2 * PATIENCE_SECONDS, **options
+        )
+
+    def _create_server(self) -> Any:
+        return self.loop.create_server(self._factory_invoker, sock=self._listener)
+
+    def _trigger_server(self) -> None:
+        """Ask once, so that faults of the server are seen at its start; the base class waits for a second only."""
+        with socket.create_connection((self.hostname, self.port), PATIENCE_SECONDS) as connection:
+            connection.recv(1024)
+
+
 @contextmanager
 def mail_server(*, certificate: Path | None = None, password: str = "") -> Iterator[Letters]:
     """Run a mail server on a free port; with a certificate it asks for STARTTLS, with a password for a log-in."""
-    letters = Letters(port=free_port())
+    listener = socket.create_server(("127.0.0.1", 0))
+    letters = Letters(port=listener.getsockname()[1])
     context = None
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -57,10 +77,9 @@ def mail_server(*, certificate: Path | None = None, password: str = "") -> Itera
         is_right = isinstance(data, LoginPassword) and data.password == password.encode()
         return AuthResult(success=is_right, handled=is_right)
 
-    controller = Controller(
+    controller = _Office(
+        listener,
         letters,
-        hostname="127.0.0.1",
-        port=letters.port,
         tls_context=context,
         require_starttls=bool(context),
         authenticator=authenticator if password else None,
@@ -107,6 +126,8 @@ class Posts:
     url: str = ""
     received: list[tuple[str, Any]] = field(default_factory=list)
     status: int = 200
+    body_bytes: int = 0
+    """Promised in the answer's head, and never sent."""
 
 
 @contextmanager
@@ -119,7 +140,11 @@ def webhook() -> Iterator[Posts]:
             body = self.rfile.read(int(self.headers["content-length"]))
             posts.received.append((self.path, json.loads(body)))
             self.send_response(posts.status)
+            if posts.body_bytes:
+                self.send_header("content-length", str(posts.body_bytes))
             self.end_headers()
+            if posts.body_bytes:
+                self.rfile.read(1)  # until the other side has gone
 
         def log_message(self, *arguments: Any) -> None:
             return

@@ -11,15 +11,18 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from multiprocessing.queues import Queue
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from queue import Empty
 
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import LedgerConflictError, UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
 
 MODEL = "demand"
+PATIENCE_SECONDS = 120
 FORKED = multiprocessing.get_context("fork")
 
 
@@ -43,19 +46,18 @@ def _run(what: str, *arguments: object) -> dict:
 
 def _promote(url: str, name: str, rounds: int, start: Barrier, results: Queue) -> None:
     """Look, decide, and be first or look again, as a release does."""
-    start.wait(60)
+    start.wait(PATIENCE_SECONDS)
     ledger = SqlLedger(url)  # they race for making it, too
     won, lost = [], []
     seen = 0
     while seen < rounds:
-        try:
-            ledger.append(MODEL, EntryKind.RELEASE_STARTED, {}, actor=name, expected_sequence=seen)
-            won.append(seen + 1)
-        except LedgerConflictError:
-            lost.append(seen + 1)
-        except UnavailableError:  # it did not get the lock in time: Airflow would try again
-            pass
-        seen = ledger.state(MODEL).sequence
+        with suppress(UnavailableError):  # it did not get the lock in time: Airflow would try again
+            try:
+                ledger.append(MODEL, EntryKind.RELEASE_STARTED, {}, actor=name, expected_sequence=seen)
+                won.append(seen + 1)
+            except LedgerConflictError:
+                lost.append(seen + 1)
+            seen = ledger.state(MODEL).sequence
     results.put((name, [won, lost]))
 
 
@@ -65,7 +67,13 @@ def _race(url: str, processes: str, rounds: str) -> dict[str, list[list[int]]]:
     racers = [FORKED.Process(target=_promote, args=(url, name, int(rounds), start, results)) for name in names]
     for racer in racers:
         racer.start()
-    found = dict(results.get(timeout=240) for _ in racers)
+    found: dict[str, list[list[int]]] = {}
+    while len(found) < len(racers):
+        are_over = not any(racer.is_alive() for racer in racers)  # looked at before the queue: what they said is in it
+        try:
+            found |= [results.get(timeout=1)]
+        except Empty:
+            assert not are_over, f"only {sorted(found)} came to an end"
     for racer in racers:
         racer.join()
     return found
@@ -92,6 +100,7 @@ def _torment(url: str, folder: str, kills: str, seed: str) -> dict[str, int]:
         for writer in writers:
             writer.start()
         while not any((told / name).exists() for name in names):
+            assert any(writer.is_alive() for writer in writers), "both writers died before they wrote"
             time.sleep(0.01)
         time.sleep(chance.uniform(0, 0.3))
         for writer in writers:

@@ -6,7 +6,6 @@ import functools
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -19,10 +18,11 @@ from pathlib import Path
 
 import pytest
 
+from fakes.ports import own_port
 from titlebout.adapters.s3.s3_access import S3Settings
 
 PROGRAMS = ("ceph-mon", "ceph-osd", "radosgw")
-DEADLINE_SECONDS = 60
+DEADLINE_SECONDS = 180
 _PR_SET_PDEATHSIG = 1
 
 # Nobody proves who he is inside the cluster, nothing is replicated, and nothing waits for others to join.
@@ -107,7 +107,7 @@ class _Cluster:
         self._configuration = folder / "ceph.conf"
 
     def start(self) -> RadosGateway:
-        ports = {"monitor_port": _free_port(), "gateway_port": _free_port()}
+        ports = {"monitor_port": own_port(), "gateway_port": own_port()}
         fsid = str(uuid.uuid4())
         self._configuration.write_text(CONFIGURATION.format(folder=self._folder, fsid=fsid, **ports))
         for name in ("mon", "osd", "rgw"):
@@ -139,7 +139,7 @@ class _Cluster:
         done = subprocess.run(
             self._configured(command), capture_output=True, text=True, timeout=DEADLINE_SECONDS, check=False
         )
-        assert done.returncode == 0, f"{command[0]}: {done.stderr}"
+        assert done.returncode == 0, f"{command[0]}: {done.stderr}\n{_last_words(self._folder)}"
         return done.stdout
 
     def _launch(self, *command: str) -> "subprocess.Popen[bytes]":
@@ -166,14 +166,13 @@ def _await_answer(url: str, gateway: "subprocess.Popen[bytes]", folder: Path) ->
             time.sleep(0.1)
         else:
             return
-    last_words = (folder / "client.rgw.log").read_text(errors="replace")[-2000:]
-    pytest.fail(f"the object gateway did not come up: {last_words}")
+    pytest.fail(f"the object gateway did not come up:\n{_last_words(folder)}")
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def _last_words(folder: Path) -> str:
+    """Return the ends of the logs of all programs."""
+    ends = {log.name: log.read_text(errors="replace").splitlines()[-5:] for log in sorted(folder.glob("*.log"))}
+    return "\n".join(f"{name}: {line}" for name, lines in ends.items() for line in lines)
 
 
 def _end_with_parent() -> None:

@@ -218,7 +218,7 @@ def _ask_until_it_is_decided(ports: dict[str, Any]) -> None:
     import httpx
 
     address, deadline = ports["host"].find(MODEL), time.monotonic() + PATIENCE_SECONDS
-    with httpx.Client(base_url=address.url, trust_env=False) as client:
+    with httpx.Client(base_url=address.url, timeout=60, trust_env=False) as client:
         while True:
             trial = ports["client"].trial(address)
             counts = trial.counts if trial and trial.is_running else None

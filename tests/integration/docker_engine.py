@@ -32,7 +32,7 @@ CACHE = PROJECT / ".cache" / "serving-image"
 LOCK = PROJECT / "requirements-serving.lock"
 BASE_IMAGE = "titlebout-test-base:bookworm"
 SERVING_IMAGE = "titlebout-test-serving"
-ENGINE_START_SECONDS = 60
+ENGINE_START_SECONDS = 180
 # libstdc++6: NumPy does not import without it. libpython3.11-stdlib: python3-minimal lacks `http` and more.
 BASE_PACKAGES = "python3-minimal,libpython3.11-stdlib,ca-certificates,libstdc++6"
 LEFT_OUT = ("man", "doc", "locale", "info")
@@ -77,7 +77,7 @@ def docker_engine() -> Iterator["docker.DockerClient"]:
     finally:
         engine.terminate()
         try:
-            engine.wait(timeout=30)
+            engine.wait(timeout=60)
         except subprocess.TimeoutExpired:
             engine.kill()
             engine.wait()

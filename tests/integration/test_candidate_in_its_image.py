@@ -126,7 +126,7 @@ def test_a_task_killed_at_any_step_leaves_nothing_once_it_is_cleared(place, imag
     examined = (bench.image_id(), bundle, questions, {})
     killed = FORKED.Process(target=killed_at, args=(call, (image, "run:cleared"), examined))
     killed.start()
-    killed.join(60)
+    killed.join(240)
     assert killed.exitcode == -signal.SIGKILL
     assert len(place.leftovers()) == 1
 

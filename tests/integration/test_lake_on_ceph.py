@@ -142,10 +142,10 @@ def test_a_store_that_freezes_is_given_up_and_goes_on_when_it_is_back(gateway: R
         for call in (lambda: lake.read("m/a"), lambda: lake.publish("m/b", b"hello")):
             with pytest.raises(UnavailableError, match="did not answer in 3 attempts: Read timeout"):
                 call()
-        assert time.monotonic() - begin < 10
+        assert time.monotonic() - begin < 30  # and not until it thaws
     finally:
         gateway.thaw()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         try:
             lake.publish("m/b", b"hello")

@@ -69,7 +69,7 @@ def test_an_engine_that_goes_down_at_any_request(serving: Place, image: str, tmp
     vouch_for(serving, serving.engine.images.get(image).id)
     address = DockerHost(serving.engine, image).find(serving.model)
     with engine_proxy(tmp_path) as engine:
-        client = docker.DockerClient(base_url=engine.url, version="1.41", timeout=2 if then_frozen else 30)
+        client = docker.DockerClient(base_url=engine.url, version="1.41", timeout=4 if then_frozen else 30)
         host = DockerHost(client, image, engine_url=engine.url)
         for requests in itertools.count(0, step):
             engine.live_for(requests, then_frozen=then_frozen)
@@ -103,7 +103,7 @@ def test_a_port_that_a_stranger_took_while_the_server_was_away(serving: Place, i
     vouch_for(serving, serving.engine.images.get(image).id)
     container = serving.engine.containers.get(container_name(serving.model))
     port = int(DockerHost(serving.engine, image).find(serving.model).url.rpartition(":")[2])
-    container.stop(timeout=10)
+    container.stop(timeout=60)
     with socket.create_server(("127.0.0.1", port)):
         done = deploy_on(serving, DockerHost(serving.engine, image, port=port))
         assert not done.url.endswith(f":{port}")
@@ -126,7 +126,7 @@ def test_a_disk_that_the_log_has_filled(serving: Place, image: str):
     with pytest.raises(UnavailableError, match="the server's disk does not take it: No space left on device"):
         serving.deploy(image)
     assert CLIENT.served(address).version == serving.old.version
-    assert httpx.get(f"{address.url}/health/ready", trust_env=False).status_code == 200
+    assert httpx.get(f"{address.url}/health/ready", timeout=60, trust_env=False).status_code == 200
 
     lake = MemoryLake()
     first = collect_log(spec, lake=lake, host=host, server_log=LOG)
@@ -152,7 +152,7 @@ def serve_again(place: Place, host: DockerHost) -> None:
 def asked_until_the_disk_is_full(url: str) -> int:
     """Ask until rows are left out of the log, and return how many rows were answered."""
     answered = 0
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         for _ in range(200):
             answer = client.post("/predict", json={"rows": ROWS})
             assert (answer.status_code, len(answer.json()["predictions"])) == (200, len(ROWS))
@@ -163,7 +163,7 @@ def asked_until_the_disk_is_full(url: str) -> int:
 
 
 def rows_left_out(url: str) -> int:
-    metrics = httpx.get(f"{url}/metrics", trust_env=False).text.splitlines()
+    metrics = httpx.get(f"{url}/metrics", timeout=60, trust_env=False).text.splitlines()
     (found,) = [line for line in metrics if line.startswith("titlebout_log_dropped") and 'reason="queue_full"' in line]
     return int(found.rpartition(" ")[2])
 

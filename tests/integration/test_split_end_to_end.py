@@ -28,6 +28,7 @@ from fakes.split_world import ON_A_REAL_SERVER
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
+from titlebout.connection_fields import environment_connection
 from titlebout.core.inference_log.log_reading import logged_partitions
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.live_trials.trial import TRIAL_KINDS
@@ -38,7 +39,7 @@ from titlebout.steps.deploy_model import deploy_model
 from titlebout.steps.release_desk import ReleaseDesk
 from titlebout.steps.start_trial import start_trial
 from titlebout.steps.train_challenger import train_challenger
-from titlebout.wiring import build_host, environment_connection
+from titlebout.wiring import build_host
 
 pytestmark = pytest.mark.airflow
 
@@ -57,7 +58,8 @@ from titlebout.core.live_trials.trial_results import TrialTicket
 from titlebout.project import load_model_spec
 from titlebout.steps.trial_desk import TrialDesk
 from titlebout.steps.watch_trial import watch_trial
-from titlebout.wiring import build_host, build_trial_client, environment_connection
+from titlebout.connection_fields import environment_connection
+from titlebout.wiring import build_host, build_client
 model, token, lake, ledger = sys.argv[1:]
 append = SqlLedger.append
 def dying(self, model, kind, *args, **kwargs):
@@ -67,7 +69,7 @@ def dying(self, model, kind, *args, **kwargs):
 SqlLedger.append = dying
 spec = load_model_spec(model)
 host = build_host(spec, environment_connection)
-desk = TrialDesk(spec, "run:killed", LocalLake(Path(lake)), SqlLedger(ledger), host, build_trial_client())
+desk = TrialDesk(spec, "run:killed", LocalLake(Path(lake)), SqlLedger(ledger), host, build_client())
 watch_trial(desk, TrialTicket(model=model, token=int(token), reason=""), HttpServerLog())
 """
 
@@ -158,7 +160,7 @@ def days_before() -> list[str]:
 def ask_everything(url: str, rows: pa.Table) -> Counter:
     """Ask for each row in a request of its own, and return who answered."""
     versions: Counter = Counter()
-    with httpx.Client(base_url=url, trust_env=False) as client:
+    with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
         for row in rows.drop_columns(["rentals"]).to_pylist():
             row["day"] = row["day"].isoformat()
             answer = client.post("/predict", json={"rows": [row]})

@@ -51,13 +51,13 @@ class Load:
 
     versions: Counter = field(default_factory=Counter)
     failures: list[str] = field(default_factory=list)
+    asked: Counter = field(default_factory=Counter)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def ask(self, url: str, name: str) -> None:
-        with httpx.Client(base_url=url, trust_env=False) as client:
-            number = 0
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
             while not self.stop.is_set():
-                number += 1
+                number = self.asked[name] = self.asked[name] + 1
                 row = {"hour": number % 24, "temperature": float(number % 30), "weather": ("dry", "rain")[number % 2]}
                 try:
                     answer = client.post("/predict", json={"rows": [row]}, headers={"x-request-id": f"{name}-{number}"})
@@ -69,6 +69,13 @@ class Load:
                 else:
                     self.versions[answer.json()["version"]] += 1
                 time.sleep(0.001)
+
+    def count_what_was_answered(self) -> None:
+        """Wait until each client asks again: until then it may not have counted an answer that it has."""
+        before, deadline = dict(self.asked), time.monotonic() + 180
+        while any(self.asked[name] == number for name, number in before.items()):
+            assert time.monotonic() < deadline, self.failures[-3:]
+            time.sleep(0.01)
 
 
 @contextmanager
@@ -115,7 +122,7 @@ class Arena:
 
     def watch(self, ticket: TrialTicket) -> str:
         """Look until the trial is decided, and return the last look."""
-        world, deadline = self.world, time.monotonic() + 60
+        world, deadline = self.world, time.monotonic() + 180
         desk = TrialDesk(world.spec, "a run", world.lake, world.ledger, self.host, CLIENT)
         while not (look := watch_trial(desk, ticket)).is_over:
             assert time.monotonic() < deadline, look.summary
@@ -155,6 +162,7 @@ def test_a_good_candidate_is_promoted_and_a_shifted_one_stopped_and_no_client_no
             arena.watch(ticket)
         assert "serves on" in str(stopped.value)
         assert CLIENT.served(address).version == old.version
+        load.count_what_was_answered()
         tried = load.versions[shifted.version]
         ticket = arena.start(arena.verdict(good, old))
         assert "100 %" in arena.watch(ticket)

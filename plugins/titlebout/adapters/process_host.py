@@ -75,15 +75,10 @@ class ProcessHost:
         with _sole_starter(folder, self._start_timeout + STOP_TIMEOUT_SECONDS):
             found = self.find(model)
             if found is None and _is_owned(folder):  # it lives: busy, or still starting
-                _waited_for(lambda: self.find(model) or not _is_owned(folder), HANG_TIMEOUT_SECONDS)
-                found = self.find(model)
+                found = self._awaited(model, lambda: not _is_owned(folder), HANG_TIMEOUT_SECONDS)
             if found is None:
                 self._end(model)
-                self._start(model)
-                found = self.find(model)
-            if found is None:
-                message = f"server of {model!r} stopped answering right after its start; {_last_lines(folder)}"
-                raise DeploymentError(message)
+                found = self._start(model)
             return found
 
     def find(self, model: str) -> ServerAddress | None:
@@ -115,7 +110,12 @@ class ProcessHost:
     def _folder(self, model: str) -> Path:
         return self._root / checked_model_name(model)
 
-    def _start(self, model: str) -> None:
+    def _awaited(self, model: str, is_hopeless: Callable[[], bool], timeout_seconds: float) -> ServerAddress | None:
+        """Wait until the server answers, and ask it no second time: on a busy machine the next answer may be late."""
+        found = _waited_for(lambda: self.find(model) or is_hopeless(), timeout_seconds)
+        return found if isinstance(found, ServerAddress) else None
+
+    def _start(self, model: str) -> ServerAddress:
         folder = self._folder(model)
         log = folder / "server.log"
         if log.exists() and log.stat().st_size > MAX_LOG_BYTES:
@@ -135,13 +135,14 @@ class ProcessHost:
                 close_fds=True,
             )
         self._children[model] = child
-        _waited_for(lambda: child.poll() is not None or self.find(model), self._start_timeout)
-        if child.poll() is not None or not self.find(model):
+        found = self._awaited(model, lambda: child.poll() is not None, self._start_timeout)
+        if found is None:
             child.kill()
             child.wait()
             message = f"server of {model!r} did not start; {_last_lines(folder)}"
             raise DeploymentError(message)
         _logger.info("started server of %s, process %d, log in %s", model, child.pid, log)
+        return found
 
     def _end(self, model: str) -> None:
         """End whatever owns the model's state folder: politely, then by force."""
@@ -218,13 +219,12 @@ def _locks(descriptor: int, kind: int) -> bool:
     return True
 
 
-def _waited_for(is_so: Callable[[], object], timeout_seconds: float) -> bool:
+def _waited_for(look: Callable[[], object], timeout_seconds: float) -> object:
+    """Look until there is something to see, and return what was seen last."""
     deadline = time.monotonic() + timeout_seconds
-    while not is_so():
-        if time.monotonic() > deadline:
-            return False
+    while not (seen := look()) and time.monotonic() <= deadline:
         time.sleep(0.05)
-    return True
+    return seen
 
 
 def _environment() -> dict[str, str]:

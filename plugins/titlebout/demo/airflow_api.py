@@ -9,6 +9,7 @@ from pydantic import JsonValue
 from titlebout.demo.failure import DemoError
 
 Json = dict[str, Any]
+ANSWER_SECONDS = 180.0  # far more than any answer takes, unless the machine has a dozen other things to do
 PAGE = 100
 """Airflow's own limit of entries in one answer."""
 
@@ -20,7 +21,7 @@ class AirflowApi:
         """Prepare a client; nothing is sent yet."""
         self.url = url
         # trust_env off: a proxy named in the environment has no business with the loopback.
-        self._client = httpx.Client(base_url=url, timeout=30.0, trust_env=False, transport=transport)
+        self._client = httpx.Client(base_url=url, timeout=ANSWER_SECONDS, trust_env=False, transport=transport)
 
     def health(self) -> Json | None:
         """Return the health of Airflow's parts, or None while the API server does not answer."""

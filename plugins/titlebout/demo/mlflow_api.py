@@ -14,7 +14,7 @@ def version_of_alias(url: str, model: str, alias: str) -> str | None:
     """
     api = f"{url}/api/2.0/mlflow"
     try:
-        with httpx.Client(timeout=10.0, trust_env=False) as client:
+        with httpx.Client(timeout=60.0, trust_env=False) as client:
             answer = client.get(f"{api}/registered-models/alias", params={"name": model, "alias": alias})
             if answer.status_code in {httpx.codes.BAD_REQUEST, httpx.codes.NOT_FOUND}:
                 return None

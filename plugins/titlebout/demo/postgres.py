@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from titlebout.demo.failure import DemoError, wait_until
 from titlebout.demo.processes import ProcessBook
-from titlebout.demo.sockets import LOOPBACK, free_port
+from titlebout.demo.sockets import LOOPBACK, PortClaims
 
 MAX_SOCKET_PATH_BYTES = 103  # 104 on macOS, 108 on Linux, both with a final zero byte
 NOBODY = "65534"
@@ -27,6 +27,8 @@ SETTINGS = (
     "max_connections=150",
     "dynamic_shared_memory_type=mmap",  # files in the data folder instead of in /dev/shm
 )
+START_SECONDS = 180.0
+_CLAIMS = PortClaims()
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def start_postgres(data: Path, book: ProcessBook, *, environment: Mapping[str, s
         book.check_running(service)
         return True if _status(data) == "ready" else None
 
-    wait_until(ready, deadline_seconds=30, what="starting Postgres", log=log, pause_seconds=0.05)
+    wait_until(ready, deadline_seconds=START_SECONDS, what="starting Postgres", log=log, pause_seconds=0.05)
     return Postgres(url=url, pid=service.pid)
 
 
@@ -111,7 +113,7 @@ def _address(data: Path, password: str) -> tuple[Sequence[str], str]:
     if len(os.fsencode(data / ".s.PGSQL.5432")) <= MAX_SOCKET_PATH_BYTES:
         settings = ["listen_addresses=", f'unix_socket_directories="{data}"']
         return settings, f"postgresql+psycopg2://postgres:@/postgres?host={quote(str(data))}"
-    port = free_port()
+    port = _CLAIMS.claim(5432)
     settings = [f"listen_addresses={LOOPBACK}", f"port={port}", "unix_socket_directories="]
     return settings, f"postgresql+psycopg2://postgres:{password}@{LOOPBACK}:{port}/postgres"
 

@@ -15,6 +15,7 @@ import psutil  # type: ignore[import-untyped]  # ships no annotations
 from titlebout.demo.failure import DemoError
 
 GRACE_SECONDS = 8.0
+KILL_SECONDS = 60.0  # nobody refuses that signal, but a busy machine may take its time to carry it out
 # At an interrupt Postgres shuts down at once; at a terminate it waits for its clients.
 _POLITE_SIGNALS = {"postgres": signal.SIGINT}
 
@@ -110,7 +111,7 @@ class ProcessBook:
         psutil.wait_procs(leaders, timeout=GRACE_SECONDS)
         for process in families:
             _signal(process, signal.SIGKILL)
-        psutil.wait_procs(families, timeout=GRACE_SECONDS)
+        psutil.wait_procs(families, timeout=KILL_SECONDS)
 
     def _family(self, service: Service) -> list[psutil.Process]:
         """Return the living processes of a service: of its session, and at work inside the demo's folder.

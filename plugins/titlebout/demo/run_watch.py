@@ -11,7 +11,7 @@ from titlebout.demo.folder import DemoFolder
 from titlebout.demo.progress import Stage
 
 Found = TypeVar("Found")
-RUN_SECONDS = 300.0
+RUN_SECONDS = 600.0
 BACKFILL_SECONDS_PER_DAY = 45.0
 PAUSE_SECONDS = 0.4
 ENDED = frozenset({"success", "failed"})

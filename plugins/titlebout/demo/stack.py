@@ -16,7 +16,7 @@ from titlebout.demo.processes import ProcessBook, Service
 from titlebout.demo.progress import Progress
 from titlebout.demo.sockets import LOOPBACK, PortClaims
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 # Logs are read from the disk that all processes share: nobody needs to serve them on yet another port.
 AIRFLOW_SERVICES: Mapping[str, Sequence[str]] = {
     "dag-processor": ("airflow", "dag-processor"),
@@ -76,6 +76,7 @@ class Stack:
                 log=Path(mlflow.log),
             )
             stage.ends_with(self.ports.mlflow_url)
+        self._claims.close()
 
     def wait_for_dags(self, *dag_ids: str) -> None:
         """Wait until Airflow has read the DAGs.
@@ -86,7 +87,9 @@ class Stack:
         with self._progress.stage("wait for the DAGs") as stage:
             try:
                 wait_until(
-                    lambda: self.api.dag_ids().issuperset(dag_ids) or None, deadline_seconds=60, what="reading the DAGs"
+                    lambda: self.api.dag_ids().issuperset(dag_ids) or None,
+                    deadline_seconds=START_SECONDS,
+                    what="reading the DAGs",
                 )
             except DemoError:
                 errors = "\n".join(self.api.import_errors()) or "no import error is known"

@@ -24,8 +24,8 @@ def settings(url: str | None, **changes: object) -> S3Settings:
         "us-east-1",
         "key",
         "secret",
-        connect_timeout_seconds=0.3,
-        read_timeout_seconds=0.3,
+        connect_timeout_seconds=60,
+        read_timeout_seconds=60,
         attempts=3,
         pause_seconds=0.001,
     )
@@ -250,7 +250,7 @@ def test_a_third_fault_is_an_error_that_names_the_object_and_the_attempts(
     begin = time.monotonic()
     with pytest.raises(UnavailableError, match=rf"s3://{bucket.name}/a: the store .* in 3 attempts"):
         bucket.get("a")
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < 45  # a store that hangs does so for a minute
     assert len(proxy.spoilt) == 3
 
 
