@@ -4,6 +4,7 @@ from titlebout.core.drift_accounts.drift_reported import DriftReported
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.pages.drift_page import DriftSource, read_drift_account
+from titlebout.core.pages.page_frame import neighbours
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey
 
@@ -43,13 +44,23 @@ def find_drift(ledger: Ledger, lake: Lake, model: str, key: PartitionKey, sequen
     if account is None:
         message = f"{lake.uri(reported.path)}: not readable as a drift report by this release of Titlebout"
         raise CorruptObjectError(message)
-    keys = {each.partition for _, each in everything}
+    previous, following = neighbours({each.partition for _, each in everything}, key)
     return DriftSource(
         account,
         sequence=number,
         same_day=[(at, each.reason) for at, each in reversed(same)],
-        previous=max((each for each in keys if each < key), default=None),
-        following=min((each for each in keys if each > key), default=None),
+        previous=previous,
+        following=following,
+    )
+
+
+def why_no_report(ledger: Ledger, model: str, key: PartitionKey) -> str:
+    """Say why a partition has no drift report, and what makes one."""
+    if any(look.partition >= key for look in newest_looks(ledger, model)):
+        return f"No such look was made at {model} when {key} was its newest partition. Its page lists all looks."
+    return (
+        f"Nobody has looked for drift in {model} since {key} came. The DAG {model}_drift looks when a partition was "
+        f"accepted: see whether it is paused, or start it. A terminal does the same: titlebout drift {model} --look"
     )
 
 

@@ -5,6 +5,7 @@ import pytest
 
 from titlebout.core.cadences import Cadence
 from titlebout.core.drifting import judged_columns
+from titlebout.core.drifting.category_counts import CategoryCounts
 from titlebout.core.drifting.column_profile import CategoryProfile, NumberProfile
 from titlebout.core.drifting.judged_columns import PastAndNewest, judge_columns
 from titlebout.core.drifting.measures import Measure, measures_of
@@ -24,7 +25,7 @@ def numbers(values):
 
 
 def categories(missing=0, **counts):
-    return CategoryProfile.model_validate({"missing": missing, "categories": {"counts": counts}})
+    return CategoryProfile(missing, CategoryCounts(counts=counts))
 
 
 def partition(rng, *, rows=100, columns=3, mean=0.0, scale=1.0, missing=0.0, novel=0.0):

@@ -38,6 +38,12 @@ def test_any_grouping_and_order_of_merges_gives_the_same_sketch(parts, seed, spl
     assert whole.rows == sum(map(len, parts))
 
 
+def test_numbers_of_many_sizes_are_rounded_to_their_sizes_and_no_further(few_buckets):
+    sizes = 2.0 ** np.arange(-20, 20)
+    sketch = sketch_of(np.concatenate([sizes, -1.5 * sizes]))
+    assert (sketch.bits, len(sketch.codes)) == (0, 80)
+
+
 @given(parts=PARTS, seed=st.integers(0, 9))
 @settings(max_examples=60)
 def test_moments_of_the_same_pieces_in_any_order_are_the_same_bits(parts, seed):

@@ -1,6 +1,6 @@
 """The bins of a reference, in which the rows of any partition are counted from its profile alone."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Self, TypeAlias
 
@@ -74,9 +74,9 @@ class CategoryBins:
 Bins: TypeAlias = NumberBins | CategoryBins
 
 
-def comparable(categories: CategoryCounts, *, is_grouped: bool) -> dict[str, int]:
+def comparable(categories: CategoryCounts, *, is_grouped: bool) -> Mapping[str, int]:
     """Return counts by name, or by group where the reference has too many names."""
-    return dict(categories.groups()) if is_grouped else categories.counts
+    return categories.groups() if is_grouped else categories.counts
 
 
 def bins_of(reference: ColumnProfile) -> Bins:

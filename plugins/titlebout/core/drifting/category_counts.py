@@ -3,26 +3,24 @@
 import hashlib
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Self
-
-from pydantic import BaseModel, ConfigDict
 
 MOST_CATEGORIES = 2048
 """So many different categories are counted by name. A column with more is counted by as many groups of names."""
 _GROUP = "group "
 
 
-class CategoryCounts(BaseModel):
+@dataclass(frozen=True)
+class CategoryCounts:
     """Counts of categories. Which of the two forms it has depends on the whole alone, not on how it was added up.
 
     >>> (CategoryCounts.of({"rain": 2}) + CategoryCounts.of({"rain": 1, "clear": 4})).counts
     {'clear': 4, 'rain': 3}
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
     is_grouped: bool = False
-    counts: dict[str, int] = {}
+    counts: Mapping[str, int] = field(default_factory=dict)
 
     @classmethod
     def of(cls, counts: Mapping[str, int]) -> Self:

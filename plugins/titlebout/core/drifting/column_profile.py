@@ -1,10 +1,10 @@
 """What is known of one column of some rows without keeping them; profiles of parts add up to that of the whole."""
 
-from typing import Annotated, Any, Literal, Self, TypeAlias
+from dataclasses import dataclass, field
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator
 
 from titlebout.core.drifting.category_counts import CategoryCounts
 from titlebout.core.drifting.moments import Moments
@@ -12,32 +12,13 @@ from titlebout.core.drifting.number_sketch import NumberSketch
 from titlebout.core.drifting.number_tally import NumberTally
 
 
-def _sketch_document(sketch: NumberSketch) -> dict[str, Any]:
-    return {"bits": sketch.bits, "codes": sketch.codes.tolist(), "counts": sketch.counts.tolist()}
-
-
-def _opened_sketch(found: NumberSketch | dict[str, Any]) -> NumberSketch:
-    if isinstance(found, NumberSketch):
-        return found
-    codes, counts = (np.array(found[name], dtype=np.int64) for name in ("codes", "counts"))
-    if len(codes) != len(counts) or (np.diff(codes) <= 0).any() or (counts <= 0).any():
-        message = "no sketch of numbers"
-        raise ValueError(message)
-    return NumberSketch(int(found["bits"]), codes, counts)
-
-
-Sketch = Annotated[NumberSketch, PlainValidator(_opened_sketch), PlainSerializer(_sketch_document)]
-
-
-class NumberProfile(BaseModel):
+@dataclass(frozen=True)
+class NumberProfile:
     """A column whose values are measured."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    kind: Literal["numbers"] = "numbers"
-    missing: int = Field(default=0, ge=0)
-    moments: Moments = Moments()
-    sketch: Sketch = Field(default_factory=NumberSketch)
+    missing: int = 0
+    moments: Moments = field(default_factory=Moments)
+    sketch: NumberSketch = field(default_factory=NumberSketch)
 
     @property
     def present(self) -> int:
@@ -68,14 +49,12 @@ class NumberProfile(BaseModel):
         return self + more
 
 
-class CategoryProfile(BaseModel):
+@dataclass(frozen=True)
+class CategoryProfile:
     """A column whose values are names."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: Literal["categories"] = "categories"
-    missing: int = Field(default=0, ge=0)
-    categories: CategoryCounts = CategoryCounts()
+    missing: int = 0
+    categories: CategoryCounts = field(default_factory=CategoryCounts)
 
     @property
     def present(self) -> int:
@@ -87,4 +66,4 @@ class CategoryProfile(BaseModel):
         return type(self)(missing=self.missing + other.missing, categories=self.categories + other.categories)
 
 
-ColumnProfile: TypeAlias = Annotated[NumberProfile | CategoryProfile, Field(discriminator="kind")]
+ColumnProfile: TypeAlias = NumberProfile | CategoryProfile

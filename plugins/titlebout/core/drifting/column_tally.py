@@ -10,7 +10,7 @@ from titlebout.core.drifting.category_counts import CategoryCounts
 from titlebout.core.drifting.column_profile import CategoryProfile, NumberProfile
 from titlebout.core.drifting.number_tally import NumberTally
 from titlebout.core.errors import FieldError
-from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.column_type import ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -43,7 +43,7 @@ def densely_counted(numbers: NDArray[np.float64], bits: int) -> Counts | None:
 def sketched(counted: Counts, bits: int) -> NumberSketch:
     """Return a table as a sketch, which has as many buckets as the table has places in use: add it to another one."""
     half = len(counted) // 2
-    used = np.flatnonzero(counted)
+    used = np.flatnonzero(counted > 0)
     codes = np.where(used < half, used, half - 1 - used)
     order = np.argsort(codes, kind="stable")
     return NumberSketch(bits, codes[order], counted[used[order]])

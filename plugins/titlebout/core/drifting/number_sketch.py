@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 
 MOST_BUCKETS = 2048
 """So many different numbers are kept as they are. Beyond, all are rounded to as many bits as leave no more buckets."""
-_ALL_BITS = 23
+ALL_BITS = 23
 _DENSE_RANGE = 1 << 17
 _MAGNITUDE = np.int32(2**31 - 1)
-_FIRST_ROWS = 4096
 LARGEST = float(np.finfo(np.float32).max)
 """The largest number that a model can see: `field_values.LARGEST_NUMBER`, whose import costs more than a profile."""
 
@@ -38,7 +37,7 @@ class NumberSketch:
         counts: int64, shape (n_buckets,), all above 0.
     """
 
-    bits: int = _ALL_BITS
+    bits: int = ALL_BITS
     codes: Counts = field(default_factory=lambda: np.empty(0, np.int64))
     counts: Counts = field(default_factory=lambda: np.empty(0, np.int64))
 
@@ -68,10 +67,6 @@ class NumberSketch:
         """
         if not len(numbers):
             return self
-        if self.bits == _ALL_BITS and len(numbers) > _FIRST_ROWS:
-            # A few rows tell how coarse it has to be, and many are counted fast only by coarse buckets.
-            started = self.with_numbers(numbers[:_FIRST_ROWS])
-            return started.with_numbers(numbers[_FIRST_ROWS:])
         low, high = limits or (float(numbers.min()), float(numbers.max()))
         codes = _codes(numbers, self.bits, has_negative=low < 0)
         # Whole numbers share a tail of zeros: without it they are few, and close together.
@@ -81,7 +76,7 @@ class NumberSketch:
         if last - first < _DENSE_RANGE:
             codes -= first
             counted = np.bincount(codes)
-            used = np.flatnonzero(counted)
+            used = np.flatnonzero(counted > 0)  # of truth values it is found some times faster
             return self._added((used + first) << tail, counted[used])
         used, counted = np.unique(codes, return_counts=True)
         return self._added(used.astype(np.int64) << tail, counted)
@@ -102,21 +97,22 @@ class NumberSketch:
         if len(self.codes):
             codes, counts = np.concatenate([self.codes, codes]), np.concatenate([self.counts, counts])
             codes, counts = _joined(*_sorted(codes, counts))
-        bits = self.bits
-        while len(codes) > MOST_BUCKETS and bits > 0:
-            bits -= 1
-            codes, counts = _joined(codes >> 1, counts)
-        return type(self)(bits, codes, counts)
+        if len(codes) <= MOST_BUCKETS:
+            return type(self)(self.bits, codes, counts)
+        # Neighbours fall into one bucket as soon as all bits are gone in which they differ.
+        apart = (codes[1:] ^ codes[:-1]).view(np.uint64)
+        gone = min(int(np.partition(apart, -MOST_BUCKETS)[-MOST_BUCKETS]).bit_length(), self.bits)
+        return type(self)(self.bits - gone, *_joined(codes >> gone, counts))
 
     @property
     def edges(self) -> NDArray[np.float64]:
         """Where each bucket begins, seen from below: float64, shape (n_buckets,), ascending."""
-        return numbers_at(self.codes << (_ALL_BITS - self.bits))
+        return numbers_at(self.codes << (ALL_BITS - self.bits))
 
     @property
     def values(self) -> NDArray[np.float64]:
         """The middle of each bucket, the number itself where it is exact: float64, shape (n_buckets,), ascending."""
-        shift = _ALL_BITS - self.bits
+        shift = ALL_BITS - self.bits
         return numbers_at((self.codes << shift) + ((1 << shift) >> 1))
 
     def below(self, places: Counts) -> Counts:
@@ -125,14 +121,14 @@ class NumberSketch:
         Returns:
             int64, shape (n_places,); a bucket that a place would cut counts as not below it.
         """
-        ends = ((self.codes + 1) << (_ALL_BITS - self.bits)) - 1
+        ends = ((self.codes + 1) << (ALL_BITS - self.bits)) - 1
         reached = np.concatenate([[0], np.cumsum(self.counts)])
         below: Counts = reached[np.searchsorted(ends, places, side="left")]
         return below
 
     def outside(self, low: int, high: int) -> int:
         """Count the numbers below one place or above another; a bucket that holds such a place counts as within."""
-        shift = _ALL_BITS - self.bits
+        shift = ALL_BITS - self.bits
         first, last = np.searchsorted(self.codes, [low >> shift, (high >> shift) + 1])
         return int(self.counts[:first].sum() + self.counts[last:].sum())
 
@@ -147,13 +143,13 @@ class NumberSketch:
         after = np.clip(np.searchsorted(reached, wanted), 1, len(reached) - 1)
         nearest = np.where(wanted - reached[after - 1] <= reached[after] - wanted, after - 1, after)
         inner = np.unique(nearest[(nearest > 0) & (nearest < len(self.codes))])
-        places: Counts = self.codes[inner] << (_ALL_BITS - self.bits)
+        places: Counts = self.codes[inner] << (ALL_BITS - self.bits)
         return places
 
 
 def places_of(numbers: NDArray[np.float64]) -> Counts:
     """Return numbers as codes at all bits: integers in the order of the numbers."""
-    return _codes(numbers, _ALL_BITS).astype(np.int64)
+    return _codes(numbers, ALL_BITS).astype(np.int64)
 
 
 def numbers_at(places: Counts) -> NDArray[np.float64]:
@@ -167,10 +163,10 @@ def numbers_at(places: Counts) -> NDArray[np.float64]:
 def _codes(numbers: NDArray[np.float64], bits: int, *, has_negative: bool = True) -> NDArray[np.int32]:
     # -0.0 becomes 0.0: it is the same number.
     raw = (numbers.astype(np.float32) + np.float32(0)).view(np.int32)
-    raw >>= _ALL_BITS - bits
+    raw >>= ALL_BITS - bits
     if has_negative:
         # The magnitude of a negative number rises as the number falls; the sign bit stays.
-        raw ^= (raw >> 31) & (_MAGNITUDE >> (_ALL_BITS - bits))
+        raw ^= (raw >> 31) & (_MAGNITUDE >> (ALL_BITS - bits))
     return raw
 
 

@@ -7,6 +7,8 @@ from titlebout.core.drifting.dense_counts import MOST_DENSE_BITS, dense_index, d
 from titlebout.core.drifting.moments import Moments
 from titlebout.core.drifting.number_sketch import LARGEST, NumberSketch
 
+_FIRST_ROWS = 4096
+
 Numbers = NDArray[np.float64]
 
 
@@ -49,7 +51,8 @@ class NumberTally:
             ValueError: A number is infinite or beyond float32.
         """
         if not self._is_added_at_once(numbers):
-            kept = numbers[~np.isnan(numbers)]
+            is_missing = np.isnan(numbers)
+            kept = numbers[~is_missing] if is_missing.any() else numbers
             self.missing += len(numbers) - len(kept)
             if len(kept) == len(numbers) or not self._is_added_at_once(kept):
                 self._add_with_care(kept)
@@ -88,7 +91,9 @@ class NumberTally:
         if max(-limits[0], limits[1]) > LARGEST:
             message = "holds infinity or a number beyond 3.4e38; reject such rows with an expectation"
             raise ValueError(message)
-        self._sketch = self._sketch.with_numbers(numbers, limits)
+        # A few rows tell how coarse it has to be, and many are counted fast only by coarse buckets.
+        for part in (numbers[:_FIRST_ROWS], numbers[_FIRST_ROWS:]):
+            self._sketch = self._sketch.with_numbers(part, limits)
         self._moments += Moments.of(numbers, limits)
         if self._dense is None and self._sketch.bits <= MOST_DENSE_BITS:
             self._dense_bits = self._sketch.bits

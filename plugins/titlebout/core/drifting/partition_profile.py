@@ -3,16 +3,16 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
-from typing import TYPE_CHECKING, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 from titlebout.core.drifting.column_profile import ColumnProfile
 from titlebout.core.drifting.column_tally import ColumnTally, CountedCategories, CountedNumbers
 from titlebout.core.errors import FieldError, did_you_mean
 from titlebout.core.reading.arrow_types import ARROW_TYPES
-from titlebout.core.results import Result, Sha256
-from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.column_type import ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 ROWS_PER_PIECE = 1 << 17
 _FORMAT = 1
-# The hash is of the bytes between these, so that reading does not have to write them again.
-_HEAD, _MIDDLE, _TAIL = b'{"profile":', b',"sha256":"', b'"}'
 
 
 class ProfiledColumn(NamedTuple):
@@ -36,10 +34,11 @@ class ProfiledColumn(NamedTuple):
         return CountedCategories(self.declared) if self.kind == "categories" else CountedNumbers(name)
 
 
-class ProfileQuestion(Result):
+@dataclass(frozen=True)
+class ProfileQuestion:
     """Which columns are profiled, and how each is read."""
 
-    columns: dict[str, ProfiledColumn]
+    columns: Mapping[str, ProfiledColumn]
 
     @classmethod
     def of(cls, spec: "ModelSpec") -> Self:
@@ -61,12 +60,17 @@ class ProfileQuestion(Result):
         document = json.dumps([_FORMAT, self.as_json()], sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(document.encode()).hexdigest()
 
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return {"columns": {name: [str(asked.declared), asked.kind] for name, asked in self.columns.items()}}
 
-class PartitionProfile(Result):
+
+@dataclass(frozen=True)
+class PartitionProfile:
     """The columns of some rows."""
 
     rows: int
-    columns: dict[str, ColumnProfile]
+    columns: Mapping[str, ColumnProfile]
 
     @classmethod
     def of_pieces(cls, question: ProfileQuestion, pieces: "Iterable[pa.Table]") -> Self:
@@ -102,29 +106,6 @@ class PartitionProfile(Result):
         return reduce(add, profiles)
 
 
-class SnapshotProfile(Result):
-    """The profile of one snapshot, as it lies beside its rows."""
-
-    data_sha256: Sha256
-    question: ProfileQuestion
-    profile: PartitionProfile
-
-    def document(self) -> bytes:
-        """Return the bytes of its file, which hold their own hash: no manifest vouches for them."""
-        return _sealed(self.model_dump_json().encode())
-
-    @classmethod
-    def opened(cls, document: bytes, question: ProfileQuestion, data_sha256: str) -> PartitionProfile | None:
-        """Read a file; None where it is damaged, or about something else."""
-        body = document.removeprefix(_HEAD)[: -len(_MIDDLE) - 64 - len(_TAIL)]
-        try:
-            found = cls.model_validate_json(body) if _sealed(body) == document else None
-        except ValueError:
-            return None
-        is_asked = found and (found.question, found.data_sha256) == (question, data_sha256)
-        return found.profile if found and is_asked else None
-
-
 def _column(table: "pa.Table", name: str, asked: ProfiledColumn) -> "pa.Array":
     if name not in table.column_names:
         raise FieldError(name, f"is no column of the table; {did_you_mean(name, table.column_names)}")
@@ -132,10 +113,6 @@ def _column(table: "pa.Table", name: str, asked: ProfiledColumn) -> "pa.Array":
     if column.type != wanted:
         raise FieldError(name, f"is stored as {column.type}, wanted {wanted}; ingest the rows again")
     return column.combine_chunks()
-
-
-def _sealed(body: bytes) -> bytes:
-    return b"".join([_HEAD, body, _MIDDLE, hashlib.sha256(body).hexdigest().encode(), _TAIL])
 
 
 def column_map(profiles: Mapping[str, PartitionProfile], name: str) -> dict[str, ColumnProfile]:

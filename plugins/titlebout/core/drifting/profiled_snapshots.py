@@ -5,7 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from titlebout.core.drifting.parquet_profile import profile_parquet
-from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion, SnapshotProfile
+from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion
+from titlebout.core.drifting.profile_documents import SnapshotProfile
 from titlebout.core.errors import LakeConflictError, ObjectMissingError, PartitionUnreadableError
 from titlebout.core.layout import profile_path
 from titlebout.core.ports import Lake

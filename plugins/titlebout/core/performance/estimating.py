@@ -39,7 +39,7 @@ class Estimating:
         """
         champion, world = self._measuring.champion, self._world
         record = world.state.partitions.get(key)
-        if record is None or record.status is not PartitionStatus.ACCEPTED or champion.has_learned(key):
+        if record is None or record.status is not PartitionStatus.ACCEPTED:
             return None
         ref = record.ref()
         evidence = evidence_of(world.spec, "estimated", champion.version, ref.data_sha256)

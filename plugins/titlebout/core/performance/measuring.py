@@ -132,7 +132,7 @@ class Measuring:
     def _replayed(self, key: PartitionKey) -> PartitionPerformance | None:
         champion, ref = self.champion, self.ref(key)
         evidence = evidence_of(self._spec, "replayed", champion.version, ref.data_sha256)
-        if champion.has_learned(key) or self._world.recorded.knows(evidence):
+        if self._world.recorded.knows(evidence):
             return None
         scored = champion.of_snapshot(ref)
         given = GivenScores(scored.rows.select(list(self._spec.dataset.key_columns)), scored.scores)

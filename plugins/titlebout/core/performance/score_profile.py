@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.drifting.partition_profile import PartitionProfile, ProfiledColumn, ProfileQuestion
+from titlebout.core.drifting.profile_documents import opened_profile, profile_document
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.ports import Lake
 from titlebout.core.specs.class_list import class_text
-from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.column_type import ColumnType
 from titlebout.core.specs.spec import ModelSpec
 
 SCORE, PREDICTION = "score", "prediction"
@@ -52,7 +53,7 @@ def profile_scores(spec: ModelSpec, scores: NDArray[np.float64]) -> PartitionPro
 
 def publish_profile(lake: Lake, folder: str, profile: PartitionProfile) -> ProfileName:
     """Write a profile into a folder, under a name that its bytes give."""
-    document = profile.model_dump_json().encode()
+    document = profile_document(profile)
     sha256 = hashlib.sha256(document).hexdigest()
     path = f"{folder}/scores-{sha256[:12]}.json"
     lake.publish(path, document)
@@ -67,7 +68,7 @@ def read_profile(lake: Lake, path: str, sha256: str) -> PartitionProfile:
         CorruptObjectError: It is not what was published.
     """
     try:
-        return PartitionProfile.model_validate_json(lake.read(path, sha256=sha256))
+        return opened_profile(lake.read(path, sha256=sha256))
     except ValueError as error:
         message = f"{lake.uri(path)}: not readable as a profile of scores; a newer release may have written it"
         raise CorruptObjectError(message) from error

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import pyarrow as pa
 
-from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.column_type import ColumnType
 
 ARROW_TYPES: Mapping[ColumnType, pa.DataType] = {
     ColumnType.INTEGER: pa.int64(),

@@ -8,8 +8,10 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from titlebout.core.cadences import Cadence
-from titlebout.core.specs.source_paths import RelativePattern
+from titlebout.core.specs import column_type
+from titlebout.core.specs.source_paths import PLACE, RelativePattern
 
+ColumnType = column_type.ColumnType
 # Names become paths, DAG ids and container names; ASCII, no dots, no separators but the underscore.
 NAME_PATTERN = r"\A[a-z][a-z0-9_]{0,62}\z"
 Name = Annotated[str, Field(pattern=NAME_PATTERN)]
@@ -21,17 +23,6 @@ class SpecSection(BaseModel):
     """Base of all sections: frozen, and a key that is not declared is an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
-
-
-class ColumnType(StrEnum):
-    """The types a column of a snapshot may have."""
-
-    INTEGER = "integer"
-    NUMBER = "number"
-    TEXT = "text"
-    FLAG = "flag"
-    DATE = "date"
-    TIMESTAMP = "timestamp"
 
 
 NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.FLAG})
@@ -74,8 +65,8 @@ class S3Source(SpecSection):
     @field_validator("prefix")
     @classmethod
     def _prefix_names_the_partition(cls, prefix: str) -> str:
-        if "{partition}" not in prefix:
-            message = "must contain {partition}"
+        if PLACE not in prefix:
+            message = f"must contain {PLACE}"
             raise ValueError(message)
         return prefix
 
@@ -213,7 +204,7 @@ class DatasetSection(SpecSection):
     @property
     def is_one_delivery_for_all_days(self) -> bool:
         """Whether days are cut out of files that hold all of them, by the time column."""
-        return isinstance(self.source, FilesSource) and "{partition}" not in self.source.path
+        return isinstance(self.source, FilesSource) and PLACE not in self.source.path
 
     @model_validator(mode="after")
     def _derivations_fit_the_columns(self) -> Self:
