@@ -1,12 +1,11 @@
 """The sensor that watches a trial."""
 
-import json
 from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
-import yaml
 
+from fakes.project_folder import make_project
 from fakes.specs import demand_document
 
 pytestmark = pytest.mark.airflow
@@ -17,17 +16,8 @@ TICKET = {"model": "demand", "token": 7, "reason": "trial 7"}
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
     """Return a project with the model `demand` and its connections."""
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    document = demand_document(release__strategy="canary")
-    (models / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    for name, fields in {
-        "lake": {"extra": {"root_uri": (tmp_path / "lake").as_uri()}},
-        "ledger": {"conn_type": "sqlite", "host": str(tmp_path / "ledger.db")},
-        "server": {"extra": {"state_root": str(tmp_path / "servers")}},
-    }.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name.upper()}", json.dumps({"conn_type": "generic", **fields}))
+    server = {"extra": {"state_root": str(tmp_path / "servers")}}
+    return make_project(tmp_path, monkeypatch, demand_document(release__strategy="canary"), server=server)
 
 
 @pytest.fixture

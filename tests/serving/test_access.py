@@ -126,7 +126,7 @@ def test_tokens_are_changed_under_load_and_no_request_fails(tmp_path: Path):
         current = [CALLER]
 
         def ask() -> None:
-            with httpx.Client(base_url=client.base_url, trust_env=False) as caller:
+            with httpx.Client(base_url=client.base_url, timeout=60, trust_env=False) as caller:
                 while not has_to_stop.is_set():
                     statuses.append(caller.post("/predict", content=BODY, headers=bearer(current[0])).status_code)
 

@@ -19,11 +19,12 @@ from uvicorn.server import ServerState
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import ADMIN_TOKEN, listening, proven_in_this_process, push_release, served_app
+from fakes.still_loop import StillLoop
 from titlebout.core.inference_log.log_lines import read_segment
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.inference_log.log_port import LOG_POLICY_PATH, LOG_SEGMENTS_PATH
 from titlebout.core.predictor import Predictor
-from titlebout.serving import direct_protocol
+from titlebout.serving import direct_protocol, patient_connection
 from titlebout.serving.access import Guard
 from titlebout.serving.direct_protocol import DirectProtocol
 from titlebout.serving.prompt_answer import PromptAnswer
@@ -135,7 +136,7 @@ def side(state_dir: Path, *, is_direct: bool, has_release: bool = True, **option
         max_rows=50,
         max_predict_bytes=100_000,
         instance=INSTANCE,
-        body_timeout_seconds=5,
+        body_timeout_seconds=60,
     )
     directly: list[int] = []
     with served_app(settings) as app, proven_in_this_process(), pytest.MonkeyPatch.context() as patch:
@@ -143,7 +144,7 @@ def side(state_dir: Path, *, is_direct: bool, has_release: bool = True, **option
         patch.setattr(app, "at_once", lambda *of: counted(directly, at_once(*of)))
         with listening(app, is_direct=is_direct, **options) as url:
             if has_release:
-                with httpx.Client(base_url=url, trust_env=False) as client:
+                with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
                     push_release(client, demand_bundle())
             yield Side(app, url, directly)
 
@@ -152,6 +153,12 @@ def counted(directly: list[int], answer: object) -> object:
     if answer is not None:
         directly.append(1)
     return answer
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a busy machine take its time between two pieces of a body."""
+    monkeypatch.setattr(direct_protocol, "PATIENCE_SECONDS", 60)
 
 
 @pytest.fixture(scope="module")
@@ -167,7 +174,7 @@ def sides(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Side, Side
 def talk(server: Side, pieces: list[bytes]) -> tuple[bytes, bool]:
     """Send pieces, and return what came, without what differs by itself, and whether the server ended it."""
     found = b""
-    with socket.create_connection(server.address, timeout=20) as connection:
+    with socket.create_connection(server.address, timeout=60) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for piece in pieces:
             connection.sendall(piece)
@@ -198,7 +205,7 @@ def test_both_ways_count_and_log_the_same(tmp_path: Path):
     found = []
     for is_direct in (True, False):
         with side(tmp_path / str(is_direct), is_direct=is_direct) as server:
-            with httpx.Client(base_url=server.url, headers=ADMIN, trust_env=False) as client:
+            with httpx.Client(base_url=server.url, headers=ADMIN, timeout=60, trust_env=False) as client:
                 policy = LogPolicy(enabled=True).model_dump(mode="json")
                 assert client.put(LOG_POLICY_PATH, json=policy).status_code == 200
                 for name in ("a row", "rows", "tensors", "unseen", "no json", "several at once", "a wrong field"):
@@ -232,7 +239,9 @@ def test_who_may_ask_is_decided_as_everywhere(tmp_path: Path):
     answers = []
     for is_direct in (True, False):
         with side(tmp_path / str(is_direct), is_direct=is_direct) as server:
-            httpx.put(f"{server.url}/admin/tokens", json={"predict": [TOKEN]}, headers=ADMIN, trust_env=False)
+            httpx.put(
+                f"{server.url}/admin/tokens", json={"predict": [TOKEN]}, headers=ADMIN, timeout=60, trust_env=False
+            )
             answers.append([talk(server, [asked(ONE_ROW, "/predict", each)]) for each in questions])
             assert len(server.directly) == (2 if is_direct else 0)
     assert answers[0] == answers[1]
@@ -278,10 +287,11 @@ def test_a_body_that_does_not_come_is_waited_for_by_uvicorn(sides, monkeypatch: 
         await right(self, scope, receive, send)
 
     monkeypatch.setattr(Shortcut, "__call__", general)
+    monkeypatch.setattr(direct_protocol, "PATIENCE_SECONDS", 0.05)
     before = len(direct.directly)
-    with socket.create_connection(direct.address, timeout=10) as connection:
+    with socket.create_connection(direct.address, timeout=60) as connection:
         connection.sendall(asked()[:-10])
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60
         while not waited and time.monotonic() < deadline:
             time.sleep(0.01)
         assert waited == [1]
@@ -304,7 +314,7 @@ def test_an_answer_never_ends_the_wait_for_the_next_request(tmp_path: Path, monk
     with side(tmp_path, is_direct=True, timeout_keep_alive=1) as server:
         question = json.dumps({"rows": [ROW], "explain": 1}).encode()
         found = b""
-        with socket.create_connection(server.address, timeout=20) as connection:
+        with socket.create_connection(server.address, timeout=60) as connection:
             connection.sendall(asked() + asked(question, path="/predict?uvicorn"))
             while b"explanations" not in found and (chunk := connection.recv(2**16)):
                 found += chunk
@@ -356,6 +366,32 @@ def connected(app: Any = None, door: Any = None) -> tuple[DirectProtocol, Wire]:
     return connection, wire
 
 
+def test_a_connection_ends_once_nobody_asks_for_a_while():
+    async def rests() -> None:
+        connection, wire = connected()
+        connection.loop = clock = StillLoop()
+        for _ in range(5):
+            connection.data_received(asked())
+            clock.pass_by(connection.timeout_keep_alive - 1)
+        assert len(clock.waiting) == 1  # one timer, however many answers
+        for piece in (asked(), asked()[:30]):
+            connection.data_received(piece)
+        clock.pass_by(connection.timeout_keep_alive + 1)  # not while a request is on its way
+        connection.data_received(asked()[30:])
+        clock.pass_by(connection.timeout_keep_alive - 1)
+        assert wire.written.count(b"HTTP/1.1 200") == 7
+        assert not wire.is_over
+        clock.pass_by(1)
+        assert wire.is_over
+        other, _ = connected()
+        other.loop = clock
+        other.data_received(asked())
+        other.connection_lost(None)
+        assert not clock.waiting
+
+    asyncio.run(rests())
+
+
 def test_nothing_is_heard_behind_the_last_request():
     class Refusing(Open):
         def at_once(self, scope: object, body: bytes, started: float) -> PromptAnswer:
@@ -375,7 +411,7 @@ HALF = asked()[:30]
 @pytest.mark.parametrize("heard", [b"", HALF, asked() + HALF])
 def test_who_never_ends_a_head_does_not_keep_a_place(heard: bytes, monkeypatch: pytest.MonkeyPatch):
     """Each connection takes one of a few hundred places, whether or not its caller may ask anything."""
-    monkeypatch.setattr(direct_protocol, "HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(patient_connection, "HEAD_SECONDS", 0.01)
 
     async def waits() -> None:
         connection, wire = connected(app=object())
@@ -384,11 +420,11 @@ def test_who_never_ends_a_head_does_not_keep_a_place(heard: bytes, monkeypatch: 
         while not wire.is_over:
             await asyncio.sleep(0.01)
 
-    asyncio.run(asyncio.wait_for(waits(), timeout=20))
+    asyncio.run(asyncio.wait_for(waits(), timeout=60))
 
 
 def test_who_is_answered_slowly_is_not_taken_for_one_who_asks_slowly(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(direct_protocol, "HEAD_SECONDS", 0.01)
+    monkeypatch.setattr(patient_connection, "HEAD_SECONDS", 0.01)
     may_answer = asyncio.Event()
 
     async def app(scope, receive, send):
@@ -406,7 +442,7 @@ def test_who_is_answered_slowly_is_not_taken_for_one_who_asks_slowly(monkeypatch
         connection.data_received(asked()[30:])
         return wire.written
 
-    assert asyncio.run(asyncio.wait_for(waits(), timeout=20)).count(b"200 OK") == 2
+    assert asyncio.run(asyncio.wait_for(waits(), timeout=60)).count(b"200 OK") == 2
 
 
 @pytest.mark.parametrize("begun", [HALF + b"\r\n", CHUNKED + b"3\r\nabc\r\n0\r\n", CHUNKED + b"3;"])
@@ -427,10 +463,10 @@ def test_a_head_without_end_is_not_kept(begun: bytes):
     async def unheard(scope, receive, send):
         await receive()
 
-    answer, sent = asyncio.run(asyncio.wait_for(sends(), timeout=20))
+    answer, sent = asyncio.run(asyncio.wait_for(sends(), timeout=60))
     assert answer.startswith(b"HTTP/1.1 400")
     assert b"too long" in answer
-    assert direct_protocol.MOST_HEAD_BYTES < sent < 2 * direct_protocol.MOST_HEAD_BYTES
+    assert patient_connection.MOST_HEAD_BYTES < sent < 2 * patient_connection.MOST_HEAD_BYTES
 
 
 @pytest.mark.parametrize("end", ["shutdown", "connection_lost", "patience"])
@@ -453,7 +489,7 @@ def test_a_request_that_is_half_here_is_never_forgotten(end, monkeypatch: pytest
         else:
             connection.connection_lost(None)
         if connection.tasks:
-            await asyncio.wait(connection.tasks, timeout=10)
+            await asyncio.wait(connection.tasks, timeout=60)
 
     asyncio.run(half())
     assert heard == ["http.disconnect" if end == "connection_lost" else "http.request"]
@@ -461,6 +497,6 @@ def test_a_request_that_is_half_here_is_never_forgotten(end, monkeypatch: pytest
 
 def test_a_uvicorn_that_is_made_otherwise_serves_without_the_short_way(monkeypatch: pytest.MonkeyPatch, caplog):
     assert issubclass(http_protocol(Open()), DirectProtocol)
-    monkeypatch.delattr(HttpToolsProtocol, "on_response_complete")
+    monkeypatch.delattr(HttpToolsProtocol, "timeout_keep_alive_handler")
     assert http_protocol(Open()) == "auto"
-    assert "on_response_complete" in caplog.text
+    assert "timeout_keep_alive_handler" in caplog.text

@@ -20,7 +20,11 @@ ADMIN = {"authorization": "Bearer the admin token"}
 @contextmanager
 def client_of(state_dir: Path, **settings) -> Iterator[httpx.Client]:
     app = create_app(ServingSettings(model="demand", state_dir=state_dir, admin_token="the admin token", **settings))
-    with proven_in_this_process(), listening(app) as url, httpx.Client(base_url=url, trust_env=False) as client:
+    with (
+        proven_in_this_process(),
+        listening(app) as url,
+        httpx.Client(base_url=url, timeout=60, trust_env=False) as client,
+    ):
         yield client
 
 

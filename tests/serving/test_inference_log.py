@@ -66,7 +66,7 @@ def written(log: InferenceLog) -> list[LoggedRequest]:
 
 
 def until(is_so: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -191,6 +191,32 @@ def test_a_disk_that_fails_in_the_middle_leaves_no_half_line_and_none_twice(make
         ("second", 20),
         ("third", 1),
     ]
+
+
+def test_a_disk_that_fails_again_when_the_file_is_closed_does_not_end_the_log(make, ask, monkeypatch):
+    """As a network disk does; the descriptor is gone all the same."""
+    log, write, close, closed = make(), os.write, os.close, []
+
+    def full(*_: object) -> int:
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+    def failing(descriptor: int) -> None:
+        mine = descriptor == log._segments._descriptor
+        close(descriptor)
+        if mine:
+            closed.append(descriptor)
+            full()
+
+    ask(log, "first")
+    until(lambda: log.counts().queued == 0)
+    monkeypatch.setattr(log_segments.os, "write", full)
+    monkeypatch.setattr(log_segments.os, "close", failing)
+    ask(log, "second")
+    until(lambda: bool(closed))
+    monkeypatch.setattr(log_segments.os, "write", write)
+    monkeypatch.setattr(log_segments.os, "close", close)
+    until(lambda: log.counts().queued == 0)
+    assert [request.request_id for request in written(log)] == ["first", "second"]
 
 
 def test_the_disk_that_waits_to_be_collected_is_bounded(make, ask):

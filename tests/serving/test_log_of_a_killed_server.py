@@ -1,6 +1,5 @@
 """Servers as processes, told to end or killed while clients ask: what was answered is in the log, or counted."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,7 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
+from fakes import server_program
 from fakes.bundles import ROW, demand_bundle
+from fakes.server_program import PROGRAM
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.adapters.http_server_log import HttpServerLog
 from titlebout.core.inference_log.log_lines import read_segment
@@ -37,23 +38,12 @@ main(sys.argv[1:])
 
 
 @contextmanager
-def running(state_dir: Path, *, is_sleepy: bool = False) -> Iterator[tuple["subprocess.Popen[bytes]", ServerAddress]]:
+def running(state_dir: Path, *, is_sleepy: bool = False) -> Iterator[tuple["subprocess.Popen[str]", ServerAddress]]:
     """Start a server."""
     (state_dir / "address.json").unlink(missing_ok=True)  # of a killed predecessor
-    program = ["-c", SLEEPY] if is_sleepy else ["-m", "titlebout.serving"]
-    command = [sys.executable, *program, "--model", "demand", "--state-dir", str(state_dir)]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 30
-        while not (state_dir / "address.json").exists():
-            assert process.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        port = json.loads((state_dir / "address.json").read_text())["port"]
-        yield process, ServerAddress(f"http://127.0.0.1:{port}", (state_dir / "admin_token").read_text())
-    finally:
-        process.kill()
-        process.wait()
+    program = [sys.executable, "-c", SLEEPY, "--model", "demand"] if is_sleepy else PROGRAM
+    with server_program.running(state_dir, program=program) as server:
+        yield server.process, server.address
 
 
 class Clients:
@@ -68,7 +58,7 @@ class Clients:
             thread.start()
 
     def _ask(self, url: str, client: int) -> None:
-        with httpx.Client(base_url=url, trust_env=False) as http, suppress(httpx.HTTPError):
+        with httpx.Client(base_url=url, timeout=60, trust_env=False) as http, suppress(httpx.HTTPError):
             for number in range(1_000_000):
                 if self._is_over:
                     break
@@ -111,7 +101,7 @@ def asked_until(
         clients = Clients(address.url)
         clients.wait(ANSWERS)
         process.send_signal(end)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
         clients.end()
     with running(state_dir) as (_, address):
         return clients, logged(address)
@@ -139,7 +129,7 @@ def test_a_full_disk_costs_rows_of_the_log_and_no_answer(tmp_path: Path):
     with running(state_dir) as (process, address):
         HttpServerClient().push(address, demand_bundle(), token=1)
         process.send_signal(signal.SIGTERM)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
     (state_dir / "log").mkdir(exist_ok=True)
     mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "none", str(state_dir / "log")], check=False)
     if mounted.returncode:
@@ -150,8 +140,8 @@ def test_a_full_disk_costs_rows_of_the_log_and_no_answer(tmp_path: Path):
             clients = Clients(address.url)
             clients.wait(3 * ANSWERS)
             clients.end()
-            metrics = httpx.get(f"{address.url}/metrics", trust_env=False).text
-            ready = httpx.get(f"{address.url}/health/ready", trust_env=False)
+            metrics = httpx.get(f"{address.url}/metrics", timeout=60, trust_env=False).text
+            ready = httpx.get(f"{address.url}/health/ready", timeout=60, trust_env=False)
             found = logged(address)
     finally:
         subprocess.run(["umount", "--lazy", str(state_dir / "log")], check=True)

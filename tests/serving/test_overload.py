@@ -1,5 +1,6 @@
 """What a server does when it is asked for too much, too slowly, or for what takes long: on real sockets."""
 
+import asyncio
 import json
 import socket
 import threading
@@ -10,19 +11,21 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import Request
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import client_of_server, push_release
 from titlebout.core.predictor import Predictor
 from titlebout.serving import predictions
 from titlebout.serving.body_budget import BodyBudget
+from titlebout.serving.request_body import RefusedRequestError, read_body
 
 LARGE = json.dumps({"rows": [ROW] * 3000})
 
 
 def slow_sender(url: httpx.URL, sent: bytes) -> socket.socket:
     """Begin a body in pieces and never end it."""
-    client = socket.create_connection((url.host, url.port), timeout=30)
+    client = socket.create_connection((url.host, url.port), timeout=60)
     client.sendall(b"POST /predict HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n" + sent)
     return client
 
@@ -43,7 +46,7 @@ def test_slow_senders_keep_nobody_from_the_large_batches(tmp_path: Path):
         push_release(client, demand_bundle())
         slow = [slow_sender(client.base_url, chunk(100_000)) for _ in range(predictions.LARGE_BATCHES + 2)]
         try:
-            answer = client.post("/predict", content=LARGE, timeout=20)
+            answer = client.post("/predict", content=LARGE)
             assert answer.status_code == 200
         finally:
             for each in slow:
@@ -79,13 +82,34 @@ def test_room_for_bodies_is_given_back_whatever_happens():
     assert budget.free_bytes == 100
 
 
+@pytest.mark.parametrize(("pieces", "answer"), [(3, None), (70, 503)])
+def test_who_sends_little_never_waits_for_those_who_send_much(pieces: int, answer: int | None):
+    """However slowly it comes: all small bodies of all connections together take little."""
+    waiting = [{"type": "http.request", "body": b" " * 1000, "more_body": left > 0} for left in reversed(range(pieces))]
+
+    async def receive() -> dict[str, object]:
+        return waiting.pop(0)
+
+    async def body() -> bytes:
+        with BodyBudget(0).share() as share:
+            request = Request({"type": "http", "headers": []}, receive)
+            return await read_body(request, max_bytes=10**6, timeout_seconds=60, share=share)
+
+    if answer is None:
+        assert len(asyncio.run(body())) == 1000 * pieces
+    else:
+        with pytest.raises(RefusedRequestError) as refused:
+            asyncio.run(body())
+        assert refused.value.status == answer
+
+
 def test_an_explanation_never_holds_up_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     explaining, may_end = threading.Event(), threading.Event()
     right = Predictor.contributions
 
     def slowly(self, rows, of=None):
         explaining.set()
-        assert may_end.wait(20)
+        assert may_end.wait(60)
         return right(self, rows, of)
 
     monkeypatch.setattr(Predictor, "contributions", slowly)
@@ -95,16 +119,18 @@ def test_an_explanation_never_holds_up_the_event_loop(tmp_path: Path, monkeypatc
         question = json.dumps({"rows": [ROW], "explain": True})
 
         def ask() -> None:
-            found.append(httpx.post(f"{client.base_url}/predict", content=question, trust_env=False).status_code)
+            found.append(
+                httpx.post(f"{client.base_url}/predict", content=question, timeout=60, trust_env=False).status_code
+            )
 
         thread = threading.Thread(target=ask)
         thread.start()
         try:
-            assert explaining.wait(20)
-            assert client.post("/predict", content=json.dumps({"rows": [ROW]}), timeout=10).status_code == 200
+            assert explaining.wait(60)
+            assert client.post("/predict", content=json.dumps({"rows": [ROW]}), timeout=30).status_code == 200
         finally:
             may_end.set()
-            thread.join(20)
+            thread.join(60)
     assert found == [200]
 
 

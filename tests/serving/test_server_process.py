@@ -7,14 +7,14 @@ import socket
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import httpx
 import pytest
 
 from fakes.bundles import ROW, demand_bundle, scores_of
-from fakes.server_program import PROGRAM, running
+from fakes.ports import own_port
+from fakes.server_program import PATIENCE_SECONDS, PROGRAM, running, until
 from titlebout.adapters.http_server_client import HttpServerClient
 from titlebout.core.ports import ServedRelease
 from titlebout.serving.server_process import admin_token, collect_rarely
@@ -25,7 +25,7 @@ def test_it_serves_stops_on_sigterm_and_serves_again(tmp_path: Path):
     with running(tmp_path) as server:
         client.push(server.address, bundle, token=4)
         server.process.send_signal(signal.SIGTERM)
-        server.process.wait(timeout=15)
+        server.process.wait(timeout=PATIENCE_SECONDS)
         assert not (tmp_path / "address.json").exists()
     with running(tmp_path) as server:
         assert client.served(server.address) == ServedRelease("demand", bundle.version, 4)
@@ -34,20 +34,20 @@ def test_it_serves_stops_on_sigterm_and_serves_again(tmp_path: Path):
 
 def test_a_killed_server_leaves_a_state_that_the_next_one_takes_over(tmp_path: Path):
     with running(tmp_path) as server:
-        first = server.description["instance"]
+        first = server.description
         server.process.send_signal(signal.SIGKILL)
-        server.process.wait(timeout=15)
-    with running(tmp_path, "--port", "0"):
-        deadline = time.monotonic() + 20
-        while (tmp_path / "address.json").exists() is False or first in (tmp_path / "address.json").read_text():
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        server.process.wait(timeout=PATIENCE_SECONDS)
+        (tmp_path / "address.json").rename(tmp_path / "what-it-left")  # so that the next one is waited for
+    with running(tmp_path, "--port", "0") as server:
+        assert server.description["instance"] != first["instance"]
 
 
 def test_the_address_of_a_killed_server_is_withdrawn_before_anything_else(tmp_path: Path):
     """Its pid may belong to a stranger by now, and the lock of the state folder would vouch for it."""
     (tmp_path / "address.json").write_text("of a killed server")
-    subprocess.run([*PROGRAM, "--state-dir", str(tmp_path), "--host", "192.0.2.1"], timeout=60, check=False)
+    subprocess.run(
+        [*PROGRAM, "--state-dir", str(tmp_path), "--host", "192.0.2.1"], timeout=PATIENCE_SECONDS, check=False
+    )
     assert not (tmp_path / "address.json").exists()
 
 
@@ -55,13 +55,14 @@ def test_a_running_request_is_finished_before_it_ends(tmp_path: Path):
     with running(tmp_path) as server:
         HttpServerClient().push(server.address, demand_bundle(), token=1)
         body = json.dumps({"rows": [ROW]}).encode()
-        with socket.create_connection(("127.0.0.1", server.description["port"]), timeout=15) as connection:
-            head = f"POST /predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n\r\n"
-            connection.sendall(head.encode() + body[:10])
-            time.sleep(0.2)
+        address = ("127.0.0.1", server.description["port"])
+        with socket.create_connection(address, timeout=PATIENCE_SECONDS) as connection:
+            head = f"POST /predict HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: {len(body)}\r\n"
+            connection.sendall(f"{head}expect: 100-continue\r\n\r\n".encode())
+            assert connection.recv(65536).startswith(b"HTTP/1.1 100")  # it has begun with the request
             server.process.send_signal(signal.SIGTERM)
-            time.sleep(0.5)
-            connection.sendall(body[10:])
+            until(lambda: not (tmp_path / "address.json").exists())  # it has begun to end
+            connection.sendall(body)
             answer = b"".join(iter(lambda: connection.recv(65536), b""))
         assert answer.startswith(b"HTTP/1.1 200")
         assert b"predictions" in answer
@@ -70,12 +71,16 @@ def test_a_running_request_is_finished_before_it_ends(tmp_path: Path):
 def test_a_second_server_on_the_same_state_is_refused(tmp_path: Path, monkeypatch):
     with running(tmp_path) as server:
         second = subprocess.run(
-            [*PROGRAM, "--state-dir", str(tmp_path)], capture_output=True, text=True, timeout=60, check=False
+            [*PROGRAM, "--state-dir", str(tmp_path)],
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE_SECONDS,
+            check=False,
         )
         assert second.returncode == 1
         assert "another server owns" in second.stderr
         assert "Traceback" not in second.stderr
-        assert httpx.get(server.address.url + "/health/live").status_code == 200
+        assert httpx.get(server.address.url + "/health/live", timeout=60).status_code == 200
         assert json.loads((tmp_path / "address.json").read_text()) == server.description
 
 
@@ -87,8 +92,7 @@ def test_a_taken_port_falls_back_to_a_free_one(tmp_path: Path):
 
 
 def test_a_wanted_port_is_used(tmp_path: Path):
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        wanted = probe.getsockname()[1]
+    wanted = own_port()
     with running(tmp_path, "--port", str(wanted)) as server:
         assert server.description["port"] == wanted
 
@@ -98,7 +102,7 @@ def test_an_address_that_is_not_ours_is_explained(tmp_path: Path):
         [*PROGRAM, "--state-dir", str(tmp_path), "--host", "192.0.2.1"],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert failed.returncode == 1
@@ -139,7 +143,7 @@ def test_the_command_line_explains_itself_quickly(options: list[str]):
         [sys.executable, "-X", "importtime", "-m", "titlebout.serving", *options],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE_SECONDS,
         check=False,
     )
     assert shown.returncode == (0 if options == ["--help"] else 2)
@@ -179,7 +183,9 @@ def test_the_server_loads_neither_pandas_nor_what_trains_and_schedules():
         "import titlebout.serving.__main__, titlebout.serving.server_process, titlebout.serving.application, xgboost\n"
         f"print([name for name in {unwanted} if sys.modules.get(name)])"
     )
-    probe = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    probe = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=True
+    )
     assert probe.stdout.strip() == "[]"
 
 

@@ -42,7 +42,7 @@ class Asking:
     def __exit__(self, *error: object) -> None:
         self._has_to_stop = True
         for thread in self._threads:
-            thread.join(20)
+            thread.join(60)
 
     def wait_for(self, answers: int) -> None:
         deadline = time.monotonic() + 60
@@ -51,7 +51,7 @@ class Asking:
             time.sleep(0.01)
 
     def _ask(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         connection.connect()
         while not self._has_to_stop:
             try:
@@ -91,7 +91,7 @@ def test_a_server_that_is_told_to_end_fails_no_request(tmp_path: Path):
         with Asking(server.description["port"], clients=6) as asking:
             asking.wait_for(200)
             server.process.send_signal(signal.SIGTERM)
-            server.process.wait(timeout=20)
+            server.process.wait(timeout=60)
     assert asking.failures == []
 
 
@@ -152,19 +152,19 @@ def test_it_speaks_https_with_a_certificate(tmp_path: Path):
         assert server.description["scheme"] == "https"
         url = f"https://127.0.0.1:{server.description['port']}"
         context = ssl.create_default_context(cafile=str(file))
-        with httpx.Client(base_url=url, verify=context, trust_env=False) as client:
+        with httpx.Client(base_url=url, verify=context, timeout=60, trust_env=False) as client:
             assert client.get("/health/live").json()["model"] == "demand"
         with pytest.raises(httpx.ConnectError, match="certificate"):
-            httpx.get(f"{url}/health/live", trust_env=False)
+            httpx.get(f"{url}/health/live", timeout=60, trust_env=False)
         with pytest.raises(httpx.HTTPError):
-            httpx.get(f"http://127.0.0.1:{server.description['port']}/health/live", trust_env=False)
+            httpx.get(f"http://127.0.0.1:{server.description['port']}/health/live", timeout=60, trust_env=False)
 
 
 def test_a_server_that_others_reach_answers_nobody_without_a_token(tmp_path: Path):
     with running(tmp_path, "--host", "0.0.0.0") as server:
         client = HttpServerClient()
         client.push(server.address, demand_bundle(), token=1)
-        assert httpx.post(f"{server.address.url}/predict", content=BODY, trust_env=False).status_code == 401
+        assert httpx.post(f"{server.address.url}/predict", content=BODY, timeout=60, trust_env=False).status_code == 401
         assert len(client.predict(server.address, [ROW])) == 1
 
 

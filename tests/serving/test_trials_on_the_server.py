@@ -1,11 +1,13 @@
 """A trial on a real server: who answers, what is counted, and what a restart, a swap and a broken candidate change."""
 
+import errno
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx
 import numpy as np
@@ -14,13 +16,14 @@ import pytest
 from fakes.bundles import ROW, demand_bundle, load_bundle, scores_of, with_wrong_golden_rows
 from fakes.live_server import ADMIN_TOKEN, client_of_server, push_release
 from fakes.load_days import CLASSES
+from fakes.server_program import running, until
 from titlebout.core.golden import GoldenRows
 from titlebout.core.live_trials.share import is_in_share
 from titlebout.core.live_trials.trial_wire import ADMIN_TRIAL_PATH, TrialOffer, TrialPush, TrialStatus
 from titlebout.core.predictor import Predictor
 from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.wire import REPLAY_PREFIX
-from titlebout.serving import trial_pairs
+from titlebout.serving import trial_gate, trial_pairs, trial_run, trial_store
 
 CHAMPION = demand_bundle("2024-01-10-aaaaaaaaaaaa")
 CANDIDATE = demand_bundle("2024-01-11-bbbbbbbbbbbb", rounds=9)
@@ -67,7 +70,7 @@ def ask(client: httpx.Client, request_id: str, **changes) -> dict:
 
 def counted(client: httpx.Client, pairs: int) -> TrialStatus:
     """Wait until so many pairs were scored in the background."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         found = status(client)
         assert found is not None
@@ -180,29 +183,100 @@ def test_who_asks_for_the_champion_by_name_gets_it(client):
         assert answer.json()["model_version"] == version, answer.text
 
 
-def test_a_restart_goes_on_with_the_step_and_counts_anew(tmp_path):
+@pytest.fixture
+def counted_before(tmp_path) -> TrialStatus:
+    """What a server has counted that was told to end."""
     with client_of_server(tmp_path) as client:
         push_release(client, CHAMPION, token=RELEASE)
-        started(client, offer(step=1, percent=100))
-        ask(client, "before")
-        before = counted(client, 1)
+        started(client, offer(step=1, percent=100, slices=["weather"]))
+        for number in range(3):
+            ask(client, f"before {number}")
+        return counted(client, 3)
+
+
+def test_a_restart_goes_on_with_the_step_and_with_what_was_counted(tmp_path, counted_before):
     with client_of_server(tmp_path) as client:
         after = status(client)
         assert after is not None
-        assert (after.is_running, after.offer, after.counts.pairs) == (True, before.offer, 0)
-        assert after.instance != before.instance
+        assert after.instance != counted_before.instance
+        assert after.model_copy(update={"instance": counted_before.instance}) == counted_before
         assert ask(client, "after")["version"] == CANDIDATE.version
+        found = counted(client, 4).counts
+        assert found.slices["weather=rain"].rows == sum(found.distance.values()) == found.differences.count == 4
+        started(client, offer(step=2, percent=100))
+        assert status(client).counts.pairs == 0
 
 
-def test_a_candidate_whose_stored_bytes_changed_does_not_answer_after_a_restart(tmp_path):
+def test_a_killed_server_has_forgotten_nothing_that_anybody_saw_and_its_candidate_pays_for_it(tmp_path, counted_before):
+    """Each restart that forgot what was counted would be another chance to pass, or to go on doing harm."""
+    kept = tmp_path / "trial" / "offer.json"
+    with running(tmp_path) as server, httpx.Client(base_url=server.address.url, timeout=60, trust_env=False) as client:
+        already = counted_before.counts.pairs
+        until(lambda: ask(client, "nobody looks") and json.loads(kept.read_bytes())["counts"]["pairs"] > already)
+        found = client.get(ADMIN_TRIAL_PATH, headers={"authorization": f"Bearer {server.address.admin_token}"})
+        seen = TrialStatus.model_validate(found.json()["trial"]).counts
+        server.process.kill()
+        server.process.wait()
+    assert seen.candidate_errors == 0
     with client_of_server(tmp_path) as client:
-        push_release(client, CHAMPION, token=RELEASE)
-        started(client, offer(percent=100))
+        after = status(client).counts
+    # A moment later than anybody looked more may have been saved, but never less.
+    assert after.pairs > seen.pairs > already
+    assert after.asked_candidate >= seen.asked_candidate
+    assert after.candidate_errors == 1
+
+
+def test_a_candidate_whose_stored_bytes_changed_does_not_answer_until_it_is_sent_again(tmp_path, counted_before):
     (booster,) = (tmp_path / "trial").glob("*/booster.ubj")
     booster.write_bytes(CHAMPION.booster)
     with client_of_server(tmp_path) as client:
         assert status(client) is None
         assert ask(client, "r")["version"] == CHAMPION.version
+        assert push(client, offer(step=0, percent=5)).status_code == 409
+        started(client, counted_before.offer)
+        assert status(client).counts == counted_before.counts
+
+
+@pytest.mark.parametrize(
+    ("damage", "named"),
+    [
+        (lambda text: text[: len(text) // 2], "is damaged"),
+        (lambda text: text.replace('"pairs":3', '"pairs":-3'), "is damaged"),
+        (lambda text: text.replace('"champion":[', '"champion":[0,'), "other bins"),
+    ],
+    ids=["cut", "negative", "other bins"],
+)
+def test_a_trial_of_which_nobody_knows_what_was_counted_is_over(tmp_path, counted_before, damage, named):
+    kept = tmp_path / "trial" / "offer.json"
+    before = kept.read_text()
+    kept.write_text(damage(before))
+    assert kept.read_text() != before
+    with client_of_server(tmp_path) as client:
+        assert ask(client, "r")["version"] == CHAMPION.version
+        answer = push(client, counted_before.offer)
+        assert answer.status_code == 422
+        assert named in answer.json()["error"]
+        assert status(client) is None
+        assert client.delete(f"{ADMIN_TRIAL_PATH}/{TRIAL}", headers=ADMIN).status_code == 200
+        started(client, offer(token=TRIAL + 1, percent=100))
+        assert ask(client, "r")["version"] == CANDIDATE.version
+
+
+def test_nobody_sees_counts_that_the_disk_does_not_take_and_callers_are_answered(client, monkeypatch):
+    started(client, offer(percent=100))
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trial_store, "write_durably", full)
+        patch.setattr(trial_gate, "KEEP_SECONDS", 0)
+        for number in range(5):
+            assert ask(client, f"r{number}")["version"] == CANDIDATE.version
+        answer = client.get(ADMIN_TRIAL_PATH, headers=ADMIN)
+        assert answer.status_code == 507
+        assert "No space left" in answer.json()["error"]
+    assert counted(client, 5).counts.asked_candidate == 5
 
 
 def test_another_release_ends_a_trial_in_the_same_moment(client):
@@ -215,9 +289,11 @@ def test_another_release_ends_a_trial_in_the_same_moment(client):
     assert push(client, offer(percent=100, step=1)).status_code == 409
 
 
-def test_a_trial_that_nobody_watches_ends_by_itself(client):
-    started(client, offer(percent=100, ends_at=datetime.now(tz=UTC) + timedelta(seconds=0.3)))
-    time.sleep(0.35)
+def test_a_trial_that_nobody_watches_ends_by_itself(client, monkeypatch):
+    started(client, offer(percent=100))
+    assert ask(client, "r")["version"] == CANDIDATE.version
+    over = time.time() + 3601
+    monkeypatch.setattr(trial_run, "time", SimpleNamespace(time=lambda: over))
     assert ask(client, "r")["version"] == CHAMPION.version
     found = status(client)
     assert found is not None

@@ -15,7 +15,7 @@ from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
 from titlebout.task_links import TrialLink, trial_address
-from titlebout.wiring import build_host, build_lake, build_ledger, build_server_log, build_trial_client
+from titlebout.wiring import build_client, build_host, build_server_log
 
 
 class CanarySensor(StepOperator):
@@ -65,10 +65,10 @@ class CanarySensor(StepOperator):
         desk = TrialDesk(
             spec,
             run.actor,
-            build_lake(airflow_connection(self.lake_conn_id)),
-            build_ledger(airflow_connection(self.ledger_conn_id)),
+            self.lake(),
+            self.ledger(),
             build_host(spec, airflow_connection, conn_id=self.server_conn_id),
-            build_trial_client(),
+            build_client(),
         )
         ticket = read_input(TrialTicket, self.ticket, "ticket")
         if ticket.token is not None and spec.release.strategy is ReleaseStrategy.AB:

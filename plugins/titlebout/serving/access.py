@@ -1,6 +1,7 @@
 """Who may ask a server what: health is for everyone, predictions for their tokens, administration for its own."""
 
 import hmac
+from collections.abc import Callable, Sequence
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
@@ -76,10 +77,17 @@ class Access:
 class Guard:
     """Turn away whoever may not ask. They learn nothing, and nothing of what they send is kept."""
 
-    def __init__(self, app: Shortcut, access: Access, measurements: Measurements) -> None:
-        """Wrap an application."""
-        self._app, self._access, self._measurements = app, access, measurements
+    def __init__(
+        self, app: Shortcut, access: Access, measurements: Measurements, *, at_end: Sequence[Callable[[], None]]
+    ) -> None:
+        """Wrap an application, and take what is done once the last request is answered."""
+        self._app, self._access, self._measurements, self._at_end = app, access, measurements, at_end
         self.direct_urls, self.most_direct_bytes = app.direct_urls, app.most_direct_bytes
+
+    def close(self) -> None:
+        """Write down what was logged and counted last; nobody is answered any more."""
+        for end in self._at_end:
+            end()
 
     def may_ask(self, scope: Scope) -> bool:
         """Whether the head of a request lets it pass."""

@@ -26,18 +26,15 @@ from titlebout.serving.trial_gate import TrialGate
 from titlebout.serving.trial_routes import TrialRoutes
 
 
-def create_app(settings: ServingSettings, log: InferenceLog | None = None) -> Guard:
+def create_app(settings: ServingSettings) -> Guard:
     """Return the application of one model, serving what it served before a restart.
 
-    Args:
-        settings: What the server needs to know.
-        log: Where it writes down what it answers; whoever made it closes it when the last request is answered.
-            Default: that of the settings' folder, whose last rows may be lost.
+    Close it once the last request is answered: what was logged and counted last is written down then.
 
     Raises:
         DeploymentError: The state folder is damaged in a way that is not safe to guess about.
     """
-    log = log or InferenceLog(settings)
+    log = InferenceLog(settings)
     measurements = Measurements(settings.model, log.counts)
     gate = ReleaseGate(settings)
     trials = TrialGate(settings, gate)
@@ -54,7 +51,7 @@ def create_app(settings: ServingSettings, log: InferenceLog | None = None) -> Gu
         },
     )
     answering = Shortcut(Measured(app, measurements), endpoints.shortcuts(), measurements)
-    return Guard(answering, access, measurements)
+    return Guard(answering, access, measurements, at_end=(trials.close, log.close))
 
 
 class Measured:

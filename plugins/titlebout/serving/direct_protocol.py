@@ -10,22 +10,18 @@ import time
 
 from starlette.responses import Response
 from starlette.types import Scope
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from titlebout.serving.patient_connection import PatientConnection
 from titlebout.serving.prompt_answer import Door
 
 PATIENCE_SECONDS = 0.05
 """Many clients send a body behind its head, in a piece of its own: it comes at once or waits for something."""
 
-HEAD_SECONDS = 30.0
-"""So long a caller may take for the head of a request. Each connection holds one of few places meanwhile."""
-MOST_HEAD_BYTES = 2**16
-"""Of a head, or of the trailers of a body: httptools would keep any number of them."""
-
 _Headers = list[tuple[bytes, bytes]]
 
 
-class DirectProtocol(HttpToolsProtocol):
+class DirectProtocol(PatientConnection):
     """One connection. A request is held back for a moment at most; then uvicorn waits for the rest of it."""
 
     door: Door
@@ -36,30 +32,17 @@ class DirectProtocol(HttpToolsProtocol):
     _patience: asyncio.TimerHandle | None = None
     _is_over = False
     """The connection's last answer was given: what has come behind it is ignored."""
-    _head_bytes = 0
-    """What has come since a head was whole, or a piece of a body."""
-    _awaited: asyncio.TimerHandle | None = None
-    """Set while the rest of a head is on its way."""
     _defaults: tuple[_Headers, bytes, bool] = ([], b"", False)
     """Headers of all answers, the same as they are sent, and whether they say that the connection ends."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
-        """Wait for the first request as uvicorn waits for the next one, only longer."""
-        super().connection_made(transport)
-        self.timeout_keep_alive_task = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
-
     def data_received(self, data: bytes) -> None:
         """Parse what has arrived, which calls the methods below."""
-        self._head_bytes += len(data)
         super().data_received(data)
         if self._held is not None and self._patience is None:
             self._patience = self.loop.call_later(PATIENCE_SECONDS, self._let_go)
-        if self._head_bytes:
-            self._await_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave a request that is not whole to uvicorn, which counts it."""
-        self._end_wait()
         self._let_go()
         super().connection_lost(exc)
 
@@ -70,9 +53,8 @@ class DirectProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Hold a request back if it may be answered at once."""
-        self._head_bytes = 0
-        self._end_wait()
         if self._is_over or self._may_be_direct():
+            self._end_wait()
             self._started, self._held, self._held_bytes = time.perf_counter(), [], 0
         else:
             self._unset_keepalive_if_required()  # an answer to a request in the same piece may have set it
@@ -80,10 +62,10 @@ class DirectProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Take a piece of the body."""
-        self._head_bytes = 0
         if self._held is None:
             super().on_body(body)
             return
+        self._head_bytes = 0
         self._held.append(body)
         self._held_bytes += len(body)
         if self._held_bytes > self.door.most_direct_bytes and not self._is_over:
@@ -100,24 +82,6 @@ class DirectProtocol(HttpToolsProtocol):
             self._let_go()
             super().on_message_complete()
 
-    def _await_head(self) -> None:
-        """Give whoever is in the middle of a head some time and room for the rest."""
-        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
-            self.send_400_response(f"The head or the trailers are too long; {MOST_HEAD_BYTES} bytes are read.")
-        elif self._awaited is None:
-            self._awaited = self.loop.call_later(HEAD_SECONDS, self._give_up)
-
-    def _give_up(self) -> None:
-        """Close a connection whose head does not end, unless an answer is still on its way there."""
-        self._awaited = None
-        if self._head_bytes and (self.cycle is None or self.cycle.response_complete):
-            self.transport.close()
-
-    def _end_wait(self) -> None:
-        if self._awaited is not None:
-            self._awaited.cancel()
-            self._awaited = None
-
     def _may_be_direct(self) -> bool:
         """Whether nothing stands in the way that uvicorn would have to look after."""
         most = self.limit_concurrency
@@ -128,14 +92,13 @@ class DirectProtocol(HttpToolsProtocol):
             and self.parser.get_method() == b"POST"
             and not self.parser.should_upgrade()
             and (most is None or (len(self.connections) < most and len(self.tasks) < most))
-            and self.door.may_ask(self._head())
+            and self._may_ask()
         )
 
-    def _head(self) -> Scope:
-        """Return what uvicorn has made for this request, with what it would add to it now."""
+    def _may_ask(self) -> bool:
         scope: Scope = self.scope  # type: ignore[assignment]  # the same, in the words of another library
-        scope["method"], scope["path"] = "POST", self.url.decode("ascii")
-        return scope
+        scope["method"], scope["path"] = "POST", self.url.decode("ascii")  # as uvicorn would add it now
+        return self.door.may_ask(scope)
 
     def _let_go(self) -> None:
         """Have uvicorn answer what was held back, if anything."""
@@ -155,7 +118,7 @@ class DirectProtocol(HttpToolsProtocol):
         return held
 
     def _is_answered(self, body: bytes) -> bool:
-        answer = self.door.at_once(self._head(), body, self._started)
+        answer = self.door.at_once(self.scope, body, self._started)  # type: ignore[arg-type]  # as in `_may_ask`
         if answer is None:
             return False
         keeps_alive = self.parser.get_http_version() != "1.0" and self.parser.should_keep_alive()
@@ -164,7 +127,8 @@ class DirectProtocol(HttpToolsProtocol):
             self.logger.error("Exception in ASGI application\n", exc_info=answer.fault)
         if self._is_over:
             self.transport.close()
-        self.on_response_complete()
+        self.server_state.total_requests += 1
+        self._rest()
         return True
 
     def _write(self, answer: Response, *, keeps_alive: bool) -> bool:

@@ -103,7 +103,8 @@ class LogSegments:
     def abandon(self) -> None:
         """Write no more to the open segment; what is whole in it is closed when the disk takes that."""
         if self._descriptor is not None:
-            os.close(self._descriptor)
+            with suppress(OSError):  # a network disk may say once more that it is full; the descriptor is gone anyway
+                os.close(self._descriptor)
             self._descriptor = None
             self.closed_bytes += self.size
             self.size = 0

@@ -11,13 +11,11 @@ from titlebout.core.wire import OVERLOADED
 from titlebout.serving.body_budget import BodyBudget
 from titlebout.serving.questions import Protocol, Sent, TakesLongError
 from titlebout.serving.release_store import LoadedRelease
-from titlebout.serving.request_body import RefusedRequestError, arrived, read_body
+from titlebout.serving.request_body import SMALL_BODY_BYTES, RefusedRequestError, arrived, read_body
 from titlebout.serving.scored_request import REQUEST_ID, is_request_id, request_names
 from titlebout.serving.scorer import Scorer
 from titlebout.serving.settings import ServingSettings
 
-# Up to here a request is answered on the event loop: handing it to a thread would cost more than scoring it.
-SMALL_BODY_BYTES = 64 * 1024
 # Large batches at a time: each may hold its whole parsed body in memory. A few more may wait for their turn.
 LARGE_BATCHES = 4
 LARGE_WAITING = 4 * LARGE_BATCHES

@@ -15,6 +15,8 @@ from titlebout.core.compact_json import parsed
 from titlebout.core.wire import OVERLOADED
 from titlebout.serving.body_budget import BodyShare
 
+# Up to here a request is answered on the event loop: handing it to a thread would cost more than scoring it.
+SMALL_BODY_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 2**20
 MOST_DIGITS = 20
@@ -116,7 +118,9 @@ class _Body:
         """Take another piece."""
         self.content += chunk
         self.is_too_large = len(self.content) > self._max_bytes
-        has_room = self._share is None or self._share.takes(len(chunk))
+        # A small body is not counted: all of them together take little, and none waits for those who send much.
+        share, size = self._share, len(self.content)
+        has_room = share is None or size <= SMALL_BODY_BYTES or share.takes(size - share.held_bytes)
         self.is_refused = self.is_too_large or not has_room
 
 

@@ -22,7 +22,7 @@ class Scorer:
         """Take who gets to know of every request that was scored, and where a trial would run."""
         self._observers = tuple(observers)
         self._trials = trials or RunningTrial()
-        self._on_trial = TrialScoring(observers)
+        self._on_trial = TrialScoring(observers, self._trials)
 
     def score(self, sent: Sent, protocol: Protocol) -> Response:
         """Return the answer to a request, in the protocol that it came in.

@@ -23,8 +23,8 @@ import uvicorn
 from titlebout.core.errors import DeploymentError
 from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.wire import LOCK_FILE, ServerDescription, first_token
+from titlebout.serving.access import Guard
 from titlebout.serving.application import create_app
-from titlebout.serving.inference_log import InferenceLog
 from titlebout.serving.protocol_choice import http_protocol
 from titlebout.serving.settings import ServingSettings
 
@@ -42,12 +42,10 @@ _logger = logging.getLogger(__name__)
 class AddressedServer(uvicorn.Server):
     """A uvicorn server that says where it listens, for as long as it does."""
 
-    def __init__(
-        self, config: uvicorn.Config, address_file: Path, description: ServerDescription, log: InferenceLog
-    ) -> None:
-        """Take the address to write once the server answers, and the log to close once it does not any more."""
+    def __init__(self, config: uvicorn.Config, address_file: Path, description: ServerDescription, app: Guard) -> None:
+        """Take the address to write once the server answers, and what to close once it does not any more."""
         super().__init__(config)
-        self._log = log
+        self._app = app
         self._address_file = address_file
         self._description = description
 
@@ -63,7 +61,7 @@ class AddressedServer(uvicorn.Server):
         self._address_file.unlink(missing_ok=True)
         await self._part_from_clients()
         await super().shutdown(sockets)
-        await asyncio.to_thread(self._log.close)  # here: uvicorn raises the signal again before it returns
+        await asyncio.to_thread(self._app.close)  # here: uvicorn raises the signal again before it returns
 
     async def _part_from_clients(self) -> None:
         """Say with each answer that it is the connection's last, for a moment.
@@ -96,8 +94,7 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
     """
     with _sole_owner(settings.state_dir, address_file), _listening_socket(host, port) as listener:
         bound_port = listener.getsockname()[1]
-        log = InferenceLog(settings)
-        app = create_app(settings, log)
+        app = create_app(settings)
         config = uvicorn.Config(
             app,
             http=http_protocol(app),
@@ -125,7 +122,7 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
             "model server of %s on %s port %d, state in %s", settings.model, host, bound_port, settings.state_dir
         )
         collect_rarely()
-        AddressedServer(config, address_file, description, log).run(sockets=[listener])
+        AddressedServer(config, address_file, description, app).run(sockets=[listener])
 
 
 def collect_rarely() -> None:

@@ -1,7 +1,13 @@
-"""Lets a candidate on trial in, step by step, and out; at most one at a time."""
+"""Lets a candidate on trial in, step by step, and out; at most one at a time.
+
+What is counted survives the server. Every restart that forgot it would be another chance for the candidate: whoever
+may bet anew a dozen times wins once by luck. So counts are on the disk before anybody sees them, and a server that did
+not end properly charges the candidate with one failed request: it may be what ended it.
+"""
 
 import logging
 import threading
+import time
 from datetime import UTC, datetime
 
 from titlebout.core.errors import CorruptObjectError, DeploymentError, StaleTokenError
@@ -12,7 +18,10 @@ from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.settings import ServingSettings
 from titlebout.serving.trial_run import RunningTrial, TrialRun
-from titlebout.serving.trial_store import TrialFence, TrialStore
+from titlebout.serving.trial_store import StoredTrial, TrialFence, TrialStore
+
+KEEP_SECONDS = 1.0
+"""What was counted is on the disk so long afterwards, and in any case before somebody sees it."""
 
 _logger = logging.getLogger(__name__)
 
@@ -26,35 +35,38 @@ class TrialGate(RunningTrial):
     """
 
     def __init__(self, settings: ServingSettings, gate: ReleaseGate) -> None:
-        """Go on with what ran before the restart, with counts at nothing."""
+        """Go on with what ran before the restart, and with what it had counted."""
         self._settings, self._gate = settings, gate
         self._store = TrialStore(settings.state_dir)
         self._fence = self._store.fence()
-        self._one_at_a_time = threading.Lock()
-        self.running = self._stored()
+        self._one_at_a_time, self._keeping = threading.Lock(), threading.Lock()
+        self._kept: StoredTrial | None = None
+        self._kept_at, self._is_closed = 0.0, False
+        self._go_on()
 
-    def admit(self, push: TrialPush) -> TrialStatus:
+    def admit(self, push: TrialPush) -> None:
         """Start a trial or its next step. Blocks for seconds: call it outside the event loop.
 
         Raises:
             StaleTokenError: The trial has ended, a newer one was here, or another release serves than it is for.
-            DeploymentError: It is for another model, or the candidate did not prove itself.
+            DeploymentError: It is for another model, the candidate did not prove itself, or nobody knows any more
+                what was counted of it.
             CorruptObjectError: A file is not what was sent; nothing was parsed.
         """
         with self._one_at_a_time:
             offer, champion = push.offer, self._champion(push.offer)
-            self._check_token(offer)
+            is_new = self._check_token(offer)
             running = self._of_token(offer.token)
-            if running and offer.step < running.offer.step:
-                message = f"trial {offer.token} is at step {running.offer.step}, not {offer.step} any more"
+            before = None if running or is_new else self._before_restart(offer.token)
+            reached = running.offer if running else before.offer if before else offer
+            if offer.step < reached.step:
+                message = f"trial {offer.token} is at step {reached.step}, not {offer.step} any more"
                 raise StaleTokenError(message)
             if running and offer == running.offer:
-                return self._status(running)
-            run = running.with_offer(offer) if running else TrialRun.of(offer, champion, self._proven(push))
-            self._store.keep(push)
-            self.running = run
+                return
+            run = running.with_offer(offer) if running else self._begun(push, champion, before)
+            self._adopt(run, {name: file.sha256 for name, file in push.files.items()})
             _logger.info("trial %d of %s: step %d, %d %%", offer.token, offer.version, offer.step, offer.percent)
-            return self._status(run)
 
     def end(self, token: int) -> None:
         """End a trial for good; no error where it has ended or never began.
@@ -68,22 +80,68 @@ class TrialGate(RunningTrial):
                 raise StaleTokenError(message)
             self.running = None  # first: whatever the disk does, the champion answers
             self._remember(TrialFence(newest=token, ended=token))
-            self._store.forget()
+            with self._keeping:
+                self._kept = None
+                self._store.forget()
             _logger.info("trial %d ended", token)
 
     def status(self) -> TrialStatus | None:
-        """Return what runs, or ran until another release or its end came."""
-        running = self.running
-        return None if running is None else self._status(running)
+        """Return what runs, or ran until another release or its end came, as it is on the disk now.
 
-    def _status(self, run: TrialRun) -> TrialStatus:
+        Raises:
+            OSError: The disk does not take what was counted, so nobody may judge by it.
+        """
+        if (kept := self._keep()) is None:
+            return None
         return TrialStatus(
-            offer=run.offer,
-            is_running=run.is_on(self._gate.current),
+            offer=kept.offer,
+            is_running=kept.is_on,
             instance=self._settings.instance,
-            counted_since=run.counted_since,
-            counts=run.tally.counts(),
+            counted_since=kept.counted_since,
+            counts=kept.counts,
         )
+
+    def keep_counts(self) -> None:
+        """Save what was counted, once in a while; a disk that is full costs no answer."""
+        if time.monotonic() - self._kept_at < KEEP_SECONDS:
+            return
+        try:
+            self._keep()
+        except OSError as error:
+            _logger.warning("what the trial has counted is not on the disk yet: %s", error)
+
+    def close(self) -> None:
+        """Save what was counted, and that nothing but an order has ended the server."""
+        try:
+            self._keep(is_last=True)
+        except OSError as error:
+            _logger.warning("what the trial has counted last is lost: %s", error)
+
+    def _keep(self, *, is_last: bool = False) -> StoredTrial | None:
+        with self._keeping:
+            run, kept = self.running, self._kept
+            if run is None or kept is None or self._is_closed:
+                return None
+            self._kept_at, self._is_closed = time.monotonic(), is_last
+            is_on = run.is_on(self._gate.current) and not is_last
+            now = kept.model_copy(update={"counts": run.tally.counts(), "is_on": is_on})
+            if now != kept:
+                self._store.keep(now)
+                self._kept = now
+            return now
+
+    def _adopt(self, run: TrialRun, sha256: dict[str, str]) -> None:
+        """Let a run begin, once it is on the disk."""
+        with self._keeping:
+            kept = StoredTrial(
+                offer=run.offer,
+                sha256=sha256,
+                counted_since=run.counted_since,
+                counts=run.tally.counts(),
+                is_on=True,
+            )
+            self._store.keep(kept)
+            self._kept, self.running = kept, run
 
     def _champion(self, offer: TrialOffer) -> LoadedRelease:
         if offer.model != self._settings.model:
@@ -96,12 +154,19 @@ class TrialGate(RunningTrial):
             raise StaleTokenError(message)
         return current
 
-    def _check_token(self, offer: TrialOffer) -> None:
+    def _check_token(self, offer: TrialOffer) -> bool:
+        """Refuse a trial that is over, and return whether this one was never here before."""
         if offer.token < self._fence.newest or offer.token <= self._fence.ended:
             message = f"trial {offer.token} is over: {self._fence.newest} was here, {self._fence.ended} has ended"
             raise StaleTokenError(message)
-        if offer.token > self._fence.newest:
+        is_new = offer.token > self._fence.newest
+        if is_new:
             self._remember(TrialFence(newest=offer.token, ended=self._fence.ended))
+        return is_new
+
+    def _before_restart(self, token: int) -> StoredTrial | None:
+        stored = self._store.stored()
+        return stored if stored and stored.offer.token == token else None
 
     def _remember(self, fence: TrialFence) -> None:
         self._store.remember(fence)
@@ -119,18 +184,33 @@ class TrialGate(RunningTrial):
             prove_apart(folder, model=offer.model, version=offer.version)
             return LoadedRelease.of(bundle, _receipt(offer))
 
-    def _stored(self) -> TrialRun | None:
-        loaded = self._store.load()
-        if loaded is None or loaded[0].token <= self._fence.ended:
-            return None
-        offer, bundle = loaded
+    def _begun(self, push: TrialPush, champion: LoadedRelease, before: StoredTrial | None) -> TrialRun:
+        """Return a run that begins, or goes on although its candidate was lost with a restart."""
+        run = TrialRun.of(push.offer, champion, self._proven(push))
+        return _going_on(run, before) if before and push.offer.is_same_step(before.offer) else run
+
+    def _go_on(self) -> None:
+        """Go on with what is on the disk; where that cannot be, the champion answers alone."""
         try:
-            champion = self._champion(offer)
-            candidate = LoadedRelease.of(bundle, _receipt(offer))
-        except (DeploymentError, CorruptObjectError) as error:
-            _logger.warning("trial %d does not go on after the restart: %s", offer.token, error)
-            return None
-        return TrialRun.of(offer, champion, candidate)
+            stored = self._store.stored()
+            if stored is None or stored.offer.token <= self._fence.ended:
+                return
+            bundle, champion = self._store.candidate(stored), self._champion(stored.offer)
+            if bundle is None:
+                return
+            candidate = LoadedRelease.of(bundle, _receipt(stored.offer))
+            self._adopt(_going_on(TrialRun.of(stored.offer, champion, candidate), stored), stored.sha256)
+        except (DeploymentError, CorruptObjectError, OSError) as error:
+            _logger.warning("trial %d does not go on after the restart: %s", self._fence.newest, error)
+
+
+def _going_on(run: TrialRun, before: StoredTrial) -> TrialRun:
+    """Return the run with what was counted of it, and charge it with an end that nobody ordered."""
+    run = run.going_on(before.counts, before.counted_since)
+    if before.is_on:
+        _logger.warning("the server did not end properly; trial %d is charged with a request", run.offer.token)
+        run.tally.add_failed_pair(champion_failed=False)
+    return run
 
 
 def _receipt(offer: TrialOffer) -> ReleaseReceipt:

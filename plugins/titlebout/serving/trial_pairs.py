@@ -15,7 +15,7 @@ from titlebout.core.release_roles import ReleaseRole
 from titlebout.serving.questions import Row, Scores
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.scored_request import Observer, ScoredRequest, unseen_categories
-from titlebout.serving.trial_run import TrialRun
+from titlebout.serving.trial_run import RunningTrial, TrialRun
 
 MOST_WAITING = 256
 PAIRED_ROWS = 64
@@ -39,9 +39,9 @@ class Pair(NamedTuple):
 class TrialPairs:
     """One thread that scores pairs; it starts with the first one and ends with the process."""
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        """Take who gets to know what the candidate scored in the shadow of the champion."""
-        self._observers = tuple(observers)
+    def __init__(self, observers: Sequence[Observer], trials: RunningTrial) -> None:
+        """Take who gets to know what the candidate scored in the shadow of the champion, and what runs."""
+        self._observers, self._trials = tuple(observers), trials
         self._waiting: queue.Queue[Pair] = queue.Queue(MOST_WAITING)
         self._start = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -71,6 +71,7 @@ class TrialPairs:
                 _logger.exception("a pair of trial %d could not be scored", pair.trial.offer.token)
                 pair.trial.tally.add_failed_pair(champion_failed=False)
             time.sleep(REST_SHARE * (time.perf_counter() - began))
+            self._trials.keep_counts()
 
     def _score(self, pair: Pair) -> None:
         """Score with both, each first in every other pair: whoever comes second finds warm caches."""

@@ -34,7 +34,8 @@ class TrialRoutes:
     async def trial(self, request: Request) -> Response:
         """Say what is on trial, and what was counted; `null` where nothing is."""
         await refuse_strangers(request, self._settings.admin_token)
-        status = self._trials.status()
+        with pushes_are_refused():
+            status = await asyncio.to_thread(self._trials.status)
         return JsonAnswer({"trial": status.model_dump(mode="json") if status else None})
 
     async def push_trial(self, request: Request) -> Response:
@@ -45,8 +46,9 @@ class TrialRoutes:
             request, max_bytes=settings.max_release_bytes, timeout_seconds=settings.body_timeout_seconds
         )
         with pushes_are_refused():
-            status = await asyncio.to_thread(lambda: self._trials.admit(TrialPush.model_validate_json(body)))
-        return JsonAnswer({"trial": status.model_dump(mode="json")})
+            await asyncio.to_thread(lambda: self._trials.admit(TrialPush.model_validate_json(body)))
+            status = await asyncio.to_thread(self._trials.status)
+        return JsonAnswer({"trial": status.model_dump(mode="json") if status else None})
 
     async def end_trial(self, request: Request) -> Response:
         """End a trial; the champion answers alone from now on."""

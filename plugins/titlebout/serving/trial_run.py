@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from titlebout.core.live_trials.share import is_in_share, sticky_keys
+from titlebout.core.live_trials.trial_counts import TrialCounts
 from titlebout.core.live_trials.trial_wire import TrialOffer
 from titlebout.serving.questions import Row
 from titlebout.serving.release_store import LoadedRelease
@@ -20,6 +21,9 @@ class RunningTrial:
     """
 
     running: "TrialRun | None" = None
+
+    def keep_counts(self) -> None:
+        """Have what was counted survive a restart, if it is time for that. Called off the path of answers."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,20 @@ class TrialRun:
         tally = TrialTally(offer, champion.score_bounds)
         return cls(offer, champion, candidate, tally, datetime.now(tz=UTC))
 
+    def going_on(self, counts: TrialCounts, since: datetime) -> "TrialRun":
+        """Return the run with what was counted of its step before a restart.
+
+        Raises:
+            DeploymentError: That was counted in another way.
+        """
+        return replace(self, tally=TrialTally(self.offer, self.champion.score_bounds, counts), counted_since=since)
+
     def with_offer(self, offer: TrialOffer) -> "TrialRun":
         """Return the run with another offer of the same trial.
 
         The counts begin anew, unless only the end differs: those of one step say nothing about another.
         """
-        if offer == self.offer.model_copy(update={"ends_at": offer.ends_at}):
+        if offer.is_same_step(self.offer):
             return replace(self, offer=offer)
         return TrialRun.of(offer, self.champion, self.candidate)
 

@@ -13,7 +13,7 @@ from titlebout.serving.open_inference import infer_version
 from titlebout.serving.questions import Protocol, Question, Scores, Sent
 from titlebout.serving.scored_request import Observer
 from titlebout.serving.trial_pairs import Pair, TrialPairs
-from titlebout.serving.trial_run import TrialRun
+from titlebout.serving.trial_run import RunningTrial, TrialRun
 
 _logger = logging.getLogger(__name__)
 
@@ -28,9 +28,9 @@ class CandidateFailedError(Exception):
 class TrialScoring:
     """Answers the requests of a server on which a trial runs."""
 
-    def __init__(self, observers: Sequence[Observer]) -> None:
-        """Take who gets to know of scores that nobody was answered."""
-        self._pairs = TrialPairs(observers)
+    def __init__(self, observers: Sequence[Observer], trials: RunningTrial) -> None:
+        """Take who gets to know of scores that nobody was answered, and what runs."""
+        self._pairs = TrialPairs(observers, trials)
 
     def score(self, trial: TrialRun, sent: Sent, protocol: Protocol, scored: Scored) -> Response:
         """Return the candidate's answer or the champion's.

@@ -2,19 +2,22 @@
 
 <state>/trial/fence.json                 {"newest": 17, "ended": 12}
 <state>/trial/000000000017-<version>/    booster.ubj, plan.json, golden.json
-<state>/trial/offer.json                 what runs: written last, so it never names what is not complete
+<state>/trial/offer.json                 what runs, written last, so it never names what is not complete; and what was
+                                         counted of its step: bets that are forgotten could be placed again
 """
 
 import logging
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from titlebout.core.errors import DeploymentError
-from titlebout.core.live_trials.trial_wire import TrialOffer, TrialPush
+from titlebout.core.live_trials.trial_counts import TrialCounts
+from titlebout.core.live_trials.trial_wire import TrialOffer
 from titlebout.core.ports import ReleaseBundle
 from titlebout.core.wire import BUNDLE_FILES, SentFile
 from titlebout.serving.durable_files import sync_folder, write_durably
@@ -31,10 +34,21 @@ class TrialFence(BaseModel):
 
 
 class StoredTrial(BaseModel):
-    """Content of offer.json."""
+    """Content of offer.json; one without counts was written before they were kept.
+
+    Attributes:
+        offer: The step.
+        sha256: Of the candidate's files.
+        counted_since: When the counts began; UTC.
+        counts: Of this step.
+        is_on: Whether the candidate took part in answers when this was written; a server that ends properly says no.
+    """
 
     offer: TrialOffer
     sha256: dict[str, str]
+    counted_since: datetime = Field(default_factory=lambda: datetime.now(tz=UTC))
+    counts: TrialCounts = TrialCounts()
+    is_on: bool = False
 
 
 class TrialStore:
@@ -79,9 +93,8 @@ class TrialStore:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def keep(self, push: TrialPush) -> None:
-        """Record what runs from now on."""
-        stored = StoredTrial(offer=push.offer, sha256={name: file.sha256 for name, file in push.files.items()})
+    def keep(self, stored: StoredTrial) -> None:
+        """Record what runs from now on, and what was counted until now."""
         write_durably(self._folder / "offer.json", stored.model_dump_json().encode("utf-8"))
 
     def forget(self) -> None:
@@ -89,22 +102,34 @@ class TrialStore:
         (self._folder / "offer.json").unlink(missing_ok=True)
         self._remove_candidates()
 
-    def load(self) -> tuple[TrialOffer, ReleaseBundle] | None:
-        """Return what ran; what is damaged is named in the log and left out: the trial is pushed again."""
+    def stored(self) -> StoredTrial | None:
+        """Return what ran, and what was counted of it.
+
+        Raises:
+            DeploymentError: The file is damaged. Counting anew would give the candidate another chance.
+        """
+        path = self._folder / "offer.json"
         try:
-            stored = StoredTrial.model_validate_json((self._folder / "offer.json").read_bytes())
-            offer = stored.offer
-            folder = self._folder / f"{offer.token:012d}-{offer.version}"
-            bundle = read_bundle(folder, model=offer.model, version=offer.version)
+            return StoredTrial.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except (OSError, ValidationError) as error:
-            _logger.warning("the stored trial is not readable: %s", error)
+            message = f"{path} is damaged: what this trial has counted is lost, and counting anew would prove nothing"
+            raise DeploymentError(message) from error
+
+    def candidate(self, stored: StoredTrial) -> ReleaseBundle | None:
+        """Return the files of what ran; what is damaged is named in the log and left out: it is pushed again."""
+        offer = stored.offer
+        try:
+            folder = self._folder / f"{offer.token:012d}-{offer.version}"
+            bundle = read_bundle(folder, model=offer.model, version=offer.version)
+        except OSError as error:
+            _logger.warning("candidate %s is not readable: %s", offer.version, error)
             return None
         if {name: SentFile.of(getattr(bundle, part)).sha256 for part, name in BUNDLE_FILES.items()} != stored.sha256:
             _logger.warning("a file of candidate %s has another SHA-256 than when it was stored", offer.version)
             return None
-        return offer, bundle
+        return bundle
 
     def _remove_candidates(self) -> None:
         for folder in self._folder.glob("[0-9]*"):

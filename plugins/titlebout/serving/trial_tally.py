@@ -4,10 +4,11 @@ import math
 import threading
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from titlebout.core.errors import DeploymentError
 from titlebout.core.live_trials.trial_counts import BINS, Differences, SliceCounts, TrialCounts
 from titlebout.core.live_trials.trial_wire import TrialOffer
 from titlebout.core.release_roles import ReleaseRole
@@ -16,28 +17,34 @@ from titlebout.serving.questions import Row, Scores
 SECONDS = (0.0001, 0.0002, 0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 """Upper bounds of the latency histograms of paired scoring."""
 MOST_SLICES = 200
+_BINNED = ("distance", "shift", "disagreement")
+_NUMBERS = tuple(name for name, field in TrialCounts.model_fields.items() if field.annotation is int)
 
 
 class TrialTally:
     """Sums of bounded size; `counts` makes a document of them."""
 
-    def __init__(self, offer: TrialOffer, score_bounds: Sequence[float]) -> None:
-        """Start at nothing.
+    def __init__(self, offer: TrialOffer, score_bounds: Sequence[float], counted: TrialCounts | None = None) -> None:
+        """Start at nothing, or where a server stopped that was restarted.
 
         Args:
             offer: The step.
             score_bounds: Deciles of the champion's golden scores; their spread is the unit of distances.
+            counted: What was counted of this step before.
+
+        Raises:
+            DeploymentError: That was counted in another way.
         """
+        counted = counted or TrialCounts()
         self._offer, self._score_bounds = offer, tuple(score_bounds)
         self._spread = spread_of(score_bounds)
         self._lock = threading.Lock()
-        self._numbers: Counter[str] = Counter()
-        self._bins: dict[str, Counter[int]] = {"distance": Counter(), "shift": Counter(), "disagreement": Counter()}
-        roles = (ReleaseRole.CHAMPION, ReleaseRole.CANDIDATE)
-        self._seconds = {str(role): [0] * (len(SECONDS) + 1) for role in roles}
-        self._scores = {str(role): [0] * (len(score_bounds) + 1) for role in roles}
-        self._differences = Differences()
-        self._slices: dict[str, SliceCounts] = {}
+        self._numbers = Counter({name: getattr(counted, name) for name in _NUMBERS})
+        self._bins: dict[str, Counter[int]] = {name: Counter(getattr(counted, name)) for name in _BINNED}
+        self._seconds = _histograms(counted.seconds, len(SECONDS) + 1)
+        self._scores = _histograms(counted.scores, len(score_bounds) + 1)
+        self._differences = counted.differences
+        self._slices = dict(counted.slices)
 
     def add(self, name: str) -> None:
         """Count one more of a number of `TrialCounts`."""
@@ -111,6 +118,14 @@ class TrialTally:
                 scores={name: tuple(histogram) for name, histogram in self._scores.items()},
                 slices=dict(self._slices),
             )
+
+
+def _histograms(counted: Mapping[str, Sequence[int]], bins: int) -> dict[str, list[int]]:
+    found = {str(role): list(counted.get(role, [0] * bins)) for role in (ReleaseRole.CHAMPION, ReleaseRole.CANDIDATE)}
+    if any(len(histogram) != bins for histogram in found.values()):
+        message = "the trial was counted in other bins than this version of the server has; try the winner again"
+        raise DeploymentError(message)
+    return found
 
 
 def spread_of(score_bounds: Sequence[float]) -> float:

@@ -7,6 +7,7 @@ import pytest
 
 from fakes.trial_world import good_counts, shifted_counts
 from titlebout.core.live_trials import judgement
+from titlebout.core.live_trials.betting import is_below
 from titlebout.core.live_trials.judgement import Decision, StepVerdict, judge_step, proven_harms
 from titlebout.core.live_trials.trial_counts import BINS, TrialCounts
 from titlebout.core.specs.release_spec import ReleaseSection
@@ -199,6 +200,23 @@ def test_one_error_more_in_a_hundred_requests_is_found_where_the_limit_is_tighte
             break
     assert verdict.decision is Decision.FAIL
     assert number <= 2000
+
+
+def test_what_a_restart_forgets_is_another_chance():
+    """Why servers keep what they counted: a candidate at the very limit, ten runs of 600 requests, 200 such trials."""
+
+    def passes(seed: int, *, forgets: bool) -> bool:
+        random, failed, asked = np.random.default_rng(seed), 0, 0
+        for look in range(60):
+            failed, asked = (0, 0) if forgets and look % 6 == 0 else (failed, asked)
+            failed, asked = failed + random.binomial(100, 0.01), asked + 100
+            if is_below(judgement._events(failed, asked), 0.01, 0.05):
+                return True
+        return False
+
+    kept, forgotten = (sum(passes(seed, forgets=forgets) for seed in range(200)) for forgets in (False, True))
+    assert kept <= 0.05 * 200
+    assert forgotten > 0.1 * 200
 
 
 def test_where_outcomes_decide_only_what_is_broken_is_harm():

@@ -33,6 +33,10 @@ class TrialOffer(BaseModel):
     threshold: float | None = None
     slices: tuple[ColumnName, ...] = ()
 
+    def is_same_step(self, other: Self) -> bool:
+        """Whether what was counted of the other offer speaks of this one too: only its end may differ."""
+        return self == other.model_copy(update={"ends_at": self.ends_at})
+
     @property
     def salt(self) -> str:
         """What makes the share of this trial another one than that of the next."""
@@ -75,6 +79,6 @@ class TrialStatus(BaseModel):
 
     offer: TrialOffer
     is_running: bool = Field(description="Whether the candidate scores requests at this moment.")
-    instance: str = Field(description="Run of the server; a restart begins the counts of the step anew.")
+    instance: str = Field(description="Run of the server; what was counted survives its restart.")
     counted_since: datetime
     counts: TrialCounts = TrialCounts()
