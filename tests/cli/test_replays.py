@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import os
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 
@@ -11,14 +12,17 @@ import pytest
 import yaml
 
 from fakes.demand_days import demand_rows
-from fakes.specs import demand_document
+from fakes.specs import demand_document, demand_spec
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
+from titlebout.cli.night_runs import _nights
+from titlebout.cli.replays import with_rules
 from titlebout.core.bouts.timeline import Policy, ServedDay, Timeline
+from titlebout.core.errors import UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
-from titlebout.core.specs.comparison_spec import Metric
+from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
 from titlebout.steps import replay_bouts
 
 FIRST, LAST = "2024-01-12", "2024-01-16"
@@ -99,6 +103,12 @@ def test_nights_side_by_side_give_the_same_models_and_the_same_lake(tried, tmp_p
     assert [*here.list_paths("")] == [*there.list_paths("")]
 
 
+def test_a_night_whose_process_is_killed_is_told_with_the_remedy():
+    # Each "night" ends its own process with its "key" for an exit code.
+    with pytest.raises(UnavailableError, match="less than --jobs 2: what was finished stays"):
+        list(_nights(os._exit, [9, 9], 2))
+
+
 def test_run_again_everything_is_there_already(tried):
     before = [*SqlLedger(f"sqlite:///{tried / 'ledger.sqlite'}").entries("demand")]
     assert run("--scratch", str(tried)) == 0
@@ -165,6 +175,24 @@ def test_days_that_wait_for_labels_are_told_and_a_policy_without_error_divides_n
 def test_another_rule_gives_another_timeline(tried, capsys):
     assert replay("--set", "comparison.max_error=0.001") == 1
     assert "nothing would have served" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("rule", ComparisonSection.model_fields)
+def test_every_rule_of_a_bout_may_be_set(rule):
+    binary = {"training__objective": "binary", "comparison__metric": "brier"}
+    spec = demand_spec(**binary)
+    values = {
+        "metric": "log_loss",
+        "guards": {"auc": 0.1},
+        "slices": {"columns": ["weather"]},
+        "fairness": {"by": ["weather"], "metric": "error", "max_gap": 0.1},
+        "refresh": {"after_days": 9},
+        **{"resamples": 500, "min_rows": 5, "min_blocks": 2},
+    }
+    value = values.get(rule, 0.75)
+    changed = with_rules(spec, [f"comparison.{rule}={json.dumps(value)}"]).comparison
+    assert changed == demand_spec(**{**binary, f"comparison__{rule}": value}).comparison
+    assert changed != spec.comparison
 
 
 @pytest.mark.parametrize(

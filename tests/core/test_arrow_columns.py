@@ -40,6 +40,17 @@ def test_times_are_floored_to_a_quarter_of_an_hour_before_the_call():
     assert [str(value) for value in seen] == ["2024-01-01 05:45:00", "2024-01-01 06:00:00"]
 
 
+def test_times_from_before_clocks_went_by_quarters_are_looked_at_one_by_one():
+    seen = []
+    times = ["1919-12-31T12:20:00Z", "1919-12-31T12:20:01Z", None]
+    zone = ZoneInfo("Asia/Kathmandu")  # 5 hours, 41 minutes and 16 seconds ahead until 1920
+    column(ColumnType.TIMESTAMP, times, zone).map_times(lambda value: seen.append(value) or 0.0)
+    assert [str(value) for value in seen] == ["1919-12-31 18:01:16", "1919-12-31 18:01:17"]
+    seen.clear()
+    column(ColumnType.TIMESTAMP, times, UTC).map_times(lambda value: seen.append(value) or 0.0)
+    assert [str(value) for value in seen] == ["1919-12-31 12:15:00"]
+
+
 def test_an_empty_column_maps_to_nothing():
     empty = pa.table({"it": pa.chunked_array([], pa.string())})
     assert SnapshotColumn(empty, "it", ColumnType.TEXT, UTC).map(len).shape == (0,)

@@ -13,6 +13,7 @@ from titlebout.core.windows import (
     NightsThatRead,
     Windows,
     days_before,
+    labels_known_from,
     nights_that_read,
     shared_batches,
 )
@@ -39,6 +40,9 @@ def of_cadence(cadence, *lags, window, holdout, first="2019-01-01", late=0):
         training__window_days=window,
         training__holdout_days=holdout,
     )
+
+
+IN_BERLIN = demand_spec(schedule={"timezone": "Europe/Berlin"}, dataset__label_delay_days=2)
 
 
 def spans(*pairs):
@@ -345,3 +349,22 @@ def test_a_year_of_hours_is_caught_up_on_in_few_batches():
     batches = list(shared_batches(hours, "run-1"))
     assert len(batches) <= MOST_BATCHES
     assert sorted(key for batch in batches for key in batch) == hours
+
+
+@pytest.mark.parametrize(
+    ("spec", "partition", "known"),
+    [
+        (demand_spec(), "2024-03-30", "2024-03-31T00:00:00+00:00"),
+        (demand_spec(dataset__label_delay_days=2), "2024-02-28", "2024-03-02T00:00:00+00:00"),
+        # Days of 23 and 25 hours count as days.
+        (IN_BERLIN, "2024-03-30", "2024-04-01T22:00:00+00:00"),
+        (IN_BERLIN, "2024-10-26", "2024-10-28T23:00:00+00:00"),
+        (of_cadence(Cadence.HOURLY, window=9, holdout=3, late=1), "2024-02-28T23", "2024-03-01T00:00:00+00:00"),
+        (of_cadence(Cadence.WEEKLY, window=70, holdout=28, late=1), "2024-W52", "2025-01-06T00:00:00+00:00"),
+        (of_cadence(Cadence.MONTHLY, window=365, holdout=93, late=30), "2024-01", "2024-04-01T00:00:00+00:00"),
+    ],
+)
+def test_labels_are_known_when_the_first_night_that_may_judge_by_them_is_over(spec, partition, known):
+    assert labels_known_from(spec, partition).isoformat() == known
+    judging, _ = nights_that_read(spec, partition).holdout
+    assert spec.calendar.bounds(judging)[1].isoformat() == known

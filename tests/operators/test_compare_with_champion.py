@@ -28,9 +28,10 @@ def test_it_compares_the_challenger_from_the_xcom_and_returns_the_verdict(step, 
 
 def test_it_leaves_the_address_of_the_verdicts_page(step, context):
     from fakes.tracked import a_challenger, a_verdict
+    from titlebout.connection_fields import environment_connection
     from titlebout.core.ledgers.ledger import EntryKind
     from titlebout.task_links import VerdictLink
-    from titlebout.wiring import build_ledger, environment_connection
+    from titlebout.wiring import build_ledger
 
     ledger = build_ledger(environment_connection("titlebout_ledger"))
     for gain in (0.5, 0.12, 0.3):

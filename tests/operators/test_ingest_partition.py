@@ -54,7 +54,7 @@ def operator(project):
 def late_entries(project):
     from titlebout.adapters.sql_ledger import SqlLedger
 
-    entries = SqlLedger(f"sqlite:///{project}/ledger.db").entries("demand")
+    entries = SqlLedger(f"sqlite:///{project}/ledger.sqlite").entries("demand")
     return [entry.payload for entry in entries if entry.kind == "partition_late"]
 
 
@@ -139,7 +139,7 @@ def test_an_empty_day_is_skipped_where_the_spec_says_so(operator, project, conte
     (project / "demand" / "2024-05-01.csv").write_text(HEADER)
     with pytest.raises(AirflowSkipException, match=r"stays a gap .*2024-05-01.csv: "):
         task.execute(context)
-    assert SqlLedger(f"sqlite:///{project}/ledger.db").entries("demand") == ()
+    assert SqlLedger(f"sqlite:///{project}/ledger.sqlite").entries("demand") == ()
 
 
 def test_a_source_that_does_not_answer_is_retried_and_not_waited_for(operator, context, step, monkeypatch):
@@ -171,13 +171,13 @@ def test_a_query_is_read_from_the_project(project, context):
     (project / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
     (project / "include" / "sql").mkdir()
     (project / "include" / "sql" / "rides.sql").write_text("SELECT * FROM rides WHERE day = :day")
-    with sqlite3.connect(project / "ledger.db") as database:
+    with sqlite3.connect(project / "ledger.sqlite") as database:
         database.execute("CREATE TABLE rides (day, hour, temperature, weather, rentals)")
         database.execute("INSERT INTO rides VALUES ('2024-05-01', 0, 1.5, 'rain', 7)")
     database.close()
     result = IngestPartitionOperator(task_id="ingest_partition", model="demand").execute(context)
     assert result["rows"] == 1
-    assert result["source_uri"].endswith("ledger.db#rides/2024-05-01")
+    assert result["source_uri"].endswith("ledger.sqlite#rides/2024-05-01")
 
 
 def test_generated_rows_need_no_connection(project, context):

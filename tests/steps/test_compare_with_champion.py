@@ -6,6 +6,7 @@ import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.specs import demand_spec
+from titlebout.core.bouts import recorded_verdict
 from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, UnavailableError
 from titlebout.core.layout import version_manifest
@@ -258,3 +259,32 @@ def test_slices_of_very_long_texts_fit_into_the_ledger():
     world.release(train(world, "2024-01-12", demand_spec(**WEAK)))
     verdict = compare(world, train(world, "2024-01-13"))
     assert len({check.name for check in verdict.checks}) == 24
+
+
+def test_more_slices_than_the_ledger_takes_stand_in_the_account(served, monkeypatch):
+    monkeypatch.setattr(recorded_verdict, "MAX_PAYLOAD_BYTES", 9000)
+    spec = demand_spec(comparison__slices={"columns": ["hour"], "min_rows": 1, "max_loss": 9})
+    verdict = compare(served, train(served, "2024-01-14"), spec=spec)
+    (entry,) = served.ledger.entries("demand", kinds={EntryKind.VERDICT_REACHED})
+    assert entry.read(Verdict, "verdict") == verdict
+    account = BoutAccount.model_validate_json(served.lake.read(entry.payload["account_path"]))
+    assert len(account.verdict.checks) == 24
+    assert 0 < len(verdict.checks) < 24
+    assert verdict.checks[-1].name == f"{25 - len(verdict.checks)} more checks"
+    # The same bout again is the same verdict.
+    assert compare(served, train(served, "2024-01-14"), spec=spec) == verdict
+
+
+def test_a_corrected_day_that_only_the_champion_remembers_deserves_a_new_verdict():
+    usual = {"of": "temperature", "by": ["hour"], "statistic": "mean", "partitions": 5, "delay": 4}
+    remembering = {"numeric": ["hour"], "history": {"usual": usual}}
+    world = DemandWorld(demand_spec(training__window_days=5))
+    world.deliver_days("2024-01-01", "2024-01-16")
+    world.release(train(world, "2024-01-15", demand_spec(training__window_days=5, training__features=remembering)))
+    challenger = train(world, "2024-01-16")
+    first = compare(world, challenger)
+    assert compare(world, challenger) == first
+    world.deliver("2024-01-09", demand_rows("2024-01-09", warmer=300.0), revision=2)
+    second = compare(world, challenger)
+    assert second.champion_error != first.champion_error
+    assert second.challenger_error == first.challenger_error

@@ -129,6 +129,15 @@ class TestOneDay:
         assert place.lake.objects == objects
         assert len(place.ledger.entries("demand")) == 1
 
+    def test_the_bytes_of_a_snapshot_are_no_news_however_a_release_before_hashed_their_content(self, place: Place):
+        before = place.ingest().as_json()
+        place.ledger = MemoryLedger()
+        older = {"snapshot": {**before, "content_sha256": "9c76a39d" * 8}}
+        del older["snapshot"]["left_out_rows"]  # another thing that the first release did not know
+        place.ledger.append("demand", EntryKind.PARTITION_INGESTED, older, actor="run:r0", once=f"ingested:{DAY}:1")
+        assert place.ingest(run_id="r2").revision == 1
+        assert len(place.ledger.entries("demand")) == 1
+
     def test_other_rows_are_a_new_revision_and_the_old_one_stays(self, place: Place):
         first = place.ingest()
         place.deliver(DAY, rentals=11.0)
@@ -458,6 +467,121 @@ def _while_appending(place: Place, meanwhile: Callable[[], object]) -> Snapshot:
 
     place.ledger.append = interrupted
     return place.ingest()
+
+
+class TestLaterColumns:
+    """The spec declares a column after the days of its windows came in."""
+
+    @pytest.fixture
+    def wider(self, place: Place) -> Place:
+        place.deliver(*OLDER)
+        place.ingest()
+        place.spec = demand_spec(dataset__columns__humidity="number")
+        place.source = MemorySource(place.spec.dataset)
+        for day in (DAY, *OLDER):
+            place.source.put(day, rows(day).append_column("humidity", pa.array([0.5, 0.75])))
+        return place
+
+    def revisions(self, place: Place) -> dict[str, int]:
+        return {key: record.snapshot.revision for key, record in place.state.partitions.items()}
+
+    def test_days_of_the_windows_are_brought_in_anew_and_wait_for_a_judgement(self, wider: Place):
+        wider.ingest(run_id="r2")
+        windows = Windows(wider.spec, DAY)
+        wanted = dict.fromkeys(windows.history, 1) | dict.fromkeys((*windows.keys, DAY), 2)
+        assert self.revisions(wider) == wanted
+        assert {wider.state.partitions[key].status for key in windows.keys} == {PartitionStatus.INGESTED}
+        columns = read_snapshot(wider.lake, wider.state.partitions[windows.training[0]].snapshot).column_names
+        assert "humidity" in columns
+
+    def test_the_next_run_has_nothing_to_do(self, wider: Place):
+        wider.ingest(run_id="r2")
+        wider.source.reads.clear()
+        wider.ingest(run_id="r3")
+        assert wider.source.reads == [DAY]
+
+    def test_what_a_person_has_discarded_stays_out(self, wider: Place):
+        day = Windows(SPEC, DAY).training[0]
+        snapshot = wider.state.partitions[day].snapshot
+        told = {"partition": day, "revision": 1, "data_sha256": snapshot.data_sha256, "reason": "no day"}
+        wider.ledger.append("demand", EntryKind.PARTITION_DISCARDED, told, actor="person:anna")
+        wider.ingest(run_id="r2")
+        assert self.revisions(wider)[day] == 1
+
+    def test_a_column_that_went_changes_nothing(self, wider: Place):
+        wider.ingest(run_id="r2")
+        before = self.revisions(wider)
+        wider.spec = SPEC
+        wider.source.reads.clear()
+        wider.ingest(run_id="r3")
+        assert wider.source.reads == [DAY]
+        assert {**self.revisions(wider), DAY: 2} == before
+
+
+class TestLateLabels:
+    """Labels come two days after their day; the run of the 20th is the first that may judge on the 18th."""
+
+    BEFORE, AFTER = datetime(2024, 1, 19, 0, 10, tzinfo=UTC), datetime(2024, 1, 21, 0, 10, tzinfo=UTC)
+    LATE = "2024-01-18"
+
+    @pytest.fixture
+    def late(self) -> Place:
+        """Everything is in before the night of the 20th, the 18th without labels; now it has them."""
+        self.now = self.BEFORE
+        place = Place(spec=demand_spec(dataset__label_delay_days=2), ledger=MemoryLedger(clock=lambda: self.now))
+        place.deliver(DAY, "2024-01-17", "2024-01-16", rentals=5.0)
+        unlabelled = rows(self.LATE).set_column(4, "rentals", pa.nulls(2, pa.float64()))
+        place.source.put(self.LATE, unlabelled)
+        place.ingest(self.LATE)
+        self.now = self.AFTER
+        place.deliver(self.LATE)
+        return place
+
+    def labels(self, place: Place) -> tuple[int, int]:
+        """Return the revision of the late day, and how many labels it has."""
+        snapshot = place.state.partitions[self.LATE].snapshot
+        return snapshot.revision, 2 - read_snapshot(place.lake, snapshot).column("rentals").null_count
+
+    def test_a_day_that_came_before_its_labels_is_read_again_when_they_are_known(self, late: Place):
+        assert self.labels(late) == (1, 0)
+        late.ingest("2024-01-20")
+        assert self.labels(late) == (2, 2)
+        assert late.state.partitions[self.LATE].status is PartitionStatus.INGESTED
+
+    def test_the_night_before_leaves_it_alone(self, late: Place):
+        late.deliver("2024-01-19")
+        late.ingest("2024-01-19")
+        assert self.labels(late) == (1, 0)
+
+    def test_what_came_after_its_labels_were_known_is_not_read_again(self, late: Place):
+        late.source.reads.clear()
+        late.ingest("2024-01-20")
+        assert late.source.reads.count(self.LATE) == 1
+        late.source.reads.clear()
+        late.ingest("2024-01-20", run_id="r2")
+        assert not {"2024-01-16", self.LATE} & {*late.source.reads}
+
+    def test_what_a_person_has_discarded_stays_out(self, late: Place):
+        snapshot = late.state.partitions[self.LATE].snapshot
+        told = {"partition": self.LATE, "revision": 1, "data_sha256": snapshot.data_sha256, "reason": "no day"}
+        late.ledger.append("demand", EntryKind.PARTITION_DISCARDED, told, actor="person:anna")
+        late.ingest("2024-01-20")
+        assert self.labels(late) == (1, 0)
+
+    def test_a_day_that_is_gone_keeps_its_revision(self, late: Place, caplog: pytest.LogCaptureFixture):
+        del late.source.files[self.LATE]
+        late.ingest("2024-01-20")
+        assert self.labels(late) == (1, 0)
+        assert f"{self.LATE} may lack labels and cannot be read again" in caplog.text
+
+    def test_without_a_delay_no_older_day_is_read_again(self, late: Place):
+        self.now = self.BEFORE
+        late.spec = SPEC
+        late.deliver("2024-01-19")
+        late.ingest("2024-01-19")  # as by a clock that is wrong: the day is not over
+        late.source.reads.clear()
+        late.ingest("2024-01-20")
+        assert "2024-01-19" not in late.source.reads
 
 
 @pytest.mark.parametrize("file_format", ["csv", "parquet"])

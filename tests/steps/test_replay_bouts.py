@@ -3,13 +3,14 @@ from collections import Counter
 
 import pytest
 
-from fakes.demand_days import DemandWorld, run_of, shuffled
+from fakes.demand_days import DemandWorld, demand_rows, run_of, shuffled
 from fakes.hourly_days import deliver_hours, hourly_spec
 from fakes.lake import MemoryLake
 from fakes.specs import demand_spec
 from titlebout.core.bouts.metrics import error_of, row_losses
 from titlebout.core.bouts.timeline import Policy
 from titlebout.core.errors import NotEnoughPartitionsError, ObjectMissingError
+from titlebout.core.features import FeaturePlan
 from titlebout.core.layout import version_manifest
 from titlebout.core.learning.labels import target_values
 from titlebout.core.ledgers.ledger import EntryKind
@@ -17,8 +18,8 @@ from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.specs.comparison_spec import Metric
-from titlebout.core.versions import load_predictor, read_version
-from titlebout.steps.replay_bouts import replay_bouts
+from titlebout.core.versions import load_predictor, read_file, read_version
+from titlebout.steps.replay_bouts import _fits, replay_bouts
 from titlebout.steps.train_challenger import train_challenger
 
 FIRST, LAST = "2024-01-12", "2024-01-19"
@@ -162,3 +163,54 @@ def test_hours_are_read_once_though_a_holdout_has_many_of_them():
     timeline = replay(world, nights[0], "2024-01-03T06", spec)
     assert len(timeline.verdicts[-1].holdout) == 24
     assert {reads for path, reads in lake.reads.items() if path.endswith("/data.parquet")} == {1}
+
+
+@pytest.mark.parametrize(
+    "today",
+    [
+        {"dataset__target": "temperature", "training__features": {"numeric": ["hour"]}},
+        {"training__objective": "poisson"},
+        {
+            "dataset__columns": {"day": "date", "hour": "integer", "temperature": "number", "rentals": "number"},
+            "training__features": {"numeric": ["hour", "temperature"]},
+        },
+        {
+            "dataset__columns": {**demand_spec().dataset.columns, "hour": "number"},
+            "training__features": {"numeric": ["hour"]},
+        },
+    ],
+)
+def test_nights_that_do_not_fit_the_spec_of_today_are_left_out(today):
+    world = make_world(NIGHTS[:1])
+    world.spec = demand_spec(**today)
+    with pytest.raises(NotEnoughPartitionsError, match="the columns and the target of the spec"):
+        replay(world)
+    train_challenger(world.spec, run_of(LAST), lake=world.lake, ledger=world.ledger, registry=world.registry)
+    timeline = replay(world)
+    assert timeline.foreign == (FIRST,)
+    assert [verdict.partition for verdict in timeline.verdicts] == [LAST]
+
+
+def test_a_version_fits_a_spec_with_columns_that_came_later(world):
+    columns = {**world.spec.dataset.columns, "humidity": "number"}
+    later = demand_spec(dataset__columns=dict(reversed(columns.items())))
+    assert _fits(later, _plan_of(world))
+
+
+def test_a_history_feature_needs_the_column_that_it_adds_up(world):
+    usual = {"of": "temperature", "statistic": "mean", "partitions": 2}
+    plan = FeaturePlan.fit(
+        demand_spec(training__features={"numeric": ["hour"], "history": {"u": usual}}), demand_rows(FIRST)
+    )
+    columns = {name: kind for name, kind in demand_spec().dataset.columns.items() if name != "temperature"}
+    assert _fits(demand_spec(), plan)
+    assert not _fits(demand_spec(dataset__columns=columns, training__features={"numeric": ["hour"]}), plan)
+
+
+def test_classes_may_come_and_not_go(world):
+    assert not _fits(demand_spec(), _plan_of(world).model_copy(update={"classes": ("a", "b")}))
+
+
+def _plan_of(world):
+    version = read_version(world.lake, "demand", trained(world)[FIRST])
+    return FeaturePlan.model_validate_json(read_file(world.lake, version, "plan"))

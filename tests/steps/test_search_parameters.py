@@ -136,6 +136,17 @@ def test_a_task_that_is_cleared_does_not_search_again_whatever_serves_by_now(wor
     assert trained(world, search=MemorySearch()) == first
 
 
+class Unasked:
+    """What nobody may ask for proposals."""
+
+    def study(self, *_, **__):
+        pytest.fail("asked again")
+
+
+def test_whoever_finds_the_report_asks_for_no_proposals(world):
+    assert searched(world) == searched(world, search=Unasked())
+
+
 def test_the_champion_and_then_the_spec_go_first(world):
     champion = trained(
         world, run_of("2024-01-12"), spec=demand_spec(training__params={"max_depth": 3, "eta": 0.3, "gamma": 1})

@@ -9,16 +9,16 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from titlebout.cli.answers import open_ledger
+from titlebout.cli.at_hand import open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
 from titlebout.core.bouts.timeline import Policy, Timeline
 from titlebout.core.errors import SpecError
 from titlebout.core.pages.line_chart import line_chart
 from titlebout.core.partitions import checked_key
 from titlebout.core.results import Outcome
+from titlebout.core.specs.comparison_spec import ComparisonSection
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
-from titlebout.wiring import build_lake, environment_connection
 
 _SECTION = "comparison"
 _SMOOTHED_DAYS = 14
@@ -48,7 +48,7 @@ def replay(options: argparse.Namespace) -> bool:
     checked_key(options.first), checked_key(options.last)
     spec = with_rules(load_model_spec(options.model), options.changes)
     spec.calendar.check(options.first), spec.calendar.check(options.last)
-    lake = build_lake(environment_connection("titlebout_lake"))
+    lake = open_lake()
     # XGBoost and Arrow take a second to import; the other commands do without.
     from titlebout.steps.replay_bouts import replay_bouts
 
@@ -70,11 +70,12 @@ def with_rules(spec: ModelSpec, changes: Sequence[str]) -> ModelSpec:
         SpecError: A change is no `comparison.KEY=VALUE`, or its value is out of bounds.
     """
     document = spec.model_dump(mode="json")
+    rules = ComparisonSection.model_fields  # not those of the document, which lacks what is not set
     for change in changes:
         key, equals, value = change.partition("=")
         section, _, name = key.partition(".")
-        if section != _SECTION or not equals or name not in document[_SECTION]:
-            known = ", ".join(f"{_SECTION}.{each}" for each in document[_SECTION])
+        if section != _SECTION or not equals or name not in rules:
+            known = ", ".join(f"{_SECTION}.{each}" for each in rules)
             message = f"--set {change[:60]!r}: give one of {known}, then '=' and a value; others need a new training"
             raise SpecError(message)
         try:
@@ -99,6 +100,9 @@ def _print(spec: ModelSpec, timeline: Timeline) -> None:
     outcomes = [verdict.outcome for verdict in timeline.verdicts]
     counts = ", ".join(f"{outcomes.count(each)} {each}" for each in Outcome)
     print(f"{spec.name}: {len(outcomes)} nights ({counts}), {len(timeline.days)} days served")
+    if timeline.foreign:
+        span = f"{len(timeline.foreign)} nights, {timeline.foreign[0]} to {timeline.foreign[-1]}"
+        print(f"left out: {span}, whose models predict something else than the spec, or from columns that it lacks")
     if timeline.unlabelled:
         first, *_, last = (*timeline.unlabelled, timeline.unlabelled[-1])
         print(f"no label is known yet on {len(timeline.unlabelled)} days, {first} to {last}: they do not count")

@@ -18,6 +18,8 @@ from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.specs.class_list import ClassName, listed
 from titlebout.core.specs.dataset_spec import ColumnType
 
+_QUARTERS_SINCE = 94_694_400_000_000  # the first of January 1973, in microseconds since 1970
+
 
 class SnapshotColumn:
     """One column of a table that has its declared type, as every column of a snapshot has."""
@@ -109,10 +111,11 @@ class SnapshotColumn:
     def map_times(self, convert: Callable[[FieldValue], float]) -> NDArray[np.float64]:
         """Do the same for a function of times that is constant within each quarter of an hour.
 
-        Every offset from UTC in use since 1972 is a multiple of it: a year has at most 35,136 distinct values.
+        Every offset from UTC in use since 1973 is a multiple of it: a year has at most 35,136 distinct values. Before,
+        clocks were off by minutes and seconds, and each time is looked at by itself.
         """
         column = self._column
-        if pa.types.is_timestamp(column.type):
+        if pa.types.is_timestamp(column.type) and self._has_quarters():
             column = pc.floor_temporal(column.cast(pa.timestamp("us")), multiple=15, unit="minute")
         return self._map(column, convert)
 
@@ -134,6 +137,11 @@ class SnapshotColumn:
         # Not by the clock of the model's time zone: a time without an offset is UTC to whoever reads it.
         values = iter(self._values(whole.drop_null(), UTC))
         return [None if missing else _json_value(next(values)) for missing in is_missing]
+
+    def _has_quarters(self) -> bool:
+        """Whether a clock in the zone differs from UTC by whole quarters of an hour at all times of the column."""
+        oldest = pc.min_max(self._column)["min"].cast(pa.int64()).as_py()
+        return self._zone is UTC or oldest is None or oldest >= _QUARTERS_SINCE
 
     def _map(self, column: pa.ChunkedArray, convert: Callable[[FieldValue], float]) -> NDArray[np.float64]:
         encoded = column.dictionary_encode().unify_dictionaries()

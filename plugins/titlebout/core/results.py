@@ -158,7 +158,7 @@ class TrainedChallenger(Result):
     partition: PartitionKey
     model_path: str
     model_sha256: Sha256
-    model_bytes: int = Field(ge=0)
+    model_bytes: int | None = Field(default=None, ge=0, description="Not in the oldest manifests; null is unknown.")
     plan_path: str
     plan_sha256: Sha256
     profile_path: str

@@ -143,10 +143,8 @@ def promotion_rule(comparison: ComparisonSection) -> str:
     "promoted only if the lower 95% bound of the gain is at least 1% of the champion's MAE and its MAE is at most 150"
     """
     metric = _METRICS[comparison.metric]
-    gain = _percent(comparison.min_gain)
-    rules = [
-        f"the lower {_percent(comparison.confidence)} bound of the gain is at least {gain} of the champion's {metric}"
-    ]
+    gain = f"at least {_percent(comparison.min_gain)} of the champion's {metric}" if comparison.min_gain else "above 0"
+    rules = [f"the lower {_percent(comparison.confidence)} bound of the gain is {gain}"]
     if comparison.max_error is not None:
         rules.append(f"its {metric} is at most {comparison.max_error:g}")
     for guard, loss in comparison.guards.items():

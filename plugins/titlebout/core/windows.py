@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import pairwise
 
 from titlebout.core.cadences import HOURS, Cadence
@@ -135,8 +136,7 @@ def nights_that_read(spec: ModelSpec, partition: PartitionKey) -> NightsThatRead
         return grid.holding(grid.first_hour(each) + HOURS * days)
 
     def night_of(newest: int) -> int:
-        """Return the first night on which the labels of a partition are known: the holdout may end with it."""
-        return grid.first_within(newest, -spec.dataset.label_delay_days) - 1
+        return _first_night_with_labels(spec, newest)
 
     def span(first: int, stop: int) -> tuple[PartitionKey, PartitionKey] | None:
         return (calendar.key(first), calendar.key(stop - 1)) if first < stop else None
@@ -147,6 +147,21 @@ def nights_that_read(spec: ModelSpec, partition: PartitionKey) -> NightsThatRead
     learned = night_of(first_without(number, training.holdout_days))
     gone = night_of(first_without(too_new, training.holdout_days))
     return NightsThatRead(training=span(learned, gone), holdout=span(judged, learned))
+
+
+def labels_known_from(spec: ModelSpec, partition: PartitionKey) -> datetime:
+    """Return when the first night is over whose holdout may end with a partition: its labels count as known then.
+
+    Raises:
+        PartitionKeyError: It is no key, or that night lies beyond the calendar.
+    """
+    calendar = spec.calendar
+    night = _first_night_with_labels(spec, calendar.number(partition))
+    return calendar.bounds(calendar.key(night))[1]
+
+
+def _first_night_with_labels(spec: ModelSpec, number: int) -> int:
+    return spec.calendar.grid.first_within(number, -spec.dataset.label_delay_days) - 1
 
 
 def days_before(partition: PartitionKey) -> tuple[PartitionKey, ...]:

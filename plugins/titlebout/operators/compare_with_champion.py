@@ -13,7 +13,7 @@ from titlebout.core.results import RunContext, TrainedChallenger, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
 from titlebout.task_links import VerdictLink, verdict_address
-from titlebout.wiring import build_lake, build_ledger, build_registry
+from titlebout.wiring import build_registry
 
 
 class CompareWithChampionOperator(StepOperator):
@@ -43,12 +43,12 @@ class CompareWithChampionOperator(StepOperator):
         """Reach the verdict of this partition's bout, and leave the address of its page for the link."""
         from titlebout.steps.compare_with_champion import compare_with_champion
 
-        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        ledger = self.ledger()
         verdict = compare_with_champion(
             spec,
             run,
             challenger=read_input(TrainedChallenger, self.challenger, "challenger"),
-            lake=build_lake(airflow_connection(self.lake_conn_id)),
+            lake=self.lake(),
             ledger=ledger,
             registry=build_registry(airflow_connection(self.mlflow_conn_id)),
         )

@@ -17,7 +17,7 @@ from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import source_query
 from titlebout.step_operator import StepOperator
 from titlebout.task_links import DataReportLink, report_address
-from titlebout.wiring import build_lake, build_ledger, build_source
+from titlebout.wiring import build_source
 
 
 class IngestPartitionOperator(StepOperator):
@@ -54,13 +54,13 @@ class IngestPartitionOperator(StepOperator):
         """Read the source, publish the snapshot; or wait, or skip the day."""
         from titlebout.steps.ingest_partition import ingest_partition
 
-        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        ledger = self.ledger()
         try:
             return ingest_partition(
                 spec,
                 run,
                 source=build_source(spec, airflow_connection, conn_id=self.source_conn_id, query=source_query(spec)),
-                lake=build_lake(airflow_connection(self.lake_conn_id)),
+                lake=self.lake(),
                 ledger=ledger,
             )
         except PartitionEmptyError as empty:

@@ -5,12 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from titlebout.connections import airflow_connection
 from titlebout.core.learning.search_report import FoundParameters
 from titlebout.core.results import RunContext
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import RETRY_DEFAULTS, StepOperator
-from titlebout.wiring import build_lake, build_ledger, build_search
+from titlebout.wiring import build_search
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
@@ -49,8 +48,8 @@ class SearchParametersOperator(StepOperator):
         from titlebout.steps.search_parameters import report_of, search_parameters
         from titlebout.steps.train_challenger import training_proof
 
-        lake = build_lake(airflow_connection(self.lake_conn_id))
-        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        lake = self.lake()
+        ledger = self.ledger()
         proof = training_proof(spec, run.partition, ledger)
         report = search_parameters(
             spec, run, proof=proof, lake=lake, ledger=ledger, search=build_search(), worker=int(self.worker)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from pydantic import JsonValue
@@ -13,7 +13,9 @@ from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.bouts.class_order import in_order
 from titlebout.core.bouts.comparison import Bout
 from titlebout.core.bouts.metrics import Floats
+from titlebout.core.bouts.recorded_verdict import as_recorded
 from titlebout.core.errors import FieldError
+from titlebout.core.features import FeaturePlan
 from titlebout.core.layout import bout_path
 from titlebout.core.learning.labels import target_values
 from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
@@ -25,9 +27,10 @@ from titlebout.core.predictor import Predictor
 from titlebout.core.results import Outcome, RunContext, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.retraining.verdict_note import note_verdict
 from titlebout.core.snapshot_rows import read_rows, slice_groups
+from titlebout.core.specs.features_spec import HistoryFeature
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.version_proof import proven_version, same_version
-from titlebout.core.versions import load_predictor
+from titlebout.core.versions import load_predictor, read_file
 from titlebout.core.windows import Windows
 
 if TYPE_CHECKING:
@@ -79,7 +82,8 @@ def compare_with_champion(
     past = PastPartitions(spec, lake, (state.partitions[key].ref() for key in accepted))
     verdict, account = _told(bout.refusal() or _score_and_judge(bout, lake, past))
     # The same two may have met before the challenger was rolled back, and it won.
-    evidence = f"{_evidence(spec, bout.holdout, past)}{':withdrawn' if bout.withdrawal else ''}"
+    remembered = _remembered(spec, lake, bout.champion if account else None)
+    evidence = f"{_evidence(spec, bout.holdout, past, remembered)}{':withdrawn' if bout.withdrawal else ''}"
     entry = ledger.append(
         spec.name,
         EntryKind.VERDICT_REACHED,
@@ -96,8 +100,10 @@ def compare_with_champion(
 
 
 def _told(reached: BoutAccount | Verdict) -> tuple[Verdict, bytes | None]:
-    """Return the verdict, and the account of its bout as a document, if there is one."""
-    return (reached.verdict, reached.document()) if isinstance(reached, BoutAccount) else (reached, None)
+    """Return the verdict for the ledger, and the account of its bout as a document, if there is one."""
+    if isinstance(reached, BoutAccount):
+        return as_recorded(reached.verdict), reached.document()
+    return reached, None
 
 
 def _published(lake: Lake, verdict: Verdict, account: bytes) -> dict[str, JsonValue]:
@@ -143,9 +149,24 @@ def _scores(spec: ModelSpec, predictor: Predictor, past: PastPartitions, ref: Sn
     return in_order(predictor.plan, scores, spec.training.classes)
 
 
-def _evidence(spec: ModelSpec, holdout: Sequence[SnapshotRef], past: PastPartitions) -> str:
+def _remembered(spec: ModelSpec, lake: Lake, champion: TrainedChallenger | None) -> dict[str, HistoryFeature]:
+    """Return the history features that were scored: those of the spec, and what a champion has of its own."""
+    own = dict(spec.training.features.history)
+    if champion is None:
+        return own
+    plan = FeaturePlan.model_validate_json(read_file(lake, champion, "plan"))
+    others = {f"champion {name}": each for name, each in plan.remembered.items() if each not in own.values()}
+    return own | others
+
+
+def _evidence(
+    spec: ModelSpec,
+    holdout: Sequence[SnapshotRef],
+    past: PastPartitions,
+    remembered: Mapping[str, HistoryFeature],
+) -> str:
     """Name what a verdict rests on besides the two versions: a corrected holdout deserves a new one."""
-    remembered = past.used((ref.partition for ref in holdout), spec.training.features.history)
+    used = past.used((ref.partition for ref in holdout), remembered)
     rules = spec.comparison.model_dump(mode="json")
-    canonical = json.dumps([rules, [ref.data_sha256 for ref in (*holdout, *remembered)]], sort_keys=True)
+    canonical = json.dumps([rules, [ref.data_sha256 for ref in (*holdout, *used)]], sort_keys=True)
     return hashlib.sha256(canonical.encode()).hexdigest()[:12]

@@ -17,6 +17,7 @@ from titlebout.core.errors import (
 )
 from titlebout.core.layout import partition_folder
 from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.older_days import came_before_labels, days_to_bring_in, lacks_columns
 from titlebout.core.ports import Lake, Ledger, PartitionSource
 from titlebout.core.reading.derivations import KeptRows
 from titlebout.core.reading.row_order import RowOrder
@@ -37,7 +38,9 @@ def ingest_partition(
 ) -> Snapshot:
     """Bring in the run's own day, and every older day of its windows that the ledger does not know yet.
 
-    The run's own day is always read again: the same content is a no-op, other content is a new revision.
+    The run's own day is always read again: the same content is a no-op, other content is a new revision. So is a day
+    of the holdout that came before its labels were known (`dataset.label_delay_days`): by now it may hold them. And so
+    is a day of the windows that came before a column was declared.
     Filling the windows makes a run's result independent of which other runs happened before it.
 
     Raises:
@@ -53,16 +56,13 @@ def ingest_partition(
         )
         raise PartitionKeyError(message)
     state = ledger.state(spec.name)
-    known = {key: record.snapshot for key, record in state.partitions.items()}
     intake = _Intake(spec, run, source, lake, ledger)
-    own = intake.ingest(run.partition, known.get(run.partition))
+    known = state.partitions.get(run.partition)
+    own = intake.ingest(run.partition, known.snapshot if known else None)
     windows = Windows(spec, run.partition)
-    older = [
-        key
-        for key in (*windows.history, *windows.remembered, *windows.keys)
-        if key not in known and key < run.partition
-    ]
-    _fill_history(intake, older)
+    _fill_history(intake, days_to_bring_in(spec, windows, state.partitions))
+    for record in came_before_labels(spec, windows, ledger):
+        intake.read_again(record.snapshot)
     return own
 
 
@@ -73,10 +73,11 @@ def _fill_history(intake: "_Intake", keys: list[PartitionKey]) -> None:
     for batch in shared_batches(keys, intake.run.run_id):
         known = intake.ledger.state(intake.spec.name).partitions
         for key in batch:
-            if key in known:
+            record = known.get(key)
+            if record and not lacks_columns(intake.spec, record):
                 continue
             try:
-                intake.ingest(key, None)
+                intake.ingest(key, record.snapshot if record else None)
             except (PartitionMissingError, PartitionUnreadableError) as error:
                 gaps += 1
                 log.warning("%s stays a gap: %s", key, error)
@@ -90,6 +91,7 @@ class _Delivery:
     """A day's rows in a file of their own, before they have a place in the lake."""
 
     path: Path
+    data_sha256: str
     file: WrittenRows
     left_out_rows: int
     source_uri: str
@@ -119,8 +121,10 @@ class _Intake:
             with tempfile.TemporaryDirectory(prefix="titlebout-ingest-") as folder:
                 delivery = self._read(key, Path(folder))
                 content = delivery.file.content_sha256
-                # A file that was lost from the lake is ingested again, as a revision of its own.
-                if before and before.content_sha256 == content and self.lake.has(before.data_path):
+                hashes = {content, delivery.data_sha256}
+                # An older release may have hashed the content of equal bytes otherwise. A file that was lost from the
+                # lake is ingested again, as a revision of its own.
+                if before and hashes & {before.content_sha256, before.data_sha256} and self.lake.has(before.data_path):
                     log.info("%s: revision %d holds these %d rows already", key, before.revision, before.rows)
                     return before
                 revision = before.revision + 1 if before else 1
@@ -133,6 +137,13 @@ class _Intake:
                 return newest
         message = f"{key}: {_RACES} other runs recorded it at the same time; clear the task"
         raise LedgerConflictError(message)
+
+    def read_again(self, newest: Snapshot) -> None:
+        """Read an older day anew; if it cannot be read, the revision that is known stands."""
+        try:
+            self.ingest(newest.partition, newest)
+        except (PartitionMissingError, PartitionUnreadableError) as error:
+            log.warning("%s may lack labels and cannot be read again: %s", newest.partition, error)
 
     def _tell_of_restated(self, key: PartitionKey, before: int) -> None:
         command = f"titlebout lineage {self.spec.name} --partition {key} --revision {before}"
@@ -153,20 +164,20 @@ class _Intake:
         if not file.rows:
             message = f"{raw.source_uri}: is empty for {key}; deliver its rows, then clear the task"
             raise PartitionEmptyError(message)
-        return _Delivery(path, file, kept.left_out_rows, raw.source_uri, raw.source_etag)
+        with path.open("rb") as opened:
+            data_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
+        return _Delivery(path, data_sha256, file, kept.left_out_rows, raw.source_uri, raw.source_etag)
 
     def _publish(self, key: PartitionKey, revision: int, delivery: "_Delivery") -> Snapshot:
         """Publish the rows, then the manifest that vouches for them."""
-        with delivery.path.open("rb") as opened:
-            data_sha256 = hashlib.file_digest(opened, "sha256").hexdigest()
-        folder = partition_folder(self.spec.name, key, revision, data_sha256)
+        folder = partition_folder(self.spec.name, key, revision, delivery.data_sha256)
         self.lake.publish(f"{folder}/data.parquet", delivery.path)
         snapshot = Snapshot(
             model=self.spec.name,
             partition=key,
             revision=revision,
             data_path=f"{folder}/data.parquet",
-            data_sha256=data_sha256,
+            data_sha256=delivery.data_sha256,
             content_sha256=delivery.file.content_sha256,
             size_bytes=delivery.path.stat().st_size,
             rows=delivery.file.rows,

@@ -3,12 +3,14 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from titlebout.core.bouts.bout_checks import Grouping
 from titlebout.core.bouts.class_order import in_order
 from titlebout.core.bouts.timeline import HINDSIGHT_CHALLENGERS, Floats, Night, Scored, Timeline, fold_nights
 from titlebout.core.errors import NotEnoughPartitionsError
+from titlebout.core.features import FeaturePlan
 from titlebout.core.learning.labels import target_values
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
@@ -18,7 +20,7 @@ from titlebout.core.predictor import Predictor
 from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
 from titlebout.core.snapshot_rows import read_rows, slice_groups
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import load_predictor, read_version
+from titlebout.core.versions import load_predictor, read_file, read_version
 from titlebout.core.windows import Windows
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ def replay_bouts(
     """Fold the nights from `first` to `last` in date order; nothing is trained and nothing is written.
 
     Each night's own challenger meets the champion that the replay has reached by then, on the holdout as it is
-    accepted today. So the result depends neither on the order in which a backfill ran nor on what serves.
+    accepted today. So the result depends neither on the order in which a backfill ran nor on what serves. Nights whose
+    challenger predicts something else than the spec, or needs a column that it does not have, are left out.
 
     Args:
         spec: The model spec; with other rules of comparison than were in force, it tries another policy.
@@ -53,27 +56,43 @@ def replay_bouts(
         progress: Told about days done and all days.
 
     Raises:
-        NotEnoughPartitionsError: No night in the span has trained a challenger.
+        NotEnoughPartitionsError: No night in the span has trained a challenger that fits the spec.
         ObjectMissingError: The lake lost a version or a snapshot.
     """
     state = ledger.state(spec.name)
     accepted = state.keys(PartitionStatus.ACCEPTED)
-    nights = []
+    nights, foreign = [], list[PartitionKey]()
     trained = ledger.entries(spec.name, kinds={EntryKind.CHALLENGER_TRAINED})
     for partition, version in _trained(trained, first, last).items():
         holdout = Windows(spec, partition).accepted_holdout(accepted)
         challenger = read_version(lake, spec.name, version)
+        if not _fits(spec, FeaturePlan.model_validate_json(read_file(lake, challenger, "plan"))):
+            foreign.append(partition)
+            continue
         nights.append(Night(partition, challenger, tuple(state.partitions[key].ref() for key in holdout)))
     if not nights:
         message = (
-            f"no night of {spec.name} from {first} to {last} has trained a challenger; "
-            "run them first (a backfill in Airflow, or titlebout run)"
+            f"no night of {spec.name} from {first} to {last} has trained a challenger by the columns and the target of "
+            "the spec; run them first (a backfill in Airflow, or titlebout run)"
         )
         raise NotEnoughPartitionsError(message)
     days = [state.partitions[key].ref() for key in accepted if first < key <= last]
     past = PastPartitions(spec, lake, (state.partitions[key].ref() for key in accepted))
     desk = _ScoringDesk(spec, lake, past, longest_holdout=max(len(night.holdout) for night in nights))
-    return fold_nights(spec, nights, _counted(days, progress), desk.score)
+    timeline = fold_nights(spec, nights, _counted(days, progress), desk.score)
+    return replace(timeline, foreign=tuple(foreign))
+
+
+def _fits(spec: ModelSpec, plan: FeaturePlan) -> bool:
+    """Whether a version predicts what the spec does, from columns that the spec has."""
+    added_up = {feature.of for feature in plan.remembered.values()}
+    columns = spec.dataset.snapshot_columns
+    return (
+        (plan.objective, plan.target) == (spec.training.objective, spec.dataset.target)
+        and set(plan.classes) <= set(spec.training.classes)
+        and plan.fields.items() <= columns.items()
+        and added_up <= columns.keys()
+    )
 
 
 def _trained(entries: Sequence[LedgerEntry], first: PartitionKey, last: PartitionKey) -> dict[PartitionKey, str]:

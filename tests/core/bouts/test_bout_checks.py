@@ -95,6 +95,18 @@ def test_a_slice_has_a_bound_of_its_own_on_the_error():
     assert checks["slice area=b"].state is CheckState.BROKEN
 
 
+def test_the_bound_of_a_slice_holds_for_the_first_model_too():
+    limited = {"columns": ["area"], "max_error": 2.0}
+    checks = run(holdout(lambda group: 3.0 if group == "b" else 1.0, None), slices=limited)
+    assert (checks["slice area=a"].state, checks["slice area=b"].state) == (CheckState.HELD, CheckState.BROKEN)
+    assert checks["slice area=b"].challenger_error == pytest.approx(3.0, rel=0.1)
+    assert checks["slice area=b"].champion_error is None
+    odd = run(holdout(lambda group: math.nan if group == "b" else 1.0, None), slices=limited)
+    assert odd["slice area=b"].state is CheckState.UNDECIDED
+    few = run(holdout(3.0, None), slices={**limited, "min_rows": 10 * ROWS})
+    assert {check.state for check in few.values()} == {CheckState.SHOWN}
+
+
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_slice_without_a_number_is_undecided(bad):
     checks = run(holdout(lambda group: bad if group == "b" else 1.0, 1.0), slices={"columns": ["area"]})
@@ -142,6 +154,10 @@ def test_a_calibration_that_is_no_number_is_undecided():
     scored = probabilities(1.0)
     scored[DAYS[0]].labels[0] = math.nan
     assert run(scored, max_calibration_error=0.05)["calibration"].state is CheckState.UNDECIDED
+
+
+def test_a_model_of_unknown_size_is_no_small_model():
+    assert run(holdout(1.0, 1.0), model_bytes=None, max_model_megabytes=2)["size"].state is CheckState.UNDECIDED
 
 
 @pytest.mark.parametrize(("model_bytes", "state"), [(2_000_000, CheckState.HELD), (2_000_001, CheckState.BROKEN)])

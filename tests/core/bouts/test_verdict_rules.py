@@ -1,3 +1,4 @@
+import dataclasses
 import math
 
 import numpy as np
@@ -82,7 +83,33 @@ def test_the_floor_on_the_error_keeps_a_challenger_that_is_better_but_bad():
 def test_no_gain_is_never_promoted_even_if_none_is_asked_for():
     lax = RULES.model_copy(update={"min_gain": 0.0})
     assert decide(numbers(interval=GainInterval(0.0, 0.0, 0.0)), lax)[0] is Outcome.INCONCLUSIVE
-    assert decide(numbers(interval=GainInterval(1e-9, 0.0, 0.1)), lax)[0] is Outcome.PROMOTE
+    assert decide(numbers(interval=GainInterval(0.1, 0.0, 0.2)), lax)[0] is Outcome.INCONCLUSIVE
+    assert decide(numbers(interval=GainInterval(0.1, 1e-9, 0.2)), lax)[0] is Outcome.PROMOTE
+
+
+def alike_but_on(better_days, *, days=14, rows=20):
+    """Both models have every fourth row wrong; on some days the challenger has one wrong row less."""
+    labels = np.zeros(rows)
+    champion = np.tile([0.4, 0.3, 0.3], (rows, 1))
+    champion[::4] = [0.2, 0.5, 0.3]
+    blocks = {}
+    for day in range(days):
+        challenger = champion.copy()
+        if day < better_days:
+            challenger[0] = [0.6, 0.2, 0.2]
+        blocks[f"2024-01-{day + 1:02}"] = ScoredPartition(labels, challenger, champion)
+    return blocks
+
+
+@pytest.mark.parametrize(("better_days", "is_promoted"), [(1, False), (2, False), (4, False), (6, True)])
+def test_a_few_days_on_which_two_models_do_not_err_alike_prove_nothing(better_days, is_promoted):
+    """Of two equal models one has them all right with a chance of 1 in 2, 4, 16, and 64."""
+    rules = ComparisonSection(metric="error_rate", resamples=2000)
+    found = measure(rules, (0.4, 0.3, 0.3), alike_but_on(better_days), seed=0)
+    assert found.interval.gain > 0
+    # Of a constant they all are the same, so only the gain decides here.
+    decided = decide(dataclasses.replace(found, baseline_error=1.0), rules)[0]
+    assert (decided is Outcome.PROMOTE) == is_promoted
 
 
 def test_the_first_model_has_to_beat_a_constant():

@@ -90,3 +90,21 @@ def test_differences_name_what_changed():
         "training.rounds: 20, now 21",
     ]
     assert [*recipe().differences(recipe())] == []
+
+
+def test_settings_that_are_younger_than_a_recipe_are_no_difference():
+    """A recipe as releases wrote it that knew neither classes nor quantiles: the model is the same."""
+    young = ("class_weights", "device", "early_stopping", "interactions", "monotone", "quantile", "tweedie_power")
+    training = {name: value for name, value in recipe().training.items() if name not in young}
+    assert len(training) == len(recipe().training) - len(young)
+    old = recipe().model_copy(update={"training": training})
+    assert [*old.differences(recipe())] == []
+    assert [*old.differences(recipe(training__quantile=0.9, training__rounds=21))] == [
+        "training.quantile: 0.5, now 0.9",
+        "training.rounds: 20, now 21",
+    ]
+
+
+def test_a_recipe_with_settings_that_are_gone_is_told_apart_by_them():
+    old = recipe().model_copy(update={"training": {**recipe().training, "bosting": 3}})
+    assert [*old.differences(recipe())] == ["training.bosting: 3, now null"]

@@ -98,6 +98,20 @@ def test_a_marker_that_reads_as_a_number_is_a_marker():
     assert read(["-1", "1"], "number", null_markers=["-1"]) == [None, 1.0]
 
 
+@pytest.mark.parametrize(
+    ("values", "declared", "marker"),
+    [
+        (["2024-05-01", "9999-12-31"], "date", "9999-12-31"),
+        (["2024-05-01T07:00:00Z", "1900-01-01"], "timestamp", "1900-01-01"),
+        (["1.5", "inf"], "number", "inf"),
+        (["1.5", "-Infinity"], "number", "-Infinity"),
+    ],
+)
+def test_a_marker_that_reads_as_a_date_or_as_infinity_is_a_marker(values: list[str], declared: str, marker: str):
+    known, missing = read(values, declared, null_markers=[marker])
+    assert (known is None, missing) == (False, None)
+
+
 def test_markers_of_texts_are_told_apart_from_those_of_values():
     assert read(["NA", "unknown", "None", ""], "text") == ["NA", "unknown", "None", ""]
     assert read(["NA", "unknown", " unknown"], "text", text_null_markers=["unknown"]) == ["NA", None, " unknown"]

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 
 import pyarrow as pa
-import pytest
 
-from titlebout.core.errors import PartitionEmptyError
+from fakes.whole_tables import all_rows
 from titlebout.core.reading.raw_partition import RawPartition
 
 BATCH = pa.record_batch({"a": [1, 2]})
@@ -24,12 +23,6 @@ class Stream:
             self.is_open = False
 
 
-def test_all_rows_can_be_read_at_once_and_the_source_is_closed():
-    stream = Stream()
-    assert RawPartition(stream.batches(), "memory:///x").read_all().num_rows == 4
-    assert not stream.is_open
-
-
 def test_who_stops_reading_closes_the_source():
     stream = Stream()
     with RawPartition(stream.batches(), "memory:///x") as raw:
@@ -41,9 +34,4 @@ def test_who_stops_reading_closes_the_source():
 
 def test_an_iterator_that_cannot_be_closed_is_fine():
     with RawPartition(iter([BATCH]), "memory:///x") as raw:
-        assert raw.read_all().num_rows == 2
-
-
-def test_no_batch_at_all_is_an_empty_partition():
-    with pytest.raises(PartitionEmptyError, match=r"memory:///x: is empty; deliver its rows"):
-        RawPartition(iter(()), "memory:///x").read_all()
+        assert all_rows(raw).num_rows == 2

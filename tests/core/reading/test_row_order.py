@@ -11,11 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakes.specs import demand_spec
+from fakes.whole_tables import canonical_table, content_sha256
 from titlebout.core import snapshots
 from titlebout.core.errors import PartitionUnreadableError, UnavailableError
 from titlebout.core.reading.casting import arrow_schema, cast_table
 from titlebout.core.reading.row_order import RowOrder
-from titlebout.core.snapshots import WrittenRows, canonical_table, content_sha256, write_snapshot
+from titlebout.core.snapshots import WrittenRows, write_snapshot
 
 COLUMNS = {
     "day": "date",
@@ -59,7 +60,7 @@ def written(pieces, path: Path) -> tuple[WrittenRows, bytes]:
     return result, path.read_bytes()
 
 
-@settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=75, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(ROWS, st.integers(1, 9), st.randoms(use_true_random=False), st.sampled_from([2, 3, 64]))
 def test_both_ways_write_the_same_bytes(tmp_path: Path, rows, batch_rows: int, dice: random.Random, fan_in: int):
     rows = [(day, None if at and abs(at) > 1 else at, *rest) for day, at, *rest in rows]
@@ -73,7 +74,7 @@ def test_both_ways_write_the_same_bytes(tmp_path: Path, rows, batch_rows: int, d
     assert not list(tmp_path.glob("run-*"))
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(ROWS, st.integers(1, 9))
 def test_runs_are_merged_into_the_order_of_memory(tmp_path: Path, rows, batch_rows: int):
     pieces = list(RowOrder(DATASET, run_bytes=100, fan_in=3).sort_stream(table(rows).to_batches(batch_rows), tmp_path))

@@ -1,5 +1,6 @@
 """What a challenger must not break, however large its gain: guard metrics, slices, calibration, size."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -118,25 +119,26 @@ def run_checks(
     comparison: ComparisonSection,
     scored: Mapping[PartitionKey, ScoredPartition],
     *,
-    model_bytes: int,
+    model_bytes: int | None,
     seed: int,
 ) -> tuple[BoutCheck, ...]:
-    """Run every check that the spec asks for. Without a champion there is nothing to fall behind.
+    """Run every check that the spec asks for. Without a champion there is nothing to fall behind, only a floor.
 
     Args:
         comparison: The checks and their limits.
         scored: The holdout.
-        model_bytes: Size of the challenger's booster.
+        model_bytes: Size of the challenger's booster; None where its manifest is too old to say.
         seed: Of the bootstrap.
     """
     blocks = [block for block in scored.values() if len(block.labels)]
     if not blocks:
         return ()
     checks: list[BoutCheck] = []
-    if all(block.champion is not None for block in blocks):
+    has_champion = all(block.champion is not None for block in blocks)
+    if has_champion:
         checks += [_guard(comparison, metric, share, blocks, seed) for metric, share in comparison.guards.items()]
-        if comparison.slices:
-            checks += _slices(comparison, comparison.slices, blocks, seed)
+    if comparison.slices and (has_champion or comparison.slices.max_error is not None):
+        checks += _slices(comparison, comparison.slices, blocks, seed)
     if comparison.max_calibration_error is not None:
         checks.append(_calibration(comparison.max_calibration_error, blocks))
     if comparison.max_model_megabytes is not None:
@@ -177,9 +179,11 @@ def _slices(
 def _slice(
     comparison: ComparisonSection, section: SlicesSection, name: str, blocks: Sequence[ScoredPartition], seed: int
 ) -> BoutCheck:
+    if any(block.champion is None for block in blocks):
+        return _first_slice(comparison, section, name, blocks)
     found = Rivalry.of(comparison, comparison.metric, blocks, seed)
     if found.rows < section.min_rows:
-        return found.check(name, CheckState.SHOWN, f"{found.rows} rows are too few to judge, {section.min_rows} needed")
+        return found.check(name, CheckState.SHOWN, _too_few(found.rows, section))
     errors = f"error {found.challenger_error:.6g} against {found.champion_error:.6g} of the champion"
     if not np.isfinite([found.challenger_error, found.champion_error]).all():
         return found.check(name, CheckState.UNDECIDED, f"{errors}, no numbers to compare")
@@ -188,6 +192,26 @@ def _slice(
     if found.challenger_error > found.champion_error * (1 + section.max_loss):
         return found.check(name, CheckState.BROKEN, f"{errors}; {section.max_loss:.2%} may be lost")
     return found.check(name, CheckState.HELD, errors)
+
+
+def _first_slice(
+    comparison: ComparisonSection, section: SlicesSection, name: str, blocks: Sequence[ScoredPartition]
+) -> BoutCheck:
+    """Check a slice of the first model: nobody to fall behind, but the bound on the error is one for all."""
+    pairs = [(block.labels, block.challenger) for block in blocks]
+    error = whole_error(block_errors(comparison.metric, pairs, quantile=comparison.quantile), len(blocks))
+    rows = sum(len(labels) for labels, _ in pairs)
+    limit = math.inf if section.max_error is None else section.max_error
+    state, reason = CheckState.HELD if error <= limit else CheckState.BROKEN, f"error {error:.6g}, {limit:.6g} at most"
+    if not math.isfinite(error):
+        state, reason = CheckState.UNDECIDED, f"error {error:.6g}, no number to compare"
+    if rows < section.min_rows:
+        state, reason = CheckState.SHOWN, _too_few(rows, section)
+    return BoutCheck(name=name, state=state, reason=reason, rows=rows, challenger_error=error)
+
+
+def _too_few(rows: int, section: SlicesSection) -> str:
+    return f"{rows} rows are too few to judge, {section.min_rows} needed"
 
 
 def _calibration(limit: float, blocks: Sequence[ScoredPartition]) -> BoutCheck:
@@ -200,7 +224,10 @@ def _calibration(limit: float, blocks: Sequence[ScoredPartition]) -> BoutCheck:
     return BoutCheck(name="calibration", state=state, reason=reason, rows=len(labels), challenger_error=error)
 
 
-def _size(limit_megabytes: float, model_bytes: int, rows: int) -> BoutCheck:
+def _size(limit_megabytes: float, model_bytes: int | None, rows: int) -> BoutCheck:
+    if model_bytes is None:
+        reason = "the manifest of this version does not say how large the model is; a newer night does"
+        return BoutCheck(name="size", state=CheckState.UNDECIDED, reason=reason, rows=rows)
     megabytes = model_bytes / 1e6
     state = CheckState.HELD if megabytes <= limit_megabytes else CheckState.BROKEN
     reason = f"the model takes {megabytes:.3g} MB, {limit_megabytes:.3g} at most"

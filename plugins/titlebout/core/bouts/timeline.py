@@ -85,12 +85,14 @@ class Timeline:
         verdicts: One per night.
         days: Accepted partitions on which a champion serves, and of which some label is known.
         unlabelled: Those of which none is known yet: they cannot be measured.
+        foreign: Nights that are left out: their challengers predict something else, or from other columns.
     """
 
     metric: Metric
     verdicts: tuple[Verdict, ...]
     days: tuple[ServedDay, ...]
     unlabelled: tuple[PartitionKey, ...] = ()
+    foreign: tuple[PartitionKey, ...] = ()
 
     def error(self, policy: Policy, days: Sequence[ServedDay] | None = None) -> float:
         """Return a policy's error over all days, or over some of them; NaN without a day."""

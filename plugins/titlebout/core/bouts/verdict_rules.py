@@ -133,7 +133,8 @@ def _by_gain(
         f"gain {interval.gain:.2%} over {opponent}, "
         f"{comparison.confidence:.0%} bounds {interval.low:.2%} to {interval.high:.2%}"
     )
-    if interval.low >= comparison.min_gain and interval.gain > 0:
+    # A bound of zero is that of two models which err alike on most days: whichever got the few others right would win.
+    if interval.low >= comparison.min_gain and interval.low > 0 and interval.gain > 0:
         return Outcome.PROMOTE, f"{found}: the lower bound reaches min_gain {comparison.min_gain:.2%}"
     refresh = comparison.refresh
     if refresh and champion_age_days is not None and champion_age_days >= refresh.after_days:

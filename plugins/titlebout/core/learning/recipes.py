@@ -15,7 +15,7 @@ from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef
 from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.specs.training_spec import CLASSIFYING
+from titlebout.core.specs.training_spec import CLASSIFYING, TrainingSection
 
 _NO_MATTER = {"threads", "in_memory_megabytes", "ladder"}
 
@@ -132,7 +132,15 @@ class Recipe(Result):
         Args:
             other: The recipe that would be written now.
         """
-        yield from _differences("", self.as_json(), other.as_json())
+        yield from _differences("", self._completed(), other._completed())
+
+    def _completed(self) -> dict[str, JsonValue]:
+        """Return it with the settings that are younger than it: it was made as their defaults say."""
+        try:
+            training = TrainingSection.model_validate(self.training).model_dump(mode="json", exclude=_NO_MATTER)
+        except ValidationError:  # settings that came and went; they differ in any case
+            training = self.training
+        return {**self.as_json(), "training": training}
 
 
 def _differences(where: str, then: JsonValue, now: JsonValue) -> Iterator[str]:

@@ -157,6 +157,6 @@ def _gain_state(verdict: Verdict) -> str:
     low, high = verdict.gain_low, verdict.gain_high
     if low is None or high is None or not (math.isfinite(low) and math.isfinite(high)):
         return CheckState.UNDECIDED.value
-    if low >= verdict.min_gain and (verdict.gain or 0.0) > 0:
+    if low >= verdict.min_gain and low > 0:
         return CheckState.HELD.value
     return (CheckState.BROKEN if high < verdict.min_gain else CheckState.UNDECIDED).value

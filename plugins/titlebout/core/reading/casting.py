@@ -1,4 +1,4 @@
-"""Declared column types as Arrow types, and the casts that never change a value silently."""
+"""The casts to declared column types: none of them changes a value silently."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from titlebout.core.arrow_values import arrow_numbers, missing, number
 from titlebout.core.errors import PartitionUnreadableError, did_you_mean
 from titlebout.core.reading.arrow_types import ARROW_TYPES
-from titlebout.core.reading.parsing import has_plain_numbers, is_text, plain_texts, written_as
+from titlebout.core.reading.parsing import is_plain, is_text, plain_texts, written_as
 from titlebout.core.specs.dataset_spec import TIMES, ColumnType, ParsingSection
 
 # A time of day followed by an offset; the hyphens of a bare date must not look like one.
@@ -88,9 +88,7 @@ def _parsing_cast(
         except pa.ArrowException:
             return cast(column)
 
-    is_number = declared in {ColumnType.INTEGER, ColumnType.NUMBER}
-    is_plain = has_plain_numbers(parsing) if is_number else declared in TIMES and name not in parsing.date_formats
-    return cast_plain_first if is_plain else cast
+    return cast_plain_first if is_plain(name, declared, parsing) else cast
 
 
 def refuse_missing_columns(found: list[str], columns: Mapping[str, ColumnType], where: str) -> None:

@@ -14,6 +14,8 @@ from titlebout.core.specs.dataset_spec import NUMBERS, TIMES, ColumnType, Parsin
 _OTHER_SPACES = ("\u00a0", "\u202f")
 # Written like `01`, `1` or ` 1`: what two ways of writing the same date differ in.
 _PADDING = r"(^|[^0-9])[ 0]+([0-9])"
+# What every number and every date has in it; infinity is a number too, and none of these stands for NaN.
+_VALUE = re.compile(r"[0-9]|inf", re.IGNORECASE)
 
 
 def is_text(found: pa.DataType) -> bool:
@@ -40,13 +42,13 @@ def plain_texts(column: pa.ChunkedArray, name: str, declared: ColumnType, parsin
     return trimmed
 
 
-def has_plain_numbers(parsing: ParsingSection) -> bool:
-    """Whether a text that reads as a number cannot mean anything else."""
-    return (
-        parsing.decimal_separator == "."
-        and not parsing.thousands_separator
-        and not any(re.search(r"[0-9]", marker) for marker in parsing.null_markers)
-    )
+def is_plain(name: str, declared: ColumnType, parsing: ParsingSection) -> bool:
+    """Whether a text that reads as a value of a column cannot mean anything else: no marker of a missing one."""
+    if declared in NUMBERS - {ColumnType.FLAG}:
+        is_written_plainly = parsing.decimal_separator == "." and not parsing.thousands_separator
+    else:
+        is_written_plainly = declared in TIMES and name not in parsing.date_formats
+    return is_written_plainly and not any(map(_VALUE.search, parsing.null_markers))
 
 
 def written_as(name: str, declared: ColumnType, parsing: ParsingSection) -> str:

@@ -4,8 +4,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from titlebout.core.errors import PartitionEmptyError
-
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -27,21 +25,6 @@ class RawPartition:
     batches: "Iterator[pa.RecordBatch]"
     source_uri: str
     source_etag: str | None = None
-
-    def read_all(self) -> "pa.Table":
-        """Return all rows at once and close: for partitions that are known to be small, and for tests.
-
-        Raises:
-            PartitionEmptyError: There was not a single batch.
-        """
-        import pyarrow as pa
-
-        with self:
-            batches = list(self.batches)
-        if not batches:
-            message = f"{self.source_uri}: is empty; deliver its rows, then clear the task"
-            raise PartitionEmptyError(message)
-        return pa.Table.from_batches(batches)
 
     def close(self) -> None:
         """Let go of whatever the source holds open; a second time does nothing."""

@@ -41,7 +41,8 @@ class SlicesSection(SpecSection):
     """Groups of rows on which the challenger must not fall behind, however good it is on the whole."""
 
     columns: tuple[ColumnName, ...] = Field(
-        min_length=1, description="Text, flag or integer columns; each of their values is a slice."
+        min_length=1,
+        description="Text, flag or integer columns; each value is a slice, of more than 50 those with the most rows.",
     )
     min_rows: int = Field(default=100, ge=1, description="A slice with fewer holdout rows is shown and not judged.")
     max_loss: float = Field(

@@ -161,6 +161,8 @@ class ModelSpec(SpecSection):
             lengths["early_stopping.validation_days"] = training.early_stopping.validation_days
         if training.calibration:
             lengths["calibration.validation_days"] = training.calibration.validation_days
+        if training.search:
+            lengths["search.validation_days"] = training.search.validation_days
         for name, days in lengths.items():
             if days < grid.longest_days:
                 message = (
@@ -218,21 +220,17 @@ class ModelSpec(SpecSection):
         if taken:
             message = f"{', '.join(taken)} is a column already; give the feature another name"
             raise ValueError(message)
-        refuse_impossible_history(features, self.dataset, self.calendar.grid)
-        refuse_impossible_retrain(self.drift.retrain, self.training, self.calendar.grid)
+        return self
+
+    @model_validator(mode="after")
+    def _sections_fit_each_other(self) -> Self:
+        dataset, training, grid = self.dataset, self.training, self.calendar.grid
         has_server = self.deployment.target is not DeploymentTarget.NONE
-        refuse_impossible_trial(self.release, self.training, has_server=has_server)
-        return self
-
-    @model_validator(mode="after")
-    def _log_columns_exist(self) -> Self:
-        is_served = self.deployment.target is not DeploymentTarget.NONE
-        refuse_unknown_log_columns(self.serving, self.training.features.columns, is_served=is_served)
-        refuse_unknown_request_id(self.performance, self.dataset.key_columns)
-        refuse_impossible_split(self.release, self.dataset, self.training, self.serving.log)
-        return self
-
-    @model_validator(mode="after")
-    def _metrics_fit_the_objective(self) -> Self:
-        refuse_unfit_metrics(self.training, self.comparison)
+        refuse_impossible_history(training.features, dataset, grid)
+        refuse_impossible_retrain(self.drift.retrain, training, grid)
+        refuse_impossible_trial(self.release, training, has_server=has_server)
+        refuse_unknown_log_columns(self.serving, training.features.columns, has_server=has_server)
+        refuse_unknown_request_id(self.performance, dataset.key_columns)
+        refuse_impossible_split(self.release, dataset, training, self.serving.log)
+        refuse_unfit_metrics(training, self.comparison)
         return self
