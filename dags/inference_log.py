@@ -1,11 +1,15 @@
-"""`<model>_log`, one Airflow DAG per model that logs what it answers: every hour the log goes into the lake."""
+"""`<model>_log`, one Airflow DAG per model that logs what it answers: every hour the log goes into the lake.
+
+A model that logs no more and still has `retention_days` keeps its DAG: what it logged before is deleted in time.
+"""
 
 from datetime import datetime, timedelta
 
 import pendulum
-from airflow.sdk import DAG, Asset, CronTriggerTimetable, TriggerRule
+from airflow.sdk import DAG, CronTriggerTimetable
 
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.model_assets import model_asset
 from titlebout.operators.collect_log import CollectLogOperator
 from titlebout.operators.prune_log import PruneLogOperator
 from titlebout.project import readable_specs
@@ -25,10 +29,9 @@ def inference_log(spec: ModelSpec) -> DAG:
         tags=["titlebout", spec.name],
         default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(minutes=30)},
     ) as dag:
-        log = Asset(name=f"{spec.name}_log", uri=f"x-titlebout://{spec.name}/log")
-        collect = CollectLogOperator(task_id="collect_log", model=spec.name, outlets=[log])
-        # An hour without requests skips: then there is no news, and as much to delete as ever.
-        collect >> PruneLogOperator(task_id="prune_log", model=spec.name, trigger_rule=TriggerRule.NONE_FAILED)
+        CollectLogOperator(task_id="collect_log", model=spec.name, outlets=[model_asset(spec.name, "log")])
+        # Beside it and not behind it: whatever keeps rows from coming must not keep old ones from going.
+        PruneLogOperator(task_id="prune_log", model=spec.name)
     return dag
 
 
@@ -37,5 +40,5 @@ whose `serving.log.retention_days` are over. `titlebout predictions {spec.name}`
 nothing: the server keeps what was not collected, up to `serving.log.max_waiting_mebibytes`."""
 
 for model_spec in readable_specs():
-    if model_spec.serving.log.enabled:
+    if model_spec.serving.log.enabled or model_spec.serving.log.retention_days is not None:
         inference_log(model_spec)

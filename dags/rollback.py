@@ -2,9 +2,10 @@
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, Asset, Param
+from airflow.sdk import DAG, Param
 
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.model_assets import model_asset
 from titlebout.notifiers.ledger_alerts import telling
 from titlebout.operators.rehearse_rollback import RehearseRollbackOperator
 from titlebout.operators.roll_back_model import RollBackModelOperator
@@ -60,7 +61,7 @@ def rollback(spec: ModelSpec) -> DAG:
             model=spec.name,
             plan=rehearse.output,
             **telling(spec, "success"),
-            outlets=[Asset(name=f"{spec.name}_champion", uri=f"x-titlebout://{spec.name}/champion")],
+            outlets=[model_asset(spec.name, "champion")],
         )
     return dag
 

@@ -2,9 +2,12 @@ import pytest
 from pydantic import ValidationError
 
 from fakes.specs import demand_spec
+from titlebout.adapters.alert_channels.webhook_channel import WebhookChannel
 from titlebout.channel_wiring import build_channels, mail_server, webhook_address
 from titlebout.connection_fields import ConnectionFields
+from titlebout.core.alerts.alerts import Alert
 from titlebout.core.errors import ConnectionSettingsError
+from titlebout.core.specs.alerts_spec import AlertCause
 
 
 def mail(**change):
@@ -66,6 +69,22 @@ def test_only_the_channels_that_are_asked_for_are_built():
     both = {"mail_to": ["ann@example.org"], "webhook": True}
     assert [channel.name for channel in build_channels(demand_spec(alerts=both).alerts, connect)] == ["mail", "webhook"]
     assert build_channels(demand_spec().alerts, connect) == []
+
+
+def test_a_wrong_connection_is_told_where_its_channel_is_used_and_silences_no_other_one():
+    """A mistake in one connection would else keep the message about it, and all others, from everybody."""
+
+    def connect(conn_id):
+        if conn_id == "titlebout_mail":
+            raise ConnectionSettingsError("connection 'titlebout_mail' is not defined")
+        return ConnectionFields(conn_id, host="https://hooks.example.org")
+
+    both = {"mail_to": ["ann@example.org"], "webhook": True}
+    mails, posts = build_channels(demand_spec(alerts=both).alerts, connect)
+    assert (mails.name, posts.name) == ("mail", "webhook")
+    assert isinstance(posts, WebhookChannel)
+    with pytest.raises(ConnectionSettingsError, match="'titlebout_mail' is not defined"):
+        mails.send(Alert(model="demand", cause=AlertCause.DRIFT_FOUND, about=("entry 1",), lines=("drift",)))
 
 
 @pytest.mark.parametrize(

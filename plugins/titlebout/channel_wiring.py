@@ -1,39 +1,59 @@
 """From a model's section `alerts` and its connections to the ways by which messages leave."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from titlebout.connection_fields import ConnectionFields, named_extra
-from titlebout.core.errors import ConnectionSettingsError
+from titlebout.core.errors import ConnectionSettingsError, TitleboutError
 from titlebout.core.specs.alerts_spec import AlertsSection
 
 if TYPE_CHECKING:
     from titlebout.adapters.alert_channels.mail_channel import MailServer
-    from titlebout.core.alerts.alerts import AlertChannel
+    from titlebout.core.alerts.alerts import Alert, AlertChannel
 
 _PORTS = {"starttls": 587, "tls": 465, "none": 25}
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
+@dataclass(frozen=True)
+class _UnusableChannel:
+    """A channel that cannot be built."""
+
+    name: str
+    problem: TitleboutError
+
+    def send(self, alert: "Alert") -> None:
+        """Say why not; see the port."""
+        del alert
+        raise self.problem
+
+
 def build_channels(section: AlertsSection, connect: Callable[[str], ConnectionFields]) -> "list[AlertChannel]":
     """Return the channels that a model's messages leave by.
+
+    A channel whose connection is not defined, or would send a secret in the clear, says so when it is used: what is
+    wrong with one must not silence the other.
 
     Args:
         section: Who is told.
         connect: Looks a connection up.
-
-    Raises:
-        ConnectionSettingsError: A connection is not defined, or would send a secret in the clear.
     """
     from titlebout.adapters.alert_channels.mail_channel import MailChannel
     from titlebout.adapters.alert_channels.webhook_channel import WebhookChannel
 
     channels: list[AlertChannel] = []
     if section.mail_to:
-        channels.append(MailChannel(mail_server(connect(section.mail_conn_id)), section.mail_to))
+        try:
+            channels.append(MailChannel(mail_server(connect(section.mail_conn_id)), section.mail_to))
+        except TitleboutError as error:
+            channels.append(_UnusableChannel(MailChannel.name, error))
     if section.webhook:
-        channels.append(WebhookChannel(webhook_address(connect(section.webhook_conn_id))))
+        try:
+            channels.append(WebhookChannel(webhook_address(connect(section.webhook_conn_id))))
+        except TitleboutError as error:
+            channels.append(_UnusableChannel(WebhookChannel.name, error))
     return channels
 
 

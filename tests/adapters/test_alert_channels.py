@@ -61,6 +61,18 @@ def test_a_server_that_refuses_or_is_away_is_named():
         MailChannel(server(letters), ["ann@example.org"]).send(ALERT)
 
 
+@pytest.mark.parametrize("change", [{"password": "s3crét"}, {"sender": "t@x.org\nBcc: eve@example.org"}])
+def test_what_no_letter_can_hold_is_named_and_leaves_the_secret_out(change, tmp_path, monkeypatch):
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with mail_server(certificate=certificate, password="s3cret") as letters:
+        fields = {"security": "starttls", "login": "ann", "password": "s3cret"} | change
+        with pytest.raises(UnavailableError, match=r"127\.0\.0\.1:\d+: .*Error; check the connection") as refused:
+            MailChannel(server(letters, **fields), ["ann@example.org"]).send(ALERT)
+    assert not letters.received
+    assert "s3cr" not in str(refused.value)
+
+
 def test_a_recipient_whom_the_server_does_not_know_is_named_in_the_log(caplog):
     """The others have been told, so the message counts as sent: else nobody would ever learn of the slip."""
     with mail_server() as letters:
@@ -81,6 +93,22 @@ def test_a_webhook_gets_text_and_parts():
     assert document["text"].startswith("*demand: data in quarantine (2)*\n2024-05-01 is in quarantine")
     assert (document["model"], document["cause"]) == ("demand", "partition_rejected")
     assert document["links"] == ["http://airflow/titlebout/demand/partitions/2024-05-01"]
+
+
+def test_the_secret_of_a_webhook_is_in_no_log_however_talkative_it_is(caplog):
+    caplog.set_level("DEBUG")
+    with webhook() as posts:
+        WebhookChannel(f"{posts.url}/services/T0/s3cret").send(ALERT)
+    assert posts.received
+    assert "s3cret" not in caplog.text
+
+
+def test_a_webhook_that_takes_it_and_never_ends_its_answer_has_taken_it(monkeypatch):
+    monkeypatch.setattr("titlebout.adapters.alert_channels.webhook_channel.TIMEOUT_SECONDS", 60)
+    with webhook() as posts:
+        posts.body_bytes = 5
+        WebhookChannel(posts.url).send(ALERT)
+    assert len(posts.received) == 1
 
 
 @pytest.mark.parametrize("status", [302, 404, 500])

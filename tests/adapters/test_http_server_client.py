@@ -19,7 +19,8 @@ from titlebout.adapters.http_server_client import HttpServerClient, Predictions
 from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError
 from titlebout.core.ports import ServerAddress
 
-CLIENT = HttpServerClient(answer_timeout_seconds=0.5, push_timeout_seconds=0.5)
+CLIENT = HttpServerClient()
+IMPATIENT = HttpServerClient(answer_timeout_seconds=0.5, push_timeout_seconds=0.5)
 
 
 @contextmanager
@@ -34,11 +35,11 @@ def answering(response: Response, seen: list[Request] | None = None) -> Iterator
         yield ServerAddress(url, "the token")
 
 
-def calls(address: ServerAddress) -> list[Callable[[], object]]:
+def calls(address: ServerAddress, client: HttpServerClient = CLIENT) -> list[Callable[[], object]]:
     return [
-        lambda: CLIENT.push(address, demand_bundle(), token=1),
-        lambda: CLIENT.served(address),
-        lambda: CLIENT.predict(address, [ROW]),
+        lambda: client.push(address, demand_bundle(), token=1),
+        lambda: client.served(address),
+        lambda: client.predict(address, [ROW]),
     ]
 
 
@@ -67,6 +68,12 @@ def test_every_status_but_success_is_one_of_our_errors(status, error):
             with pytest.raises(error, match="status 204" if status == 204 else "because") as caught:
                 call()
             assert type(caught.value) is error
+
+
+def test_a_server_that_does_not_know_a_request_may_run_an_older_release():
+    unknown = JSONResponse({"error": "GET /admin/trial: Not Found"}, status_code=404)
+    with answering(unknown) as address, pytest.raises(DeploymentError, match="older release, end it and clear this"):
+        CLIENT.trial(address)
 
 
 @pytest.mark.parametrize(
@@ -105,7 +112,7 @@ def test_a_wrong_number_of_predictions_is_an_error():
 def test_a_server_that_accepts_and_never_answers_is_unavailable():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = ServerAddress(f"http://127.0.0.1:{silent.getsockname()[1]}", "x")
-        for call in calls(address):
+        for call in calls(address, IMPATIENT):
             with pytest.raises(UnavailableError, match="in time"):
                 call()
 

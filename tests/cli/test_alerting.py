@@ -3,9 +3,9 @@
 import json
 
 import pytest
-import yaml
 
 from fakes.post_office import mail_server
+from fakes.project_folder import make_project
 from fakes.specs import demand_document
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
@@ -14,14 +14,8 @@ from titlebout.core.ledgers.ledger import EntryKind
 
 @pytest.fixture
 def letters(tmp_path, monkeypatch):
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
     document = demand_document(alerts={"mail_to": ["ann@example.org"]})
-    (models / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    (models / "silent.yaml").write_text(yaml.safe_dump(demand_document(name="silent")), encoding="utf-8")
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    database = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")}
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps(database))
+    make_project(tmp_path, monkeypatch, document, demand_document(name="silent"))
     rejected = {"partition": "2024-05-01", "data_sha256": "0" * 64}
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     ledger.append("demand", EntryKind.PARTITION_REJECTED, rejected, actor="run:scheduled__1")

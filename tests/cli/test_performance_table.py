@@ -3,9 +3,9 @@
 import json
 
 import pytest
-import yaml
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.project_folder import make_project
 from fakes.specs import demand_document, demand_spec
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
@@ -18,16 +18,7 @@ CHANGES = {"dataset__label_delay_days": 2}
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document(**CHANGES)), encoding="utf-8")
-    connections = {
-        "LEDGER": {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")},
-        "LAKE": {"extra": {"root_uri": (tmp_path / "lake").as_uri()}},
-    }
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    for name, fields in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name}", json.dumps(fields))
+    make_project(tmp_path, monkeypatch, demand_document(**CHANGES))
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     world = DemandWorld(spec=demand_spec(**CHANGES), lake=LocalLake(tmp_path / "lake"), ledger=ledger)
     world.deliver_days("2024-01-01", "2024-01-18")

@@ -1,12 +1,11 @@
 """`titlebout retrain`, and what `status` says of it, over a ledger in memory."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
-import yaml
 
 from fakes.demand_days import DemandWorld, run_of
+from fakes.project_folder import make_project
 from fakes.specs import demand_document
 from titlebout.cli.main import main
 from titlebout.core.results import Outcome, RunContext, RunKind, Verdict
@@ -24,12 +23,7 @@ class Served:
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    document = demand_document(drift__retrains_without_gain=1)
-    (models / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps({"conn_type": "sqlite", "host": "unused"}))
+    make_project(tmp_path, monkeypatch, demand_document(drift__retrains_without_gain=1))
     world = DemandWorld()
     for module in ("retrains", "answers"):
         monkeypatch.setattr(f"titlebout.cli.{module}.open_ledger", lambda: world.ledger)
@@ -72,6 +66,7 @@ def test_without_any_retrain_the_gate_is_shown_and_the_answer_is_no(world, capsy
 def test_a_person_asks_for_a_run_and_sees_that_it_is_under_way(world, capsys):
     assert main([*WISH, "--yes"]) == 0
     said = capsys.readouterr().out
+    assert "\n  as person:" in said
     assert "as person:ann: new tariff" in said
     run_id = world.ledger.entries("demand")[-1].payload["run_id"]
     assert f"asked for {run_id}; the next look of demand_drift or demand_news starts it" in said

@@ -1,14 +1,13 @@
 """`titlebout rollback` over a real lake, a real ledger and a real registry; `served-at` across it."""
 
 import io
-import json
 import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
-import yaml
 
 from fakes.demand_days import DemandWorld, run_of
+from fakes.project_folder import make_project
 from fakes.serving_world import verdict_on
 from fakes.specs import demand_document
 from titlebout.adapters.http_server_client import HttpServerClient
@@ -42,25 +41,16 @@ class World(DemandWorld):
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    home = tmp_path / "home"
-    (home / "include" / "models").mkdir(parents=True)
     document = demand_document(deployment__target="none")
-    (home / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    ledger, lake = tmp_path / "ledger.sqlite", tmp_path / "lake"
-    connections = {
-        "LEDGER": {"conn_type": "sqlite", "host": str(ledger)},
-        "LAKE": {"extra": {"root_uri": lake.as_uri()}},
-        "MLFLOW": {"extra": {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.sqlite"}},
-    }
-    monkeypatch.setenv("TITLEBOUT_HOME", str(home))
-    for name, fields in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name}", json.dumps(fields))
+    tracked = {"extra": {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.sqlite"}}
+    make_project(tmp_path, monkeypatch, document, mlflow=tracked)
     # The alias has tests of its own; a database of MLflow takes seconds to make.
     registry = World().registry
     monkeypatch.setattr("titlebout.cli.rollbacks.build_registry", lambda connection: registry)
     moments = [FIRST - timedelta(hours=1)]
-    sql = SqlLedger(f"sqlite:///{ledger}", lambda: moments[-1])
-    world = World(spec=ModelSpec.model_validate(document), lake=LocalLake(lake), ledger=sql, registry=registry)
+    sql = SqlLedger(f"sqlite:///{tmp_path}/ledger.sqlite", lambda: moments[-1])
+    lake = LocalLake(tmp_path / "lake")
+    world = World(spec=ModelSpec.model_validate(document), lake=lake, ledger=sql, registry=registry)
     world.deliver_days("2024-01-01", "2024-01-14")
     world.old, world.new = world.train("2024-01-13"), world.train("2024-01-14")
     moments.append(FIRST)

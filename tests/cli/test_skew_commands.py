@@ -3,8 +3,8 @@
 import json
 
 import pytest
-import yaml
 
+from fakes.project_folder import make_project
 from fakes.skew_world import DAY, FEATURES, SkewWorld
 from fakes.specs import demand_document
 from titlebout.adapters.local_lake import LocalLake
@@ -14,17 +14,8 @@ from titlebout.cli.main import main
 
 @pytest.fixture
 def world(tmp_path, monkeypatch):
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
     document = demand_document(training__features=FEATURES, serving__log={"enabled": True})
-    (models / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    connections = {
-        "LEDGER": {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")},
-        "LAKE": {"extra": {"root_uri": (tmp_path / "lake").as_uri()}},
-    }
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    for name, fields in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name}", json.dumps(fields))
+    make_project(tmp_path, monkeypatch, document)
     world = SkewWorld()
     monkeypatch.setattr("titlebout.cli.skew_commands.build_host", lambda spec, connect: world.host)
     monkeypatch.setattr("titlebout.cli.skew_commands.build_client", lambda: world.client)

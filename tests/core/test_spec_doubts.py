@@ -57,6 +57,20 @@ def test_a_log_that_forgets_before_the_split_is_over_is_doubted():
     assert "retention_days 7: answers of a split of release.ab.hours 168" in found(7)[0]
 
 
+def test_a_log_that_forgets_before_its_labels_come_is_doubted():
+    def found(days, **log):
+        # The key columns are features, so answers can be joined with their labels.
+        keys = {"dataset__key_columns": ["hour", "weather"], "dataset__label_delay_days": 5}
+        log = {"enabled": True, "retention_days": days, **log}
+        return [each for each in doubts_of(TARGET, **keys, serving__log=log) if "retention_days" in each]
+
+    assert found(7) == []
+    (doubt,) = found(6)
+    assert doubt.startswith("serving.log.retention_days 6: labels come up to 168 h after an answer")
+    assert found(6, columns={"hour": "hash"}) == []  # nobody joins it
+    assert found(6, enabled=False) == []
+
+
 def test_columns_that_decide_a_split_are_of_use():
     columns = {"day": "date", "hour": "integer", "temperature": "number", "weather": "text", "rentals": "number"}
     ab = {"strategy": "ab", "ab": {"request_id_column": "asked_as", "outcome": "revenue"}}

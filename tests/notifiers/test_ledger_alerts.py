@@ -1,15 +1,12 @@
 """The notifier that tells people what the ledger says."""
 
-import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
+from fakes.airflow_probe import run_probe
 from fakes.post_office import webhook
+from fakes.project_folder import make_project
 from fakes.specs import demand_document, demand_spec
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.ledgers.ledger import EntryKind
@@ -32,15 +29,6 @@ class Mistake(StepOperator):
 with DAG("probe", schedule=None, default_args={**telling(load_model_spec("demand"), "failure")}):
     Mistake(task_id="mistake", model="demand")
 '''
-RUN_PROBE = """
-import pathlib
-from airflow.dag_processing.dagbag import DagBag
-from airflow.utils.db import initdb
-
-initdb()
-dag = DagBag(dag_folder="dags", bundle_path=pathlib.Path("dags"), bundle_name="dags-folder").dags["probe"]
-assert dag.test(run_conf={"partition": "2024-05-01"}).state == "failed"
-"""
 
 
 @pytest.fixture
@@ -52,25 +40,16 @@ def posts():
 @pytest.fixture
 def project(tmp_path: Path, posts, monkeypatch):
     """A project whose model posts to the webhook."""
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
     document = demand_document(alerts={"webhook": True})
-    (models / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    connections = {
-        "LEDGER": {"conn_type": "sqlite", "host": str(tmp_path / "ledger.db")},
-        "WEBHOOK": {"conn_type": "http", "host": posts.url, "password": "T0/s3cret"},
-    }
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    for name, fields in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name}", json.dumps(fields))
-    return tmp_path
+    known = {"conn_type": "http", "host": posts.url, "password": "T0/s3cret"}
+    return make_project(tmp_path, monkeypatch, document, webhook=known)
 
 
 @pytest.fixture
 def ledger(project: Path, monkeypatch):
     """A ledger with a rejected day."""
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.org/team")
-    ledger = SqlLedger(f"sqlite:///{project / 'ledger.db'}")
+    ledger = SqlLedger(f"sqlite:///{project / 'ledger.sqlite'}")
     ledger.append("demand", EntryKind.PARTITION_REJECTED, REJECTED, actor="run:scheduled__1")
     return ledger
 
@@ -136,12 +115,6 @@ def test_without_anybody_to_tell_tasks_have_no_callbacks():
 
 @pytest.mark.slow
 def test_airflow_calls_it_when_a_step_fails(ledger, posts, project):
-    folder = project / "dags"
-    folder.mkdir()
-    (folder / "probe.py").write_text(PROBE, encoding="utf-8")
-    environment = {**os.environ, "AIRFLOW_HOME": str(project / "airflow"), "AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", RUN_PROBE], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    states, _ = run_probe(project, PROBE)
+    assert states == {"mistake": ["failed", 1]}
     assert len(posts.received) == len(sent(ledger)) == 1

@@ -179,6 +179,24 @@ def test_a_person_is_asked_for_nothing_but_patience(ledger):
     assert ask(ledger, spec=spec).retrain == wish
 
 
+def test_a_wish_waits_for_the_look_of_the_next_morning_however_short_a_verdict_may_take(ledger):
+    """The last look of a day is at 12:30: whoever asks in the afternoon would else be forgotten in the night."""
+    spec = demand_spec(drift={"verdict_within_hours": 2, "cooldown_days": 0})
+    wish = wish_for_retrain(spec, person="ann", reason="new sensors", ledger=ledger, now=NOW)
+    assert ask(ledger, spec=spec, now=NOW + timedelta(hours=24)).retrain == wish
+    assert ask(ledger, cause(), spec=spec, now=NOW + timedelta(hours=24)).retrain.reason == "drift"  # and holds up none
+
+
+def test_a_wish_that_is_a_day_overdue_is_not_handed_out_for_ever(ledger):
+    wish_for_retrain(demand_spec(), person="ann", reason="new sensors", ledger=ledger, now=NOW)
+    assert ask(ledger, now=NOW + timedelta(hours=37)).retrain is None
+
+
+def test_what_no_person_wished_is_lost_when_it_is_overdue(ledger):
+    ask(ledger, cause())
+    assert ask(ledger, now=NOW + timedelta(hours=13)).retrain is None
+
+
 def test_where_nobody_serves_a_person_is_told_what_to_do_instead():
     with pytest.raises(DecisionRefusedError, match="run a night of demand_nightly by hand"):
         wish_for_retrain(demand_spec(), person="ann", reason="x", ledger=MemoryLedger(), now=NOW)
@@ -203,7 +221,7 @@ def race(url, number, barrier, results):
     ledger = SqlLedger(url)
     for name in [f"{word}_{lap}" for word in RACES for lap in range(5)]:
         spec, fingerprint = demand_spec(name=name), RACES[name.partition("_")[0]][number]
-        barrier.wait(timeout=60)
+        barrier.wait(timeout=120)
         asked = ask_for_retrain(spec, [cause(fingerprint)], champion="v1", ledger=ledger, now=NOW)
         results.put((name, asked.retrain.run_id))
 
@@ -220,9 +238,9 @@ def test_of_two_schedulers_that_ask_at_once_one_starts_a_run(tmp_path):
     rivals = [forked.Process(target=race, args=(url, number, barrier, results)) for number in range(2)]
     for rival in rivals:
         rival.start()
-    answers = [results.get(timeout=60) for _ in range(2 * len(names))]
+    answers = [results.get(timeout=120) for _ in range(2 * len(names))]
     for rival in rivals:
-        rival.join(timeout=60)
+        rival.join(timeout=120)
     for name in names:
         (run_id,) = {run_id for model, run_id in answers if model == name}
         asked = SqlLedger(url).entries(name, kinds={EntryKind.RETRAIN_ASKED})

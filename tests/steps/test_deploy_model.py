@@ -109,6 +109,12 @@ def test_a_challenger_that_did_not_win_is_not_released(served, outcome):
     served.assert_serves(served.old)
 
 
+def test_a_night_that_releases_nothing_brings_an_alias_that_was_moved_by_hand_back_to_the_champion(served):
+    served.registry.aliases[MODEL]["champion"] = served.new.version
+    assert served.deploy(verdict_on(served.new, served.old, outcome=Outcome.KEEP)).status is ReleaseStatus.SKIPPED
+    assert served.registry.aliases[MODEL]["champion"] == served.old.version
+
+
 def test_the_first_challenger_that_did_not_win_starts_no_server(world):
     world.deploy(verdict_on(world.old, None, outcome=Outcome.KEEP))
     assert world.host.servers == {}

@@ -128,6 +128,17 @@ def test_labels_that_come_late_are_booked_on_the_day_of_the_prediction():
     assert len(second) == 2
 
 
+def test_labels_later_than_the_newest_partitions_are_measured_when_they_come(monkeypatch):
+    """A model of every hour whose labels take days: when they come, many newer partitions are there."""
+    for name in ("MOST_NEWEST", "MOST_PAST"):
+        monkeypatch.setattr(f"titlebout.steps.measure_performance.{name}", 3)
+    world, _ = serving(dataset__label_delay_days=5, last="2024-01-30")
+    realised = [day.partition for day in measure(world).measured if day.standing is Standing.REALISED]
+    assert [*keys_between("2024-01-23", "2024-01-25")] == realised[-3:]
+    world.deliver("2024-01-31")
+    assert [day.partition for day in measure(world).measured if day.standing is Standing.REALISED] == ["2024-01-26"]
+
+
 def test_labels_that_are_there_too_early_are_not_looked_at():
     """Backfilled days have all labels at once; by then nobody could have known those of the last two."""
     world, _ = serving(dataset__label_delay_days=2, last="2024-01-20")
@@ -200,6 +211,16 @@ def test_answers_of_the_log_are_joined_by_key_with_rows_that_came_later():
     assert (day.rows, day.error) == (24, pytest.approx(4.0))
     assert day.labels_from == ("2024-01-16", "2024-01-17", "2024-01-18")
     assert (day.counts.judged, day.counts.unknown, day.counts.unscored) == (24, 0, 0)
+
+
+def test_answers_about_what_happens_much_later_are_joined_when_it_has(monkeypatch):
+    for name in ("MOST_NEWEST", "MOST_PAST"):
+        monkeypatch.setattr(f"titlebout.steps.measure_performance.{name}", 3)
+    world, version = serving(**LOGGED, performance__label_partitions=6, last="2024-01-24")
+    rows = logged_day(world, "2024-01-24")
+    answer(world, "2024-01-18", rows, version, rows["rentals"].to_numpy() + 4.0)
+    day = measured(measure(world))["2024-01-18", Standing.REALISED, ScoreSource.LOG]
+    assert (day.rows, day.error) == (24, pytest.approx(4.0))
 
 
 def test_given_answers_are_judged_and_not_what_would_have_been_answered():
@@ -389,6 +410,17 @@ def test_an_estimate_is_marked_and_made_once():
     world.deliver_days("2024-01-23", "2024-01-23")
     again = measure(world).measured
     assert [(day.partition, day.is_estimate) for day in again] == [("2024-01-21", False), ("2024-01-23", True)]
+
+
+def test_an_estimate_says_whether_its_scores_were_given_to_anybody():
+    world, _ = serving(dataset__label_delay_days=2, last="2024-01-22")
+    given, replayed = "2999-01-01", "2999-01-02"  # the champion serves since now, and these end after that
+    for key in (given, replayed):
+        world.deliver(key, with_day(demand_rows("2024-01-18"), key))
+    run = RunContext(partition=given, run_id="r", kind=RunKind.SCHEDULED)
+    score_partition(world.spec, run, lake=world.lake, ledger=world.ledger)
+    sources = {day.partition: day.source for day in measure(world).measured if day.is_estimate}
+    assert sources == {given: ScoreSource.BATCH, replayed: ScoreSource.REPLAYED}
 
 
 def test_an_estimate_warns_and_asks_for_nothing():

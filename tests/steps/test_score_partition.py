@@ -94,9 +94,12 @@ def test_a_champion_of_the_next_hour_does_not_score_the_day_before(world):
 def test_where_nobody_served_a_version_has_to_be_named(world):
     with pytest.raises(NobodyServedError, match=r"no version of demand served when 2024-01-10 ended .*name one"):
         world.score("2024-01-10")
-    assert world.score("2024-01-10", version=CHAMPION).version == version_of(world, "2024-01-15")
+    scores = world.score("2024-01-10", version=CHAMPION)
+    assert (scores.version, scores.reason) == (version_of(world, "2024-01-15"), "serves now")
     named = version_of(world, "2024-01-13")
-    assert world.score("2024-01-10", version=named).version == named
+    scores = world.score("2024-01-10", version=named)
+    assert (scores.version, scores.reason) == (named, "asked for by name")
+    assert world.score("2024-01-16").reason == "served when the partition ended"
     with pytest.raises(NobodyServedError, match="served now"):
         score_partition(
             demand_spec(name="other"), run_of("2024-01-10"), lake=world.lake, ledger=moved(world), version=CHAMPION
@@ -120,6 +123,14 @@ def test_a_second_run_writes_nothing(world):
     sequence = world.ledger.state("demand").sequence
     assert world.score("2024-01-16", RunKind.BACKFILL) == first
     assert world.ledger.state("demand").sequence == sequence
+
+
+def test_the_same_rows_under_another_key_are_scored_under_that_key_too(world):
+    world.deliver("2024-01-18", demand_rows("2024-01-17"))
+    first, second = world.score("2024-01-17"), world.score("2024-01-18")
+    assert (first.data_sha256, first.version) == (second.data_sha256, second.version)
+    assert (first.partition, second.partition) == ("2024-01-17", "2024-01-18")
+    assert "2024-01-18" in second.scores_path
 
 
 def test_predictions_that_the_lake_lost_are_made_again(world):

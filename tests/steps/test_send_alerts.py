@@ -75,6 +75,34 @@ def test_a_message_that_left_by_no_channel_stays_due(channels):
     assert len(world.send(Channel())) == 1
 
 
+def test_a_message_that_nobody_takes_does_not_hold_back_those_about_other_causes():
+    class Picky(Channel):
+        def send(self, alert):
+            if alert.cause == "partition_rejected":
+                raise UnavailableError("too long")
+            super().send(alert)
+
+    world, channel = World(), Picky()
+    world.reject()
+    late = {"partition": "2024-05-02", "deadline": "2024-05-03T06:00:00+00:00"}
+    world.ledger.append("demand", EntryKind.PARTITION_LATE, late, actor="run:scheduled__1")
+    with pytest.raises(UnavailableError, match="data in quarantine: the message left by no channel"):
+        world.send(channel)
+    assert [alert.cause for alert in channel.alerts] == ["partition_late"]
+    assert [alert.cause for alert in world.send(Channel())] == ["partition_rejected"]
+
+
+def test_a_clock_that_was_ahead_once_does_not_silence_a_cause_until_its_time_comes():
+    world, channel = World(quiet_hours=6), Channel()
+    now = world.moment
+    world.moment += timedelta(days=400)
+    world.reject()
+    world.send(channel)
+    world.reject()
+    world.moment = now
+    assert [alert.about for alert in world.send(channel)] == [("entry 3",)]
+
+
 def test_only_what_was_asked_for_is_told():
     world = World(causes=["partition_late"])
     world.reject()
@@ -86,6 +114,24 @@ def test_old_news_is_no_news():
     world.reject()
     world.moment += timedelta(days=32)
     assert world.send(Channel()) == ()
+
+
+def test_a_champion_that_is_served_again_after_a_reboot_is_no_new_one():
+    world = World(quiet_hours=0)
+
+    def told(version, **more):
+        world.moment += timedelta(minutes=5)
+        settled = {"version": version, "partition": "2024-05-01", "token": 1, "reason": "why", "url": None, **more}
+        world.ledger.append("demand", EntryKind.RELEASE_SETTLED, settled, actor="run:scheduled__1")
+        return [alert.cause for alert in world.send(Channel())]
+
+    assert told("v1") == ["champion_changed"]
+    assert told("v1") == []
+    assert told("v2") == ["champion_changed"]
+    assert told("v1", withdraws="v2") == ["rolled_back"]
+    assert told("v1") == []
+    world.moment += timedelta(days=40)  # further back than entries are read
+    assert told("v1") == []
 
 
 def test_an_old_champion_is_told_once():

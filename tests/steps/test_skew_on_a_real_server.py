@@ -48,7 +48,7 @@ def push(world, server, version):
 def ask(server, rows):
     headers = {"authorization": f"Bearer {server.address.admin_token}"}
     url = f"{server.address.url}/predict"
-    assert httpx.post(url, json={"rows": rows}, headers=headers, trust_env=False).status_code == 200
+    assert httpx.post(url, json={"rows": rows}, headers=headers, timeout=60, trust_env=False).status_code == 200
 
 
 def test_a_server_is_held_against_its_version_and_its_callers_against_the_data(world, server, today):

@@ -2,7 +2,8 @@ import pytest
 
 from fakes.serving_world import MODEL
 from fakes.trial_world import TrialWorld, good_counts
-from titlebout.core.errors import DeploymentError, UnavailableError
+from titlebout.core.errors import DeploymentError, LedgerConflictError, UnavailableError
+from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.live_trials.trial import TrialState, trial_at
 from titlebout.steps.trial_desk import TrialDesk
 
@@ -36,6 +37,12 @@ def test_a_step_that_two_advance_at_once_advances_once(world):
     assert desk.record.advance(running, None).step == 1
     assert desk.record.advance(running, None).step == 1
     assert world.trial.step == 1
+
+
+def test_where_nothing_serves_there_is_nothing_to_be_tried_against(world):
+    empty = LedgerState(sequence=world.state.sequence)
+    with pytest.raises(LedgerConflictError, match="nothing serves 'demand' that"):
+        desk_of(world).record.start(empty, world.new, world.spec.release)
 
 
 def test_a_server_that_is_gone_does_not_keep_a_trial_from_ending(world):

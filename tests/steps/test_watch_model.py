@@ -147,6 +147,25 @@ def test_another_spec_asks_for_a_run_until_a_night_has_trained_by_it(model):
     assert model.look(changed).causes == ()
 
 
+@pytest.mark.parametrize(
+    ("run_id", "partition"), [("backfill__1", "2024-01-13"), ("run__1", "2024-01-13"), ("manual__1", "2024-01-12")]
+)
+def test_a_run_over_the_past_answers_nothing_as_it_releases_nothing(model, run_id, partition):
+    model.world.deliver("2024-01-05", demand_rows("2024-01-05", level=1.02), revision=2)
+    changed = demand_spec(training__rounds=21)
+    kind = RunKind.MANUAL if run_id.startswith("manual") else RunKind.BACKFILL
+    model.night(partition, spec=changed, run=RunContext(partition=partition, run_id=run_id, kind=kind))
+    assert [cause.reason for cause in model.look(changed).causes] == ["new_revision", "changed_recipe"]
+
+
+def test_a_run_over_the_past_does_not_hide_the_night_that_answered(model):
+    model.world.deliver("2024-01-05", demand_rows("2024-01-05", level=1.02), revision=2)
+    model.night("2024-01-13")
+    past = RunContext(partition="2024-01-12", run_id="backfill__2024-01-12", kind=RunKind.BACKFILL)
+    model.night("2024-01-12", run=past)
+    assert model.look().causes == ()
+
+
 def test_a_loss_of_performance_asks_for_a_run_where_the_data_did_not_drift_first(model):
     """Nothing is watched for drift but the hour, which does not change; what is predicted does."""
     spec = demand_spec(drift__columns=["hour"])

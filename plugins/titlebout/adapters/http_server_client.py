@@ -217,6 +217,8 @@ def _raise_for_status(answer: httpx.Response, what: str) -> None:
         return
     reason = bounded(str(_said(answer).get("error") or f"status {answer.status_code}"), REASON_CHARACTERS)
     message = f"model server at {answer.url} refused {what}: {reason}"
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        message = f"{message}; if it runs an older release, end it and clear this task, which starts it anew"
     if answer.status_code == httpx.codes.CONFLICT:
         raise StaleTokenError(message)
     if answer.is_server_error or answer.status_code in _WORTH_A_RETRY:

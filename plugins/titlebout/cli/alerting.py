@@ -4,15 +4,16 @@ import argparse
 from datetime import UTC, datetime
 
 from titlebout.channel_wiring import build_channels
-from titlebout.cli.answers import open_ledger, when
+from titlebout.cli.at_hand import open_ledger
 from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.times import when
+from titlebout.connection_fields import environment_connection
 from titlebout.core.alerts.alerts import TITLES, Alert
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.pages.report_words import visible
 from titlebout.core.specs.alerts_spec import AlertCause
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
-from titlebout.wiring import environment_connection
 
 _SHOWN = 20
 

@@ -4,9 +4,8 @@ import argparse
 import json
 from collections.abc import Iterator, Sequence
 
-from titlebout.cli.answers import known_model, open_ledger
+from titlebout.cli.at_hand import known_model, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.core.partitions import checked_key
 from titlebout.core.performance.performance_results import PartitionPerformance, PerformanceFinding
 from titlebout.core.performance.recorded_performance import PERFORMANCE_KINDS, RecordedPerformance

@@ -3,15 +3,14 @@
 import argparse
 from datetime import UTC, datetime
 
-from titlebout.cli.answers import known_model, open_ledger
+from titlebout.cli.at_hand import known_model, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.cli.persons import confirmed, current_user
+from titlebout.core.decisions import PersonsWord
 from titlebout.core.errors import DecisionRefusedError
 from titlebout.core.pages.report_words import visible
 from titlebout.core.ports import Ledger
 from titlebout.core.retraining.retrain_words import gate_lines, record_lines
-from titlebout.core.rollback_plan import RollbackRequest
 from titlebout.project import load_model_spec
 from titlebout.steps.ask_for_retrain import gate_of, resume_retrains, wish_for_retrain
 
@@ -62,16 +61,17 @@ def _look(model: str, ledger: Ledger) -> bool:
 
 def _decide(options: argparse.Namespace, model: str, ledger: Ledger) -> bool:
     spec = load_model_spec(model)
-    request = RollbackRequest.of(by=options.by or current_user(), reason=options.reason)
+    word = PersonsWord.of(by=options.by or current_user(), reason=options.reason)
     what = "let causes start runs again" if options.resume else "retrain on the newest partition"
-    print(visible(f"{model}: {what}\n  as person:{request.by}: {request.reason}"))
+    print(visible(f"{model}: {what}"))
+    print(visible(f"  as {word.actor}: {word.reason}"))
     if not options.yes and not confirmed():
         print("nothing was changed")
         return False
     if options.resume:
-        resume_retrains(spec, person=request.by, reason=request.reason, ledger=ledger)
+        resume_retrains(spec, person=word.by, reason=word.reason, ledger=ledger)
         print("resumed: retrains without gain are counted anew")
         return True
-    asked = wish_for_retrain(spec, person=request.by, reason=request.reason, ledger=ledger, now=datetime.now(UTC))
+    asked = wish_for_retrain(spec, person=word.by, reason=word.reason, ledger=ledger, now=datetime.now(UTC))
     print(f"asked for {asked.run_id}; the next look of {spec.drift_dag_id} or {spec.news_dag_id} starts it")
     return True

@@ -4,15 +4,16 @@ import argparse
 import time
 from collections.abc import Iterator
 
-from titlebout.cli.answers import open_ledger, when
+from titlebout.cli.at_hand import open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.cli.persons import confirmed, current_user
+from titlebout.cli.times import when
+from titlebout.connection_fields import environment_connection
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.pages.report_words import visible
 from titlebout.core.rollback_plan import Rehearsal, RollbackPlan, RollbackRequest
 from titlebout.project import load_model_spec
-from titlebout.wiring import build_client, build_host, build_registry, environment_connection
+from titlebout.wiring import build_client, build_host, build_registry
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:

@@ -3,12 +3,12 @@
 import argparse
 import json
 
-from titlebout.cli.answers import open_ledger
+from titlebout.cli.at_hand import open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
+from titlebout.connection_fields import environment_connection
 from titlebout.core.pages.report_words import visible
 from titlebout.project import load_model_spec
-from titlebout.wiring import build_client, build_host, environment_connection
+from titlebout.wiring import build_client, build_host
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:

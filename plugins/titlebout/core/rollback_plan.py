@@ -1,34 +1,18 @@
 """A rollback: what a person asks for, and what comes of it when it is looked at."""
 
-from typing import Self
+from pydantic import Field
 
-from pydantic import Field, ValidationError
-
-from titlebout.core.decisions import PERSON, PersonName, PersonReason, not_said
+from titlebout.core.decisions import PERSON, PersonName, PersonReason, PersonsWord
 from titlebout.core.errors import DecisionRefusedError, did_you_mean
 from titlebout.core.ledgers.ledger import LedgerState, ServedVersion
 from titlebout.core.ledgers.withdrawals import before_champion, reign
 from titlebout.core.results import PartitionKey, Result
 
 
-class RollbackRequest(Result):
+class RollbackRequest(PersonsWord):
     """What a person asks for: to have a version serve that served before."""
 
-    by: PersonName
-    reason: PersonReason
     to: str | None = Field(default=None, description="The version; None: what served before the champion.")
-
-    @classmethod
-    def of(cls, *, by: str, reason: str, to: str | None = None) -> Self:
-        """Check name and reason.
-
-        Raises:
-            DecisionRefusedError: One of them is empty, too long, or holds what cannot be printed.
-        """
-        try:
-            return cls(by=by, reason=reason, to=to)
-        except ValidationError as error:
-            raise not_said(error) from None
 
 
 class Rehearsal(Result):
@@ -53,6 +37,7 @@ class RollbackPlan(Result):
     model: str
     away: str | None = Field(description="What is withdrawn; None where `to` serves already.")
     to: str
+    away_token: int | None = Field(default=None, description="Release with which `away` came to serve.")
     by: PersonName
     reason: PersonReason
     note: str = Field(default="", description="What else there is to know, in one sentence.")
@@ -62,6 +47,11 @@ class RollbackPlan(Result):
     def actor(self) -> str:
         """Who answers for the ledger entries."""
         return f"{PERSON}{self.by}"
+
+    def is_about(self, state: LedgerState) -> bool:
+        """Whether what it goes away from still serves, and has not been away since it was planned."""
+        began = reign(state.releases)
+        return began is not None and began.version == self.away and self.away_token in {None, began.token}
 
 
 def planned(model: str, state: LedgerState, request: RollbackRequest) -> RollbackPlan:
@@ -76,7 +66,10 @@ def planned(model: str, state: LedgerState, request: RollbackRequest) -> Rollbac
         raise DecisionRefusedError(message)
     to, note = _target(model, state, request, champion)
     away = None if to == champion.version else champion.version
-    return RollbackPlan(model=model, away=away, to=to, by=request.by, reason=request.reason, note=note)
+    began = reign(state.releases)
+    token = began.token if began and away else None
+    said = {"by": request.by, "reason": request.reason, "note": note}
+    return RollbackPlan(model=model, away=away, to=to, away_token=token, **said)
 
 
 def _target(model: str, state: LedgerState, request: RollbackRequest, champion: ServedVersion) -> tuple[str, str]:

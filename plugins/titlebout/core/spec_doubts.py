@@ -37,6 +37,7 @@ def doubts(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: Partition
         *_search(spec, partition),
         *_bout(spec),
         *_trial(spec),
+        *_log(spec),
     ]
 
 
@@ -181,4 +182,21 @@ def _split(spec: ModelSpec) -> Iterator[str]:
         yield (
             f"serving.log.retention_days {kept_days}: answers of a split of release.ab.hours {ab.hours:g} may be "
             "deleted before their outcomes come; keep them longer"
+        )
+
+
+def _log(spec: ModelSpec) -> Iterator[str]:
+    """Answers that are deleted before their labels come are never measured."""
+    # With it comes NumPy, which nobody needs who does not log.
+    from titlebout.core.performance.given_scores import why_log_has_no_keys
+
+    log, performance = spec.serving.log, spec.performance
+    longest = 1 if spec.dataset.cadence is Cadence.HOURLY else spec.calendar.grid.longest_days * HOURS
+    needed = longest * (1 + performance.label_partitions) + spec.dataset.label_delay_days * HOURS
+    if not log.enabled or log.retention_days is None or log.retention_days * HOURS >= needed:
+        return
+    if why_log_has_no_keys(spec) is None:
+        yield (
+            f"serving.log.retention_days {log.retention_days}: labels come up to {needed} h after an answer, which may "
+            "be deleted by then, and performance is measured on replays; keep them longer"
         )

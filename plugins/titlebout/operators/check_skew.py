@@ -3,63 +3,44 @@
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from pydantic import JsonValue
 
 from titlebout.connections import airflow_connection
 from titlebout.core.errors import DeploymentError
-from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.project import load_model_spec
-from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries
-from titlebout.wiring import build_client, build_host, build_lake, build_ledger
+from titlebout.step_operator import ModelOperator, step_in_a_task
+from titlebout.wiring import build_client, build_host
 
 
-class CheckSkewOperator(BaseOperator):
+class CheckSkewOperator(ModelOperator):
     """Replays golden rows through the live server, and holds its log against what was delivered.
 
     Fails where the server answers otherwise than its version did offline. Features and scores of the log that differ
     go into the ledger and to whoever is told alerts; the task succeeds.
 
     Args:
-        model: Name of the model spec (templated).
         partition: Key of the partition whose log is compared; empty: the newest accepted ones (templated).
-        lake_conn_id: Connection of the lake (templated).
-        ledger_conn_id: Connection of the ledger (templated).
         server_conn_id: As in `DeployModelOperator` (templated).
-        **kwargs: See Airflow's `BaseOperator`.
+        **kwargs: See `ModelOperator`.
     """
 
-    template_fields: Sequence[str] = ("model", "partition", "lake_conn_id", "ledger_conn_id", "server_conn_id")
+    template_fields: Sequence[str] = (*ModelOperator.template_fields, "partition", "server_conn_id")
 
-    def __init__(
-        self,
-        *,
-        model: str,
-        partition: str = "",
-        lake_conn_id: str = "titlebout_lake",
-        ledger_conn_id: str = "titlebout_ledger",
-        server_conn_id: str | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(**over_retry_defaults(kwargs))
-        self.model = model
+    def __init__(self, *, partition: str = "", server_conn_id: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
         self.partition = partition
-        self.lake_conn_id = lake_conn_id
-        self.ledger_conn_id = ledger_conn_id
         self.server_conn_id = server_conn_id
 
     def execute(self, context: Context) -> dict[str, JsonValue]:
         """Look for skew, and return what was found; values of single rows are not part of it."""
         del context
-        quiet_libraries()
-        let_threads_sleep()
-        with failures_in_one_line():
+        with step_in_a_task():
             from titlebout.steps.check_skew import check_skew
             from titlebout.steps.golden_desk import GoldenDesk
 
             spec = load_model_spec(self.model)
-            lake = build_lake(airflow_connection(self.lake_conn_id))
-            ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+            lake, ledger = self.lake(), self.ledger()
             host = build_host(spec, airflow_connection, conn_id=self.server_conn_id)
             log = spec.serving.log
             report = check_skew(

@@ -7,7 +7,7 @@ from titlebout.core.results import Release, ReleaseStatus, RunContext
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import VerdictOperator
 from titlebout.task_links import ModelServerLink
-from titlebout.wiring import build_trial_client
+from titlebout.wiring import build_client
 
 
 class DeployModelOperator(VerdictOperator):
@@ -26,7 +26,7 @@ class DeployModelOperator(VerdictOperator):
         """
         from titlebout.steps.deploy_model import deploy_model
 
-        verdict, trials = self.read_verdict(), build_trial_client() if spec.release.has_trial else None
+        verdict, trials = self.read_verdict(), build_client() if spec.release.has_trial else None
         release = deploy_model(spec, run, verdict=verdict, **self.ports(spec), trials=trials)
         if release.status is ReleaseStatus.SKIPPED:
             raise AirflowSkipException(release.reason)

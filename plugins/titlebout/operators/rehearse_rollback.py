@@ -3,15 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
-from titlebout.connections import airflow_connection
-from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.project import load_model_spec
-from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries
-from titlebout.wiring import build_lake, build_ledger
+from titlebout.step_operator import ModelOperator, step_in_a_task
 
 FORM: Mapping[str, str] = {
     "to": "{{ params.version or '' }}",
@@ -20,40 +17,31 @@ FORM: Mapping[str, str] = {
 }
 
 
-class RehearseRollbackOperator(BaseOperator):
+class RehearseRollbackOperator(ModelOperator):
     """Finds the version to go back to and tries it on today's rows; returns the plan. Changes nothing.
 
     Who rolls back is the user whom Airflow knows to have started the run; a name in `request` counts only where it
     knows none, as with a run that another program started.
 
     Args:
-        model: Name of the model spec (templated).
         request: What is asked for: `to`, the version (empty: what served before the champion), `reason`, and `by`,
             who asks where Airflow does not know. Default: what the trigger form says (templated).
         is_dry_run: Whether to stop here, as text (templated).
-        lake_conn_id: Connection of the lake (templated).
-        ledger_conn_id: Connection of the ledger (templated).
-        **kwargs: See Airflow's `BaseOperator`.
+        **kwargs: See `ModelOperator`.
     """
 
-    template_fields: Sequence[str] = ("model", "request", "is_dry_run", "lake_conn_id", "ledger_conn_id")
+    template_fields: Sequence[str] = (*ModelOperator.template_fields, "request", "is_dry_run")
 
     def __init__(
         self,
         *,
-        model: str,
         request: Mapping[str, str] = FORM,
         is_dry_run: str = "{{ params.dry_run }}",
-        lake_conn_id: str = "titlebout_lake",
-        ledger_conn_id: str = "titlebout_ledger",
         **kwargs: Any,
     ) -> None:
-        super().__init__(**over_retry_defaults(kwargs))
-        self.model = model
+        super().__init__(**kwargs)
         self.request = request
         self.is_dry_run = is_dry_run
-        self.lake_conn_id = lake_conn_id
-        self.ledger_conn_id = ledger_conn_id
 
     def execute(self, context: Context) -> dict[str, JsonValue]:
         """Rehearse, and return the plan as JSON.
@@ -61,9 +49,7 @@ class RehearseRollbackOperator(BaseOperator):
         Raises:
             AirflowSkipException: Only a rehearsal was asked for; what follows is skipped.
         """
-        quiet_libraries()
-        let_threads_sleep()
-        with failures_in_one_line():
+        with step_in_a_task():
             from titlebout.core.rollback_plan import RollbackRequest
             from titlebout.steps.rehearse_rollback import rehearse_rollback
 
@@ -75,8 +61,8 @@ class RehearseRollbackOperator(BaseOperator):
             plan = rehearse_rollback(
                 load_model_spec(self.model),
                 request,
-                lake=build_lake(airflow_connection(self.lake_conn_id)),
-                ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
+                lake=self.lake(),
+                ledger=self.ledger(),
             )
         for name, value in plan.as_json().items():
             self.log.info("%s: %s", name, value)

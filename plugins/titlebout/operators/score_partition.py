@@ -6,12 +6,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titlebout.connections import airflow_connection
 from titlebout.core.errors import NobodyServedError
 from titlebout.core.results import RunContext
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator
-from titlebout.wiring import build_lake, build_ledger
 
 if TYPE_CHECKING:
     from titlebout.core.prediction_file import PartitionScores
@@ -40,8 +38,8 @@ class ScorePartitionOperator(StepOperator):
             return score_partition(
                 spec,
                 run,
-                lake=build_lake(airflow_connection(self.lake_conn_id)),
-                ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
+                lake=self.lake(),
+                ledger=self.ledger(),
                 version=self.version or None,
             )
         except NobodyServedError as error:

@@ -7,7 +7,7 @@ import logging
 
 from titlebout.core.candidates.permits import use_checked_image, why_not_approved
 from titlebout.core.candidates.promotion import why_champion_stays
-from titlebout.core.errors import DeploymentError, bounded
+from titlebout.core.errors import DeploymentError, StaleTokenError, bounded
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.live_trials.trial import TrialState
 from titlebout.core.live_trials.trial_permit import why_not_tried
@@ -68,6 +68,8 @@ def deploy_model(
     desk = ReleaseDesk(spec, run.actor, lake, ledger, registry, host, client)
     try:
         release = desk.decide(lambda state: _released_or_kept(desk, verdict, state), patience_seconds=PATIENCE_SECONDS)
+    except StaleTokenError:
+        raise  # a newer attempt releases the winner of this trial
     except DeploymentError as error:
         _end_trial(desk, verdict, trials, str(error))
         raise
@@ -87,6 +89,7 @@ def _released_or_kept(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -
     if reason:
         if champion:
             desk.keep_serving(state, champion)
+            desk.point_alias_at(champion.version)  # by hand it may have been moved, or a release died before it
         return _skipped(verdict, reason)
     # Nights may lie between the bout and this: what won is held against the ledger once more.
     winner = proven_version(desk.lake, desk.ledger, desk.spec.name, verdict.challenger)

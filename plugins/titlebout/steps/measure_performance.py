@@ -1,9 +1,9 @@
 """Step `measure_performance`: hold what the champion said against the labels that came, and estimate where none did."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
-from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.performance.estimating import Estimating
 from titlebout.core.performance.loss_judgement import MOST_PAST
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 
 ACTOR = "step:measure_performance"
 MOST_NEWEST = 60
-"""So many of the newest partitions are looked at; older ones were, when they were new."""
+"""So many of the newest are looked at, and of the newest with labels; older ones were, when they were new."""
 
 
 def measure_performance(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> PerformanceReport:
@@ -64,7 +64,7 @@ def _measured(
 ) -> list[PartitionPerformance]:
     """Measure, and write down each partition before the next one is looked at."""
     estimating, found = Estimating(world, measuring), list[PartitionPerformance]()
-    keys = _keys(world.state, champion, measuring.logged)
+    keys = _keys(world, measuring, champion)
 
     def keep(day: PartitionPerformance) -> None:
         once = f"performance:{day.partition}:{day.version}:{day.standing}:{day.evidence}"
@@ -81,11 +81,18 @@ def _measured(
     return found
 
 
-def _keys(state: LedgerState, champion: TrainedChallenger, logged: Iterable[PartitionKey]) -> list[PartitionKey]:
-    """Return the partitions to look at: those of the bout, the first ones after it, the newest ones."""
+def _keys(world: MeasuredWorld, measuring: Measuring, champion: TrainedChallenger) -> list[PartitionKey]:
+    """Return the partitions to look at: those of the bout, the first ones after it, the newest, the newest with labels.
+
+    Labels may take longer than it takes for so many newer partitions to come.
+    """
     last_trained = champion.proof.training[-1].partition
-    newer = [key for key in sorted({*state.keys(PartitionStatus.ACCEPTED), *logged}) if key > last_trained]
-    return sorted({*newer[:MOST_PAST], *newer[-MOST_NEWEST:]})
+    known = {*world.state.keys(PartitionStatus.ACCEPTED), *measuring.logged}
+    newer = [key for key in sorted(known) if key > last_trained]
+    due = [key for key in newer if measuring.are_labels_due(key)]
+    # Rows of the log find their labels in later partitions.
+    most_due = MOST_NEWEST + world.spec.performance.label_partitions
+    return sorted({*newer[:MOST_PAST], *newer[-MOST_NEWEST:], *due[-most_due:]})
 
 
 def _drifted_columns(ledger: Ledger, champion: str, model: str) -> Mapping[PartitionKey, Sequence[str]]:

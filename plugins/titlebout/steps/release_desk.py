@@ -84,7 +84,7 @@ class ReleaseDesk:
             except LedgerConflictError:
                 continue  # somebody else wrote first: look again, decide again
             if release.status is ReleaseStatus.SETTLED:
-                self._point_alias_at(release.version)
+                self.point_alias_at(release.version)
             return release
         raise ledger_is_busy(self.spec.name)
 
@@ -140,6 +140,18 @@ class ReleaseDesk:
             raise
         logger.info("%s serves %s, token %d", self.spec.name, version.version, token)
         return release
+
+    def point_alias_at(self, version: str) -> None:
+        """Let the alias follow the ledger, also where another release settles at the same time.
+
+        Whoever writes the alias looks into the ledger afterwards, so the last one to write it leaves the champion.
+        """
+        for _ in range(LEDGER_ATTEMPTS):
+            self.registry.set_champion(self.spec.name, version)
+            champion = self.ledger.state(self.spec.name).champion
+            if champion is None or champion.version == version:
+                return
+            version = champion.version
 
     @property
     def _has_server(self) -> bool:
@@ -199,18 +211,6 @@ class ReleaseDesk:
         if newest is None or newest.actor == self.actor:  # its own, killed: nobody else finishes that
             return False
         return datetime.now(tz=UTC) - newest.recorded_at < timedelta(seconds=YOUNG_SECONDS)
-
-    def _point_alias_at(self, version: str) -> None:
-        """Let the alias follow the ledger, also where another release settles at the same time.
-
-        Whoever writes the alias looks into the ledger afterwards, so the last one to write it leaves the champion.
-        """
-        for _ in range(LEDGER_ATTEMPTS):
-            self.registry.set_champion(self.spec.name, version)
-            champion = self.ledger.state(self.spec.name).champion
-            if champion is None or champion.version == version:
-                return
-            version = champion.version
 
     def _put_back(self, token: int, champion: ServedVersion | None) -> None:
         """Have the champion serve again, by the right of the same token. The error that led here matters more."""

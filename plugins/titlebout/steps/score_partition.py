@@ -49,7 +49,8 @@ def score_partition(
     name, reason = _chosen(spec, state, run.partition, version)
     for entry in ledger.entries(spec.name, kinds={EntryKind.PARTITION_SCORED}):
         found = entry.read(PartitionScores)
-        if (found.version, found.data_sha256) == (name, ref.data_sha256) and lake.has(found.scores_path):
+        is_same = (found.partition, found.version, found.data_sha256) == (ref.partition, name, ref.data_sha256)
+        if is_same and lake.has(found.scores_path):
             logger.info("%s has scored %s already: %s", name, run.partition, found.scores_path)
             return found
     manifest = proven_version(lake, ledger, spec.name, name)

@@ -3,11 +3,12 @@
 import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from titlebout.core.alerts.alerts import Alert, AlertChannel, due_alerts
 from titlebout.core.alerts.happenings import TOLD_KINDS, Happening, happenings, staleness
-from titlebout.core.errors import LedgerTamperedError, TitleboutError, UnavailableError
-from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.errors import LedgerTamperedError, TitleboutError, UnavailableError, bounded
+from titlebout.core.ledgers.ledger import EntryKind, LedgerState, ServedVersion
 from titlebout.core.ports import Ledger
 from titlebout.core.specs.alerts_spec import AlertCause
 from titlebout.core.specs.spec import ModelSpec
@@ -52,18 +53,29 @@ def send_alerts(
         cause = AlertCause.LEDGER_TAMPERED
         alerts = [Alert(model=spec.name, cause=cause, about=("ledger",), lines=(str(error),))]
         alerts = [alert for alert in alerts if alert.cause in spec.alerts.causes]
+    problems = list[str]()
     for alert in alerts:
-        left = _sent(alert, channels)
+        try:
+            left = _sent(alert, channels)
+        except UnavailableError as error:
+            problems.append(str(error))  # what one message meets must not hold back those about other causes
+            continue
         if alert.cause is not AlertCause.LEDGER_TAMPERED:
             payload = alert.model_dump(mode="json", include={"cause", "about"}) | {"channels": left}
             ledger.append(spec.name, EntryKind.ALERT_SENT, payload, actor=ACTOR)
+    if problems:
+        raise UnavailableError(bounded("; ".join(problems)))
     return tuple(alerts)
 
 
 def _due(spec: ModelSpec, ledger: Ledger, ui_address: str, now: datetime) -> list[Alert]:
     state = ledger.state(spec.name)  # also proves that its last entry is the one that was written last
     entries = ledger.entries(spec.name, kinds=TOLD_KINDS, since=now - REMEMBERED)
-    found: list[Happening] = [*happenings(entries)]
+    again = _served_again(state)
+    news = [
+        each for each in entries if each.kind is not EntryKind.RELEASE_SETTLED or ServedVersion.of(each) not in again
+    ]
+    found: list[Happening] = [*happenings(news)]
     if spec.alerts.stale_after_days is not None:
         found += staleness(state, spec.alerts.stale_after_days)
     return due_alerts(
@@ -74,6 +86,12 @@ def _due(spec: ModelSpec, ledger: Ledger, ui_address: str, now: datetime) -> lis
         quiet=timedelta(hours=spec.alerts.quiet_hours),
         ui_address=ui_address,
     )
+
+
+def _served_again(state: LedgerState) -> list[ServedVersion]:
+    """Return the releases after which nothing else served than before: a server had lost its champion, say."""
+    both = pairwise(state.releases)
+    return [later for before, later in both if later.version == before.version and later.withdraws is None]
 
 
 def _sent(alert: Alert, channels: Sequence[AlertChannel]) -> list[str]:

@@ -4,9 +4,11 @@ import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ValidationError
 
+from titlebout.core.alerts.happenings import is_by_hindsight
 from titlebout.core.errors import CorruptObjectError, TitleboutError, UnavailableError
 from titlebout.core.learning.recipes import Recipe
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
@@ -137,9 +139,15 @@ class _Look:
         return recipe_changes(self.spec, recipe)
 
     def _is_answered(self, is_answer: Callable[[TrainedChallenger], bool]) -> bool:
-        """Whether a night has trained without the fault already: its verdict stands, whatever it was."""
-        for entry in self.ledger.entries(self.spec.name, kinds={EntryKind.VERDICT_REACHED}, newest=1):
-            challenger = str(dict(entry.payload["verdict"])["challenger"])  # type: ignore[arg-type]  # a Verdict's JSON
+        """Whether the newest night has trained without the fault already: its verdict stands, whatever it was.
+
+        A run over past partitions can release nothing and learns from other rows: it is no answer.
+        """
+        for entry in reversed(self.ledger.entries(self.spec.name, kinds={EntryKind.VERDICT_REACHED})):
+            verdict: Any = entry.payload["verdict"]
+            if is_by_hindsight(entry) or str(verdict["partition"]) < self.champion.partition:
+                continue
+            challenger = str(verdict["challenger"])
             return challenger != self.champion.version and is_answer(
                 read_version(self.lake, self.spec.name, challenger)
             )

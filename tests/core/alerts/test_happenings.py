@@ -137,12 +137,23 @@ CASES = [
         "2024-05-01, v2: 3 of 40 rows score differently",
         "",
     ),
+    (
+        EntryKind.CANDIDATE_CHECKED,
+        {"check": {"version": "v2", "image": "serving:latest", "problems": ["out of memory", "too slow"]}},
+        AlertCause.RELEASE_FAILED,
+        "v2 did not pass in image serving:latest, what served before serves on: out of memory; too slow",
+        "",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("kind", "payload", "cause", "line", "page"), CASES)
 def test_an_entry_is_told_in_a_line(kind, payload, cause, line, page):
     assert told(kind, payload) == [Happening(cause, "entry 1", line, page)]
+
+
+def test_a_check_that_was_passed_is_no_news():
+    assert not told(EntryKind.CANDIDATE_CHECKED, {"check": {"version": "v2", "image": "serving:latest"}})
 
 
 def test_every_kind_that_is_told_is_read_above():

@@ -1,4 +1,4 @@
-from titlebout.core.performance.change_causes import CONSEQUENCES, CauseOfChange, Signs, tell_apart
+from titlebout.core.performance.change_causes import CauseOfChange, Signs, tell_apart
 
 NOTHING = Signs(has_broken_data=False, has_lost=False, is_judged=True, has_moved_scores=False, has_moved_features=False)
 
@@ -21,9 +21,3 @@ def test_each_sign_is_a_cause_of_its_own_and_several_may_hold():
 
 def test_drift_is_called_harmless_only_where_labels_say_so():
     assert tell_apart(NOTHING._replace(has_moved_features=True, is_judged=False)) == ()
-
-
-def test_every_cause_has_a_consequence_and_only_a_loss_asks_for_a_retrain():
-    assert set(CONSEQUENCES) == set(CauseOfChange)
-    asking = {cause for cause, said in CONSEQUENCES.items() if said.startswith("asks for a retrain")}
-    assert asking == {CauseOfChange.PERFORMANCE_LOSS}

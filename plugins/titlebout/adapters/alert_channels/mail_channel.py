@@ -54,7 +54,11 @@ class MailChannel:
                 if server.login:
                     connection.login(server.login, server.password)
                 refused = connection.send_message(self._message(alert))
-        except (smtplib.SMTPException, OSError) as error:
+        except (
+            smtplib.SMTPException,
+            OSError,
+            ValueError,
+        ) as error:  # ValueError: a header or a log-in of odd characters
             # What a server says may quote a password that was sent; its class and code do not.
             code = getattr(error, "smtp_code", None)
             what = f"{type(error).__name__}{f' {code}' if code else ''}"

@@ -1,5 +1,7 @@
 """Messages to a webhook that takes JSON with a key `text`, as Slack, Mattermost and others do."""
 
+import logging
+
 import httpx
 
 from titlebout.core.alerts.alerts import Alert
@@ -26,8 +28,13 @@ class WebhookChannel:
             "lines": list(alert.lines),
             "links": list(alert.pages),
         }
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells the whole address of each request
         try:
-            answer = httpx.post(self._url, json=document, timeout=TIMEOUT_SECONDS, follow_redirects=False)
+            # The status says that it was taken; a body that never ends would hold the task, and tell it once more.
+            with httpx.stream(
+                "POST", self._url, json=document, timeout=TIMEOUT_SECONDS, follow_redirects=False
+            ) as answer:
+                pass
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             message = f"webhook at {self._host()}: {type(error).__name__}; check the connection and the service"
             raise UnavailableError(message) from None

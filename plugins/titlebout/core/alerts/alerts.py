@@ -38,7 +38,7 @@ ADVICE: Mapping[AlertCause, str] = {
     AlertCause.RELEASE_ASKED: "Answer in Airflow, under Required Actions; without an answer what serves now serves on.",
     AlertCause.TRIAL_KEPT: "Nights go on, and the next winner is tried. See both groups: titlebout trial {model}",
     AlertCause.TRIAL_FAILED: "The champion serves on. To try the winner again, clear start_trial.",
-    AlertCause.RELEASE_FAILED: "Repair what the message names, then clear deploy_model.",
+    AlertCause.RELEASE_FAILED: "Repair what the message names, then clear check_candidate or deploy_model.",
     AlertCause.ROLLED_BACK: "Find out why before the next night: titlebout lineage {model} VERSION",
     AlertCause.SKEW_FOUND: "A retrain does not help; find out who sends or scores what: titlebout skew {model}",
     AlertCause.CHAMPION_STALE: "See why no challenger wins: titlebout ledger show {model}",
@@ -114,7 +114,8 @@ def due_alerts(
         ui_address: Address of Airflow's UI; empty: messages bear no links.
     """
     told = {(entry.payload["cause"], about) for entry in sent for about in _texts(entry.payload["about"])}
-    silent = {entry.payload["cause"] for entry in sent if now - entry.recorded_at < quiet} - _NEVER_QUIET
+    # In either direction: a clock that was years ahead once must not silence a cause until its time comes.
+    silent = {entry.payload["cause"] for entry in sent if abs(now - entry.recorded_at) < quiet} - _NEVER_QUIET
     waiting: dict[AlertCause, dict[str, Happening]] = {}
     for each in found:
         if (each.cause, each.about) not in told and each.cause not in silent:

@@ -39,7 +39,8 @@ def happenings(entries: Iterable[LedgerEntry]) -> Iterator[Happening]:
         # Whoever starts a backfill watches it; a hundred days of the past in quarantine are no news at night.
         is_watched = entry.kind in _PARTITIONS and is_by_hindsight(entry)
         is_over = entry.kind is EntryKind.RELEASE_ASKED and entry is not open_question
-        if read and not is_watched and not is_over:
+        is_fine = entry.kind is EntryKind.CANDIDATE_CHECKED and not _problems(entry.payload)
+        if read and not is_watched and not is_over and not is_fine:
             cause, line, page = read(entry.model, entry.payload)
             yield Happening(cause, f"entry {entry.sequence}", bounded(line, LINE_CHARACTERS), page)
 
@@ -147,6 +148,17 @@ def _failed(model: str, payload: Payload) -> Read:
     return AlertCause.RELEASE_FAILED, line, f"titlebout/{model}/bouts/{payload['partition']}"
 
 
+def _checked(model: str, payload: Payload) -> Read:
+    check = payload["check"]
+    who = f"{check['version']} did not pass in image {check['image']}"
+    line = f"{who}, what served before serves on: {'; '.join(_problems(payload))}"
+    return AlertCause.RELEASE_FAILED, line, ""
+
+
+def _problems(payload: Payload) -> list[str]:
+    return [str(each) for each in payload["check"].get("problems", ())]
+
+
 def _skewed(model: str, payload: Payload) -> Read:
     return AlertCause.SKEW_FOUND, f"{payload['newest_partition']}, {payload['version']}: {payload['message']}", ""
 
@@ -163,6 +175,7 @@ _READERS: Mapping[EntryKind, Callable[[str, Payload], Read]] = {
     EntryKind.TRIAL_KEPT: _kept,
     EntryKind.TRIAL_FAILED: _not_passed,
     EntryKind.RELEASE_FAILED: _failed,
+    EntryKind.CANDIDATE_CHECKED: _checked,
     EntryKind.SKEW_FOUND: _skewed,
 }
 _PARTITIONS = frozenset({EntryKind.PARTITION_REJECTED, EntryKind.PARTITION_LATE})

@@ -1,11 +1,13 @@
 """What a person is asked before a promotion: the verdict's numbers and where to read more, as Markdown."""
 
+import re
 from collections.abc import Iterator
 
 from titlebout.core.candidates.candidate_check import CandidateCheck
 from titlebout.core.results import Result, Verdict
 
 SHOWN_CHECKS = 30
+_MARKUP = re.compile(r"[\\\[\]<>`]")
 
 
 class ApprovalQuestion(Result):
@@ -29,8 +31,8 @@ def approval_question(verdict: Verdict, check: CandidateCheck | None, page: str)
         "",
         *_table(verdict),
         "",
-        *(f"- {reason}" for reason in verdict.reasons),
-        *(f"- {each.name}: {each.state}, {each.reason}" for each in verdict.checks[:SHOWN_CHECKS]),
+        *(f"- {_as_text(reason)}" for reason in verdict.reasons),
+        *(f"- {_as_text(f'{each.name}: {each.state}, {each.reason}')}" for each in verdict.checks[:SHOWN_CHECKS]),
         *_shown(check),
         "",
         f"[The whole verdict]({page})",
@@ -38,6 +40,12 @@ def approval_question(verdict: Verdict, check: CandidateCheck | None, page: str)
         "*Reject*, or no answer in time: what serves now serves on.",
     ]
     return ApprovalQuestion(subject=f"May {verdict.challenger} serve as {verdict.model}?", body="\n".join(lines))
+
+
+def _as_text(said: str) -> str:
+    """Return a line that Markdown shows as it is: the name of a slice is a value of the rows, and may hold anything."""
+    line = "".join(character for character in " ".join(said.split()) if character.isprintable())
+    return _MARKUP.sub(r"\\\g<0>", line)
 
 
 def _table(verdict: Verdict) -> Iterator[str]:

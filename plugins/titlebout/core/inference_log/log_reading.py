@@ -82,11 +82,6 @@ def read_inference_log(lake: Lake, model: str, partition: str) -> pa.Table:
     return rows.sort_by([("time", "ascending"), ("server", "ascending"), ("number", "ascending"), ("row", "ascending")])
 
 
-def of_request(table: pa.Table, request_id: str) -> pa.Table:
-    """Return the rows of one request, or of several that were given the same name."""
-    return table.filter(pc.equal(table["request_id"], pa.array([request_id])[0]))
-
-
 def _agreeing(tables: list[pa.Table]) -> list[pa.Table]:
     """Make text of the columns whose types differ."""
     types: dict[str, set[pa.DataType]] = {}

@@ -1,7 +1,7 @@
 """Segments of the inference log as tables, one for each partition that they touch."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pyarrow as pa
@@ -11,6 +11,7 @@ from titlebout.core.errors import CorruptObjectError
 from titlebout.core.field_values import FieldValue, field_reader
 from titlebout.core.inference_log.log_lines import LoggedRelease, LoggedRequest, read_segment
 from titlebout.core.partitions import Calendar
+from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.specs.serving_spec import ColumnPolicy
 
@@ -34,15 +35,6 @@ SCHEMA = pa.schema(
     ]
 )
 """The log's own columns. `score` is a prediction; a model of several classes has `scores` instead, one a class."""
-
-_ARROW: Mapping[ColumnType, pa.DataType] = {
-    ColumnType.INTEGER: pa.int64(),
-    ColumnType.NUMBER: pa.float64(),
-    ColumnType.TEXT: pa.string(),
-    ColumnType.FLAG: pa.bool_(),
-    ColumnType.DATE: pa.date32(),
-    ColumnType.TIMESTAMP: pa.timestamp("us", tz="UTC"),
-}
 
 
 def tables_by_partition(content: bytes, where: str, calendar: Calendar) -> dict[str, pa.Table]:
@@ -118,7 +110,7 @@ def _field(name: str, releases: Sequence[LoggedRelease], requests: Sequence[Logg
 
 def _kind(release: LoggedRelease, name: str) -> pa.DataType:
     column = release.columns[name]
-    return pa.string() if column.policy is ColumnPolicy.HASH else _ARROW[column.type]
+    return pa.string() if column.policy is ColumnPolicy.HASH else ARROW_TYPES[column.type]
 
 
 def _read(value: JsonValue, declared: ColumnType) -> FieldValue | None:

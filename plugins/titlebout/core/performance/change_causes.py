@@ -1,6 +1,5 @@
 """Causes told apart: what has changed, and what each of the changes leads to."""
 
-from collections.abc import Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -12,14 +11,6 @@ class CauseOfChange(StrEnum):
     PERFORMANCE_LOSS = "performance loss"
     PREDICTION_DRIFT = "prediction drift"
     COVARIATE_DRIFT = "covariate drift without loss"
-
-
-CONSEQUENCES: Mapping[CauseOfChange, str] = {
-    CauseOfChange.BROKEN_DATA: "waits in quarantine for a person; no retrain learns from it and none is asked for",
-    CauseOfChange.PERFORMANCE_LOSS: "asks for a retrain",
-    CauseOfChange.PREDICTION_DRIFT: "warns: scores moved, and labels do not say yet that they are wrong",
-    CauseOfChange.COVARIATE_DRIFT: "warns: the data changed and the champion copes with it",
-}
 
 
 class Signs(NamedTuple):

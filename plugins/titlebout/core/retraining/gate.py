@@ -44,7 +44,7 @@ class GateDecision:
 
     Attributes:
         opened_for: The cause that a run may be started for.
-        in_flight: A run that was asked for and is not judged: it is handed out again until it is.
+        in_flight: A run that was asked for and is not judged: it is handed out again until it is, or is lost.
         refusals: What speaks for a retrain, and why it starts none now.
         stops: What a person has to know.
     """
@@ -93,7 +93,7 @@ class Gate:
             why = problem.why if isinstance(problem, Stop) else problem or "one run at a time"
             refusals.append(f"{cause.reason} ({cause.why}) starts nothing: {why}")
         fresh = tuple(stop for stop in sorted(stops, key=lambda each: each.once) if stop.once not in self.record.stops)
-        return GateDecision(opened, flying, tuple(refusals), fresh)
+        return GateDecision(opened, flying or self.record.waiting_wish(self.now, self.patience), tuple(refusals), fresh)
 
     @property
     def patience(self) -> timedelta:

@@ -21,6 +21,8 @@ RETRAIN_KINDS = frozenset(
     }
 )
 """What a record is read from."""
+BETWEEN_LOOKS = timedelta(days=1)
+"""So long a wish may wait for the drift DAG to look: it does on some hours of every day."""
 
 
 class AskedRetrain(Result):
@@ -132,6 +134,15 @@ class RetrainRecord:
     def in_flight(self, now: datetime, patience: timedelta) -> Retrain | None:
         """Return the one whose verdict may still come."""
         return next((each for each in reversed(self.retrains) if each.is_in_flight(now, patience)), None)
+
+    def waiting_wish(self, now: datetime, patience: timedelta) -> Retrain | None:
+        """Return the person's wish that no look may have seen yet: it was the last one, and looks are a day apart.
+
+        A run that it started and that died is handed out too; of one id Airflow makes one run.
+        """
+        last = self.last
+        is_wish = last is not None and last.asked.reason is RetrainReason.PERSON
+        return last if last and is_wish and last.is_in_flight(now, patience + BETWEEN_LOOKS) else None
 
     def asked_since(self, moment: datetime) -> Sequence[Retrain]:
         """Return what was asked for after a moment, without persons' wishes; a clock that was set back hides none."""
