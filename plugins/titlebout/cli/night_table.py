@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from titlebout.cli.answers import known_model, open_ledger, when
+from titlebout.cli.at_hand import known_model, open_ledger
 from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.times import when
 from titlebout.core.alerts.happenings import happenings, is_by_hindsight
 from titlebout.core.errors import SpecError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
@@ -128,7 +129,7 @@ def _why(entry: LedgerEntry) -> str:
         case EntryKind.CHALLENGER_TRAINED:
             return f"{payload['version']}; there was no verdict; Airflow's log of compare_with_champion says why"
         case EntryKind.VERDICT_REACHED:
-            note = "; of the past, which releases nothing" if is_by_hindsight(entry) else ""
+            note = "; of the past, which by itself releases nothing" if is_by_hindsight(entry) else ""
             return "; ".join(_verdict(entry)["reasons"]) + note
         case EntryKind.PARTITION_REJECTED:
             return "; ".join(str(each) for each in payload.get("failures", ())[:3]) or "see titlebout quarantine show"

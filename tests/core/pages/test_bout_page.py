@@ -43,6 +43,14 @@ def test_a_promotion_shows_everything_that_was_asked_with_what_was_found():
     assert "each one-sided at 95.0 %" in text
 
 
+@pytest.mark.parametrize(("actor", "is_said"), [("run:backfill__2024-01-20", True), ("run:scheduled__1", False)])
+def test_a_promotion_of_the_past_says_that_it_releases_nothing_by_itself(actor, is_said):
+    entry = record(MemoryLedger(), None, a_bout().account(scores()))
+    bout = RecordedBout.of(entry.model_copy(update={"actor": actor}))
+    page = bout_page(BoutSource(bout, [bout], None), Place("../../"))
+    assert ("which by itself releases nothing" in ReadPage(page).text) is is_said
+
+
 def test_a_broken_slice_stands_first_among_the_slices():
     text = page_of(a_bout(**RULES).account(scores(worse_in="rain"))).text
     assert "Keep" in text

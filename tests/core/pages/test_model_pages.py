@@ -57,7 +57,10 @@ def test_a_long_history_comes_in_pages_and_every_page_leads_on():
 
 
 def test_a_model_to_which_nothing_came_has_a_page():
-    assert "0 partitions" in read(model_page(MODEL, {}, page=1, place=Place())).text
+    text = read(model_page(MODEL, {}, page=1, place=Place())).text
+    assert "0 partitions" in text
+    assert f"Nothing came in yet. Trigger {MODEL}_nightly" in text
+    assert "What failed" not in text
 
 
 def test_the_index_shows_who_serves_and_what_waits():
@@ -78,7 +81,7 @@ def test_the_index_shows_who_serves_and_what_waits():
     )
     found = read(models_page({MODEL: summary, "other": None}, Place()))
     assert "demand 9 2 2024-01-03-abc 2024-01-04 02:00 2024-01-05 00:00 other nothing came in yet" in found.text
-    assert {"demand", "other"} <= set(found.links)
+    assert {"demand", "demand/versions/2024-01-03-abc", "other"} <= set(found.links)
     assert "include/models/" in read(models_page({}, Place())).text
 
 
@@ -104,7 +107,15 @@ def test_the_last_bouts_are_on_the_first_page_and_lead_on():
     assert f"{MODEL}/bouts/{NIGHT}?entry={bout.sequence}" in first.links
     assert f"{MODEL}/versions/{CHALLENGER}" in first.links
     assert "promote" in first.text
+    assert "of the past" not in first.text
     assert not [link for link in second.links if "bouts" in link]
+
+
+def test_a_bout_of_the_past_is_told_from_one_that_may_release():
+    entry = record(many(1).ledger, None, a_bout().account(scores()))
+    bout = RecordedBout.of(entry.model_copy(update={"actor": "run:backfill__2024-01-20"}))
+    page = model_page(MODEL, {}, Decisions(bouts=[bout]), page=1, place=Place())
+    assert "(of the past, which by itself releases nothing)" in read(page).text
 
 
 def test_what_serves_and_why_stands_above_all_else():
@@ -117,6 +128,6 @@ def test_what_serves_and_why_stands_above_all_else():
         reason="gain 12 %",
     )
     found = read(model_page(MODEL, {}, Decisions(served), page=1, place=Place()))
-    assert "2024-01-03-abc serves since 2024-01-04 12:00: gain 12 %" in found.text
+    assert "2024-01-03-abc serves since 2024-01-04 12:00, by run:x : gain 12 %" in found.text
     assert f"{MODEL}/versions/2024-01-03-abc" in found.links
     assert "Nothing has served yet." in read(model_page(MODEL, {}, page=1, place=Place())).text

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from titlebout.core.alerts.happenings import is_by_hindsight
 from titlebout.core.bouts.bout_account import BoutAccount, ReliabilityBin
 from titlebout.core.ledgers.ledger import LedgerEntry
 from titlebout.core.pages.bout_reading import (
@@ -46,6 +47,11 @@ class RecordedBout:
     def sequence(self) -> int:
         """Names the bout among all of the model."""
         return self.entry.sequence
+
+    @property
+    def is_of_the_past(self) -> bool:
+        """Whether a run over past partitions came to it, which releases nothing, whatever it says."""
+        return is_by_hindsight(self.entry)
 
     @property
     def style(self) -> str:
