@@ -82,8 +82,8 @@ test: $(READY) ## all tests: real Airflow, real containers where an engine answe
 test-fast: $(READY) ## all tests that start no whole system
 	$(BIN)/pytest $(PARALLEL) $(PYTEST_ARGS)
 
-test-core: $(READY) ## the pure layers only, in seconds
-	$(BIN)/pytest tests/core tests/steps $(PYTEST_ARGS)
+test-core: $(READY) ## the pure layers only
+	$(BIN)/pytest tests/core tests/steps $(PARALLEL) $(PYTEST_ARGS)
 
 .PHONY: build check bench
 build: $(READY) ## build the wheel and look into it

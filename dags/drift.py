@@ -10,9 +10,10 @@ from typing import Any
 
 import pendulum
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, Asset, CronPartitionTimetable, PartitionedAssetTimetable
+from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAssetTimetable
 
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
+from titlebout.model_assets import model_asset
 from titlebout.notifiers.ledger_alerts import telling
 from titlebout.operators.check_skew import CheckSkewOperator
 from titlebout.project import readable_specs
@@ -48,17 +49,12 @@ def news(spec: ModelSpec) -> DAG:
     with DAG(
         spec.news_dag_id,
         description=f"Looks at {spec.name} once when a night is over or a part of its log has landed",
-        schedule=PartitionedAssetTimetable(assets=asset(spec, "champion") | asset(spec, "log")),
+        schedule=PartitionedAssetTimetable(assets=model_asset(spec.name, "champion") | model_asset(spec.name, "log")),
         start_date=datetime(2024, 1, 1, tzinfo=pendulum.UTC),
         **shared(spec),
     ) as dag:
         watch(spec, timedelta(0))
     return dag
-
-
-def asset(spec: ModelSpec, what: str) -> Asset:
-    """Name what the nightly DAG and the DAG of the log say that they have changed."""
-    return Asset(name=f"{spec.name}_{what}", uri=f"x-titlebout://{spec.name}/{what}")
 
 
 def shared(spec: ModelSpec) -> dict[str, Any]:

@@ -4,13 +4,14 @@ from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any
 
 import pendulum
-from airflow.sdk import DAG, Asset, BaseOperator, CronPartitionTimetable, Param, TriggerRule, XComArg, chain
+from airflow.sdk import DAG, BaseOperator, CronPartitionTimetable, Param, TriggerRule, XComArg, chain
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from titlebout.core.cadences import GRIDS, Cadence
 from titlebout.core.skipped_midnights import skips_midnight
 from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
+from titlebout.model_assets import model_asset
 from titlebout.notifiers.ledger_alerts import tellers, telling
 from titlebout.operators.approve_release import ApproveReleaseOperator
 from titlebout.operators.check_candidate import CheckCandidateOperator
@@ -37,7 +38,7 @@ TIMETABLES = {
     Cadence.WEEKLY: ("0 0 * * 1", "%G-W%V-%u"),
     Cadence.MONTHLY: ("0 0 1 * *", "%Y-%m"),
 }
-FORMS = {
+FORMS: dict[Cadence, dict[str, Any]] = {
     Cadence.HOURLY: {"pattern": "^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}$"},
     Cadence.DAILY: {"format": "date"},
     Cadence.WEEKLY: {"pattern": "^[0-9]{4}-W[0-9]{2}(-1)?$"},
@@ -98,14 +99,14 @@ def nightly(spec: ModelSpec) -> DAG:
     ) as dag:
         ingest = IngestPartitionOperator(task_id="ingest_partition", model=spec.name)
         validate = ValidatePartitionOperator(
-            task_id="validate_partition", model=spec.name, outlets=[asset(spec, "partition")]
+            task_id="validate_partition", model=spec.name, outlets=[model_asset(spec.name, "partition")]
         )
         train = TrainChallengerOperator(
             task_id="train_challenger",
             model=spec.name,
             pool="titlebout_training",
             execution_timeout=timedelta(hours=6),
-            outlets=[asset(spec, "challenger")],
+            outlets=[model_asset(spec.name, "challenger")],
         )
         compare = CompareWithChampionOperator(task_id="compare_with_champion", model=spec.name, challenger=train.output)
         searching = shared_search(spec)
@@ -148,7 +149,7 @@ def release(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
         task_id="deploy_model",
         model=spec.name,
         verdict=verdict,
-        outlets=[asset(spec, "champion")],
+        outlets=[model_asset(spec.name, "champion")],
         **telling(spec, "success"),
     )
     if gates:
@@ -169,11 +170,6 @@ def trial(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
         **telling(spec, "success"),  # also if it was kept, where nothing fails and nothing is released
     )
     return [start, watch]
-
-
-def asset(spec: ModelSpec, what: str) -> Asset:
-    """Name what a task changes, for lineage and for other teams' DAGs; each event carries the partition key."""
-    return Asset(name=f"{spec.name}_{what}", uri=f"x-titlebout://{spec.name}/{what}")
 
 
 DOC = """{spec.description}

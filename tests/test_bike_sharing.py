@@ -10,10 +10,10 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+from fakes.whole_tables import canonical_table
 from titlebout.adapters.gx_validator import GxValidator
 from titlebout.core.ports import SuiteResult
 from titlebout.core.results import Severity
-from titlebout.core.snapshots import canonical_table
 from titlebout.project import load_model_spec, load_suite
 
 DATA = Path(os.environ.get("TITLEBOUT_DATA") or Path(__file__).parents[2] / "shared" / "data")

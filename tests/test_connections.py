@@ -20,8 +20,8 @@ DOCUMENT = {
 
 
 def test_airflow_and_the_environment_read_the_same_fields(monkeypatch):
+    from titlebout.connection_fields import environment_connection
     from titlebout.connections import airflow_connection
-    from titlebout.wiring import environment_connection
 
     monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_S3", json.dumps(DOCUMENT))
     found = airflow_connection("titlebout_s3")

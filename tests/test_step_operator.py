@@ -2,9 +2,6 @@
 
 import inspect
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from fakes.airflow_probe import run_probe
+from fakes.project_folder import make_project
 from fakes.specs import demand_document, demand_spec
 
 pytestmark = pytest.mark.airflow
@@ -21,11 +20,7 @@ pytestmark = pytest.mark.airflow
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project with the model `demand`."""
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    return tmp_path
+    return make_project(tmp_path, monkeypatch, demand_document())
 
 
 def operator_classes() -> list[type]:
@@ -267,35 +262,10 @@ with DAG("probe", schedule=None, default_args={"retries": 1, "retry_delay": time
 '''
 
 
-RUN_PROBE = """
-import json, pathlib
-from airflow.dag_processing.dagbag import DagBag
-from airflow.utils.db import initdb
-
-initdb()
-dag = DagBag(dag_folder="dags", bundle_path=pathlib.Path("dags"), bundle_name="dags-folder").dags["probe"]
-run = dag.test(run_conf={"partition": "2024-05-01"})
-states = {task.task_id: [task.state, task.try_number] for task in run.get_task_instances()}
-pathlib.Path("states.json").write_text(json.dumps(states))
-"""
-
-
 @pytest.mark.slow
 def test_in_airflow_a_mistake_is_one_line_an_absent_service_a_retry_and_a_bug_a_traceback(project: Path):
-    folder = project / "dags"
-    folder.mkdir()
-    (folder / "probe.py").write_text(PROBE, encoding="utf-8")
-    environment = {**os.environ, "AIRFLOW_HOME": str(project / "airflow"), "AIRFLOW__CORE__DAGS_FOLDER": str(folder)}
-    done = subprocess.run(
-        [sys.executable, "-c", RUN_PROBE], cwd=project, env=environment, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert json.loads((project / "states.json").read_text()) == {
-        "mistake": ["failed", 1],
-        "away": ["success", 2],
-        "bug": ["failed", 1],
-    }
-    log = done.stdout + done.stderr
+    states, log = run_probe(project, PROBE)
+    assert states == {"mistake": ["failed", 1], "away": ["success", 2], "bug": ["failed", 1]}
     assert log.count("PartitionRejectedError: 3 expectations failed; mend the source") == 1
     assert log.count("UnavailableError: the ledger does not answer; start it") == 1
     assert log.count("Traceback") == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from fakes.specs import demand_spec
-from titlebout.connection_fields import ConnectionFields
+from titlebout.connection_fields import ConnectionFields, environment_connection
 from titlebout.core.errors import ConnectionSettingsError, SpecError, UnavailableError
 from titlebout.core.reading.partition_query import parse_query
 from titlebout.wiring import (
@@ -19,7 +19,6 @@ from titlebout.wiring import (
     build_registry,
     build_source,
     build_validator,
-    environment_connection,
 )
 
 S3_SOURCE = {"kind": "s3", "bucket": "rides", "prefix": "day={partition}/"}

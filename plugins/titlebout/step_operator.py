@@ -10,14 +10,16 @@ from typing import Any, TypeVar
 from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule, XComArg
 from pydantic import JsonValue, ValidationError
 
-from titlebout.connections import ReleasePorts, release_ports
+from titlebout.connections import ReleasePorts, airflow_connection, release_ports
 from titlebout.core.errors import TitleboutError, UnavailableError
 from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.partitions import resolve_key, to_timetable
+from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import Result, RunContext, RunKind, Verdict
 from titlebout.core.retraining.retrain_settings import for_reason
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
+from titlebout.wiring import build_lake, build_ledger
 
 ResultT = TypeVar("ResultT", bound=Result)
 
@@ -74,18 +76,19 @@ def quiet_libraries() -> None:
 
 
 @contextmanager
-def failures_in_one_line() -> Iterator[None]:
-    """Turn the errors that Titlebout raises on purpose into a `StepFailed`; let a bug keep its traceback."""
+def step_in_a_task() -> Iterator[None]:
+    """Let a step run as all do: libraries and waiting threads keep quiet, and what it raises on purpose is one line.
+
+    Titlebout's own errors become a `StepFailed`; a bug keeps its traceback.
+    """
+    quiet_libraries()
+    let_threads_sleep()
     try:
         yield
-    except UnavailableError as error:
-        raise StepUnavailable(_named(error)) from error
     except TitleboutError as error:
-        raise StepFailed(_named(error)) from error
-
-
-def _named(error: TitleboutError) -> str:
-    return f"{type(error).__name__}: {error}"
+        failure = StepUnavailable if isinstance(error, UnavailableError) else StepFailed
+        message = f"{type(error).__name__}: {error}"
+        raise failure(message) from error
 
 
 def run_context(context: Context, spec: ModelSpec, partition: str | None = None) -> RunContext:
@@ -139,38 +142,57 @@ def read_input(kind: type[ResultT], value: object, argument: str) -> ResultT:
         raise TitleboutError(message) from None
 
 
-class StepOperator(BaseOperator):
-    """Base of the operators that run one step for one partition of one model.
+class ModelOperator(BaseOperator):
+    """Base of the operators that work for one model.
 
     Args:
         model: Name of the model spec (templated).
-        partition: Partition key; default: the run's own (templated).
         lake_conn_id: Connection of the lake (templated).
         ledger_conn_id: Connection of the ledger (templated).
+        **kwargs: See Airflow's `BaseOperator`.
     """
 
-    template_fields: Sequence[str] = ("model", "partition", "lake_conn_id", "ledger_conn_id")
+    template_fields: Sequence[str] = ("model", "lake_conn_id", "ledger_conn_id")
 
     def __init__(
         self,
         *,
         model: str,
-        partition: str | None = None,
         lake_conn_id: str = "titlebout_lake",
         ledger_conn_id: str = "titlebout_ledger",
         **kwargs: Any,
     ) -> None:
         super().__init__(**over_retry_defaults(kwargs))
         self.model = model
-        self.partition = partition
         self.lake_conn_id = lake_conn_id
         self.ledger_conn_id = ledger_conn_id
 
+    def lake(self) -> Lake:
+        """Open the lake."""
+        return build_lake(airflow_connection(self.lake_conn_id))
+
+    def ledger(self) -> Ledger:
+        """Open the ledger."""
+        return build_ledger(airflow_connection(self.ledger_conn_id))
+
+
+class StepOperator(ModelOperator):
+    """Base of the operators that run one step for one partition of one model.
+
+    Args:
+        partition: Partition key; default: the run's own (templated).
+        **kwargs: See `ModelOperator`.
+    """
+
+    template_fields: Sequence[str] = (*ModelOperator.template_fields, "partition")
+
+    def __init__(self, *, partition: str | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.partition = partition
+
     def execute(self, context: Context) -> dict[str, JsonValue]:
         """Run the step and return its result as JSON."""
-        quiet_libraries()
-        let_threads_sleep()
-        with failures_in_one_line():
+        with step_in_a_task():
             spec = load_model_spec(self.model)
             run = run_context(context, spec, self.partition)
             self.log.info("%s of %s for partition %s (%s)", self.task_id, spec.name, run.partition, run.reason)

@@ -10,16 +10,6 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
-# Without a slash at its start: the UI resolves it against its own base, which may be a path behind a proxy.
-_REPORT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/partitions/[0-9TW-]+(\?revision=[0-9]+)?", re.ASCII)
-
-_VERDICT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/bouts/[0-9TW-]+(\?entry=[0-9]+)?", re.ASCII)
-
-_TRIAL_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/trials/[0-9]+", re.ASCII)
-
-_DRIFT_ADDRESS = re.compile(r"titlebout/[a-z0-9_]+/drift/[0-9TW-]+(\?entry=[0-9]+)?", re.ASCII)
-
-
 def trial_address(model: str, trial: int) -> str:
     """Return where the API server shows the newest look at a trial that outcomes decide."""
     return f"titlebout/{model}/trials/{trial}"
@@ -57,48 +47,50 @@ class WebLink(BaseOperatorLink):
         return address.startswith(("http://", "https://"))
 
 
-class DataReportLink(WebLink):
+class PageLink(WebLink):
+    """A link to one of our own pages.
+
+    `page` is a pattern of its address below the model's. Without a slash at its start: the UI resolves it against its
+    own base, which may be a path behind a proxy.
+    """
+
+    page = ""
+
+    def opens(self, address: str) -> bool:
+        """Whether it is the address of such a page."""
+        return re.fullmatch(rf"titlebout/[a-z0-9_]+/{self.page}", address, re.ASCII) is not None
+
+
+class DataReportLink(PageLink):
     """What came in, and what the suite said about it."""
 
     name = "Data report"
     address_key = "data_report_url"
-
-    def opens(self, address: str) -> bool:
-        """Whether it is the address of one of our own pages."""
-        return _REPORT_ADDRESS.fullmatch(address) is not None
+    page = r"partitions/[0-9TW-]+(\?revision=[0-9]+)?"
 
 
-class VerdictLink(WebLink):
+class VerdictLink(PageLink):
     """How the bout ended, and every number that led to it."""
 
     name = "Verdict"
     address_key = "verdict_url"
-
-    def opens(self, address: str) -> bool:
-        """Whether it is the address of one of our own pages."""
-        return _VERDICT_ADDRESS.fullmatch(address) is not None
+    page = r"bouts/[0-9TW-]+(\?entry=[0-9]+)?"
 
 
-class DriftReportLink(WebLink):
+class DriftReportLink(PageLink):
     """What a look at the newest partitions saw."""
 
     name = "Drift report"
     address_key = "drift_report_url"
-
-    def opens(self, address: str) -> bool:
-        """Whether it is the address of one of our own pages."""
-        return _DRIFT_ADDRESS.fullmatch(address) is not None
+    page = r"drift/[0-9TW-]+(\?entry=[0-9]+)?"
 
 
-class TrialLink(WebLink):
+class TrialLink(PageLink):
     """What the outcomes of a split said so far."""
 
     name = "A/B report"
     address_key = "trial_url"
-
-    def opens(self, address: str) -> bool:
-        """Whether it is the address of one of our own pages."""
-        return _TRIAL_ADDRESS.fullmatch(address) is not None
+    page = r"trials/[0-9]+"
 
 
 class MlflowRunLink(WebLink):

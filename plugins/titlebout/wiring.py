@@ -10,23 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
-from titlebout import connection_fields
-from titlebout.connection_fields import (
-    ConnectionFields,
-    database_url,
-    http_address,
-    named_extra,
-    source_database,
-)
+from titlebout.connection_fields import ConnectionFields, database_url, http_address, named_extra, source_database
 from titlebout.core.errors import ConnectionSettingsError, SpecError
 from titlebout.core.ledgers.ledger_port import LedgerUpkeep
-from titlebout.core.ports import (
-    Lake,
-    ModelRegistry,
-    PartitionSource,
-    PartitionValidator,
-    ServerHost,
-)
+from titlebout.core.ports import Lake, ModelRegistry, PartitionSource, PartitionValidator, ServerHost
 from titlebout.core.reading.partition_query import PartitionQuery
 from titlebout.core.results import RunContext
 from titlebout.core.specs.dataset_spec import DemoSource, S3Source, SqlSource
@@ -41,7 +28,6 @@ if TYPE_CHECKING:
     from titlebout.adapters.s3.s3_bucket import S3Bucket
     from titlebout.core.inference_log.log_port import ServerLog
     from titlebout.core.learning.search_port import ParameterSearch
-    from titlebout.core.live_trials.trial_port import TrialClient
 
 DOCKER_URL = "unix:///var/run/docker.sock"
 DOCKER_EXTRA = ("base_url", "network")
@@ -55,8 +41,6 @@ S3_EXTRA = (
     "external_id",
     "sts_endpoint_url",
 )
-
-environment_connection = connection_fields.environment_connection
 
 Connect = Callable[[str], ConnectionFields]
 """Looks a connection up by its id: Airflow's own look-up, or `environment_connection`."""
@@ -195,13 +179,6 @@ def build_bench(spec: ModelSpec, run: RunContext, engine: "APIClient", *, engine
 
 def build_client() -> "HttpServerClient":
     """Return the conversation with model servers, in all of its ports."""
-    from titlebout.adapters.http_server_client import HttpServerClient
-
-    return HttpServerClient()
-
-
-def build_trial_client() -> "TrialClient":
-    """Return the conversation with model servers about trials."""
     from titlebout.adapters.http_server_client import HttpServerClient
 
     return HttpServerClient()

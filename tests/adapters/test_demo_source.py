@@ -6,11 +6,11 @@ import pyarrow as pa
 import pytest
 
 from fakes.specs import demand_spec
+from fakes.whole_tables import all_rows, canonical_table
 from titlebout.adapters.demo_source import DemoSourceReader
 from titlebout.core.errors import PartitionKeyError, PartitionMissingError, PartitionUnreadableError, SpecError
 from titlebout.core.reading.casting import arrow_schema
 from titlebout.core.reading.decoding import decode
-from titlebout.core.snapshots import canonical_table
 from titlebout.core.specs.dataset_spec import DatasetSection
 from titlebout.demo.generator import SEED, DemandFeed
 from titlebout.project import load_model_spec
@@ -22,7 +22,7 @@ def section(seed: int = 0, **changes) -> DatasetSection:
 
 
 def test_a_day_has_its_hours_in_declared_columns_and_types():
-    table = DemoSourceReader(section()).read("2024-05-01").read_all()
+    table = all_rows(DemoSourceReader(section()).read("2024-05-01"))
     assert table.schema == arrow_schema(section().columns)
     assert table.num_rows == 96
     assert {str(moment.date()) for moment in table["hour"].to_pylist()} == {"2024-05-01"}
@@ -30,22 +30,22 @@ def test_a_day_has_its_hours_in_declared_columns_and_types():
 
 def test_the_same_seed_gives_the_same_rows_whatever_was_asked_before():
     reader = DemoSourceReader(section())
-    first = reader.read("2024-05-01").read_all()
-    reader.read("2030-01-01").read_all()
-    assert DemoSourceReader(section()).read("2024-05-01").read_all() == first
-    assert DemoSourceReader(section(seed=1)).read("2024-05-01").read_all() != first
+    first = all_rows(reader.read("2024-05-01"))
+    all_rows(reader.read("2030-01-01"))
+    assert all_rows(DemoSourceReader(section()).read("2024-05-01")) == first
+    assert all_rows(DemoSourceReader(section(seed=1)).read("2024-05-01")) != first
 
 
 def test_the_seed_of_the_demo_gives_the_rows_of_its_files():
     files = load_model_spec("demand_demo").dataset
     content = DemandFeed().day("2024-05-01")
     delivered = pa.Table.from_batches(decode(io.BytesIO(content), files, "2024-05-01.csv"))
-    generated = DemoSourceReader(section(seed=SEED)).read("2024-05-01").read_all()
+    generated = all_rows(DemoSourceReader(section(seed=SEED)).read("2024-05-01"))
     assert canonical_table(generated, files) == canonical_table(delivered, files)
 
 
 def test_the_rows_never_end():
-    table = DemoSourceReader(section()).read("2031-12-31").read_all()
+    table = all_rows(DemoSourceReader(section()).read("2031-12-31"))
     assert {str(moment.date()) for moment in table["hour"].to_pylist()} == {"2031-12-31"}
 
 

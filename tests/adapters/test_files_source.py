@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from fakes.specs import demand_spec
+from fakes.whole_tables import all_rows
 from titlebout.adapters import files_source
 from titlebout.adapters.files_source import FilesSourceReader
 from titlebout.core.errors import (
@@ -45,11 +46,11 @@ def test_several_files_of_a_day_are_joined_in_the_order_of_their_names(tmp_path:
     for name, hour in (("b.csv", 1), ("a.csv", 0), (".upload.csv", 9), ("c.txt", 8)):
         (tmp_path / name).write_text(HEADER + row("2024-01-05", hour))
     raw = FilesSourceReader(tmp_path, dataset("*.csv")).read("2024-01-05")
-    assert raw.read_all().column("hour").to_pylist() == [0, 1]
+    assert all_rows(raw).column("hour").to_pylist() == [0, 1]
     (tmp_path / "in" / "2024-01-05").mkdir(parents=True)
     (tmp_path / "in/2024-01-05/a.csv").write_text(HEADER + row("2024-01-05", 7))
     raw = FilesSourceReader(tmp_path, dataset("in/{partition}/*.csv")).read("2024-01-05")
-    assert raw.read_all().column("hour").to_pylist() == [7]
+    assert all_rows(raw).column("hour").to_pylist() == [7]
     assert raw.source_uri == f"{tmp_path.as_uri()}/in/2024-01-05/*.csv"
 
 
@@ -57,7 +58,7 @@ def test_one_file_for_all_days_is_cut_by_the_time_column(tmp_path: Path):
     days = ["2024-01-06", "2024-01-05", "2024-01-06", "2024-01-04"]
     (tmp_path / "all.csv").write_text(HEADER + "".join(row(day, hour) for hour, day in enumerate(days)))
     source = FilesSourceReader(tmp_path, dataset("all.csv"))
-    found = {key: source.read(key).read_all().column("hour").to_pylist() for key in sorted(set(days))}
+    found = {key: all_rows(source.read(key)).column("hour").to_pylist() for key in sorted(set(days))}
     assert found == {"2024-01-04": [3], "2024-01-05": [1], "2024-01-06": [0, 2]}
     with pytest.raises(PartitionMissingError, match="holds no row of 2024-01-07; deliver that day"):
         source.read("2024-01-07")
@@ -73,7 +74,7 @@ def test_one_file_is_decoded_once_until_it_changes(tmp_path: Path, monkeypatch: 
     assert (len(decoded), len(etags)) == (1, 1)
     (tmp_path / "all.csv").write_text(HEADER + row("2024-01-05") * 3)
     raw = source.read("2024-01-05")
-    assert (len(decoded), raw.read_all().num_rows) == (2, 3)
+    assert (len(decoded), all_rows(raw).num_rows) == (2, 3)
     assert raw.source_etag not in etags
 
 
@@ -97,7 +98,7 @@ def test_a_moment_belongs_to_the_day_of_the_models_time_zone(tmp_path: Path, tim
     rows = {"at": pa.array([datetime(2024, 1, 5, 1, 30), None]), "hour": [1, 1], "temperature": [1.0, 1.0]}  # noqa: DTZ001
     pq.write_table(pa.table(rows | {"weather": ["x", "x"], "rentals": [1, 1]}), tmp_path / "all.parquet")
     source = FilesSourceReader(tmp_path, spec.dataset, timezone=timezone)
-    assert source.read(day).read_all().num_rows == 1
+    assert all_rows(source.read(day)).num_rows == 1
     other = {"2024-01-04", "2024-01-05"} - {day}
     with pytest.raises(PartitionMissingError):
         source.read(other.pop())
@@ -106,7 +107,7 @@ def test_a_moment_belongs_to_the_day_of_the_models_time_zone(tmp_path: Path, tim
 def test_rows_without_a_time_are_left_out_of_a_cut_file_and_counted_in_the_log(tmp_path: Path, caplog):
     (tmp_path / "all.csv").write_text(HEADER + row("2024-01-05") + row("") * 2)
     with caplog.at_level(logging.WARNING):
-        assert FilesSourceReader(tmp_path, dataset("all.csv")).read("2024-01-05").read_all().num_rows == 1
+        assert all_rows(FilesSourceReader(tmp_path, dataset("all.csv")).read("2024-01-05")).num_rows == 1
     assert caplog.messages == ["2 rows without day belong to no partition and are left out"]
 
 
@@ -131,7 +132,7 @@ def test_a_link_that_leaves_the_root_is_refused(tmp_path: Path, pattern: str):
 def test_a_link_inside_the_root_is_followed(tmp_path: Path):
     (tmp_path / "real.csv").write_text(HEADER + row("2024-01-05"))
     (tmp_path / "2024-01-05.csv").symlink_to("real.csv")
-    assert FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05").read_all().num_rows == 1
+    assert all_rows(FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")).num_rows == 1
 
 
 def test_a_loop_of_links_does_not_hang(tmp_path: Path):
@@ -194,7 +195,7 @@ def test_a_file_that_was_replaced_while_it_was_read_is_worth_a_retry(tmp_path: P
         raw = FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")
         path.write_text(HEADER + row("2024-01-05", 2) * 3)
         with pytest.raises(UnavailableError, match="is still being written"):
-            raw.read_all()
+            all_rows(raw)
 
 
 def test_a_file_that_grows_behind_what_was_read_is_worth_a_retry(tmp_path: Path):
@@ -214,7 +215,7 @@ def test_a_file_that_vanishes_before_it_is_read_is_missing(tmp_path: Path):
     raw = FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")
     path.unlink()
     with pytest.raises(PartitionMissingError, match="vanished while it was read"):
-        raw.read_all()
+        all_rows(raw)
 
 
 def test_the_etag_is_the_hash_of_the_bytes(tmp_path: Path):
@@ -241,7 +242,7 @@ def test_one_large_file_is_read_once_and_its_days_wait_on_disk(tmp_path: Path, m
     monkeypatch.setattr(files_source, "decode_files", lambda *a: scans.append(a) or decode(*a))
     source = FilesSourceReader(tmp_path, dataset("all.csv"))
     for day in days:
-        table = source.read(day).read_all()
+        table = all_rows(source.read(day))
         assert table.column("hour").to_pylist() == list(range(24))
         assert {str(found) for found in table.column("day").to_pylist()} == {day}
     assert len(scans) == 1
@@ -274,7 +275,7 @@ class TestPublicData:
         source = FilesSourceReader(DATA, spec.dataset)
         rows = kept = 0
         for day in range(31):
-            table = source.read((date(2021, 1, 1) + timedelta(days=day)).isoformat()).read_all()
+            table = all_rows(source.read((date(2021, 1, 1) + timedelta(days=day)).isoformat()))
             rows += table.num_rows
             kept += sum(batch.num_rows for batch in KeptRows(table.to_batches(), spec.dataset.keep))
         # The January file has 76,518 trips, 73,908 after the published filter; a few are of another month or file.
@@ -296,7 +297,7 @@ class TestPublicData:
         for month in range(36):
             key = date(2008 + month // 12, month % 12 + 1, 1).isoformat()
             with suppress(PartitionMissingError):
-                table = source.read(key).read_all()
+                table = all_rows(source.read(key))
                 rows[key] = table.num_rows
                 yes.setdefault(int(key[:4]), []).extend(table.column("y").to_pylist())
         assert (sum(rows.values()), len(rows), min(rows), max(rows)) == (41_188, 26, "2008-05-01", "2010-11-01")
@@ -321,6 +322,6 @@ def test_the_bike_sharing_file_is_cut_into_its_731_days():
     source = FilesSourceReader(BIKE_DAYS.parent, spec.dataset)
     first = datetime(2011, 1, 1).toordinal()  # noqa: DTZ001
     sizes = Counter(
-        source.read(datetime.fromordinal(first + day).date().isoformat()).read_all().num_rows for day in range(731)
+        all_rows(source.read(datetime.fromordinal(first + day).date().isoformat())).num_rows for day in range(731)
     )
     assert (sum(size * days for size, days in sizes.items()), sizes[1], 731 - sizes[24]) == (17_379, 1, 76)

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes.mlflow_server import free_port
+from fakes.ports import own_port
 from fakes.tracked import a_challenger, a_verdict
 from titlebout.adapters.mlflow_registry import SETTINGS, MlflowRegistry, tracked_models
 from titlebout.core.errors import AccessRefusedError, ConnectionSettingsError, UnavailableError
@@ -235,14 +235,14 @@ def test_a_server_that_is_down_is_asked_twice_and_is_unavailable(model, monkeypa
     monkeypatch.delenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", raising=False)
 
     with pytest.raises(UnavailableError), caplog.at_level("WARNING", "urllib3"):
-        MlflowRegistry(f"http://127.0.0.1:{free_port()}").set_champion(model, VERSION)
+        MlflowRegistry(f"http://127.0.0.1:{own_port()}").set_champion(model, VERSION)
 
     assert len([said for said in caplog.messages if said.startswith("Retrying")]) == 1
 
 
 def test_an_unavailable_server_is_named_without_its_password(model, monkeypatch):
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")
-    port = free_port()
+    port = own_port()
 
     with pytest.raises(UnavailableError) as failure:
         MlflowRegistry(f"http://titlebout:hunter2@127.0.0.1:{port}").set_champion(model, VERSION)

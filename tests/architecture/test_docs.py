@@ -81,7 +81,7 @@ def test_the_tutorial_can_be_followed_word_by_word(tmp_path):
     programs = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     environment = {**inherited, "PATH": programs, "HOME": str(tmp_path), "PYTHONPATH": str(PROJECT / "plugins")}
     done = subprocess.run(
-        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=240, check=False
+        ["bash", "-c", script], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=500, check=False
     )
     assert done.returncode == 0, done.stderr[-3000:]
     for said in quoted_output(TUTORIAL):

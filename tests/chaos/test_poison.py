@@ -86,7 +86,7 @@ def test_a_poisoned_day_is_read_by_no_night_until_a_person_releases_it(nights, w
         assert DAY not in {ref.partition for ref in (*manifest.proof.training, *manifest.proof.holdout)}
         assert manifest.proof == training_proof(nights.spec, key, nights.ledger)
 
-    decision = Decision.of(Choice.RELEASE, "anna", "looked at it with the meter's owner")
+    decision = Decision.of(choice=Choice.RELEASE, by="anna", reason="looked at it with the meter's owner")
     decide_on_partition(decision, nights.record(DAY), ledger=nights.ledger)
     nights.ingest(AFTERWARDS)
     nights.validate(AFTERWARDS)
@@ -132,7 +132,7 @@ class TestSabotage:
         with pytest.raises(PartitionRejectedError):
             nights.validate(DAY)
         if status is PartitionStatus.DISCARDED:
-            decision = Decision.of(Choice.REJECT, "anna", "broken")
+            decision = Decision.of(choice=Choice.REJECT, by="anna", reason="broken")
             decide_on_partition(decision, nights.record(DAY), ledger=nights.ledger)
         live_on(nights, NIGHTS[0])
         monkeypatch.setattr(LedgerState, "keys", lambda state, _: tuple(sorted(state.partitions)))

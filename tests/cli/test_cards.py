@@ -1,20 +1,18 @@
 """The command `card`."""
 
-import json
-
 import pytest
 
+from fakes.project_folder import make_project
 from fakes.read_page import ReadPage
 from fakes.recorded_bouts import copy_version, trained_version
 from titlebout.cli.main import main
-from titlebout.wiring import build_lake, build_ledger, environment_connection
+from titlebout.connection_fields import environment_connection
+from titlebout.wiring import build_lake, build_ledger
 
 
 @pytest.fixture
 def version(tmp_path, monkeypatch) -> str:
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps({"conn_type": "sqlite", "host": f"{tmp_path}/l.db"}))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LAKE", json.dumps({"extra": {"root_uri": (tmp_path / "lake").as_uri()}}))
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
+    make_project(tmp_path, monkeypatch)
     ledger = build_ledger(environment_connection("titlebout_ledger"))
     copy_version(trained_version(), ledger, build_lake(environment_connection("titlebout_lake")))
     (trained,) = ledger.entries("demand")

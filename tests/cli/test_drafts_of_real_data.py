@@ -9,8 +9,8 @@ import pytest
 from fakes.registry import MemoryRegistry
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.cli.main import main
-from titlebout.cli.nights import with_threads
-from titlebout.connection_fields import ConnectionFields
+from titlebout.cli.night_runs import with_threads
+from titlebout.connection_fields import ConnectionFields, environment_connection
 from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.results import RunContext, RunKind
 from titlebout.project import load_model_spec, load_suite
@@ -18,7 +18,7 @@ from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.ingest_partition import ingest_partition
 from titlebout.steps.train_challenger import train_challenger
 from titlebout.steps.validate_partition import validate_partition
-from titlebout.wiring import build_ledger, build_source, build_validator, environment_connection
+from titlebout.wiring import build_ledger, build_source, build_validator
 
 DATA = Path(os.environ.get("TITLEBOUT_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 

@@ -3,17 +3,18 @@
 import json
 
 import pytest
-import yaml
 
 from fakes.demand_days import demand_rows
+from fakes.project_folder import make_project
 from fakes.read_page import ReadPage
 from fakes.recorded_bouts import trained_version
 from fakes.specs import demand_document
 from titlebout.cli.main import main
+from titlebout.connection_fields import environment_connection
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import TrainedChallenger
-from titlebout.wiring import build_lake, build_ledger, environment_connection
+from titlebout.wiring import build_lake, build_ledger
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +30,7 @@ def drifted():
 
 @pytest.fixture
 def project(drifted, tmp_path, monkeypatch):
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps({"conn_type": "sqlite", "host": f"{tmp_path}/l.db"}))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LAKE", json.dumps({"extra": {"root_uri": (tmp_path / "lake").as_uri()}}))
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
+    make_project(tmp_path, monkeypatch, demand_document())
     lake = build_lake(environment_connection("titlebout_lake"))
     ledger = build_ledger(environment_connection("titlebout_ledger"))
     for path in drifted.lake.list_paths("demand"):

@@ -1,16 +1,15 @@
 """`titlebout predictions`, `collect-log` and `prune-log` over a real lake and a real server."""
 
 import csv
-import json
 import re
 
 import httpx
 import pyarrow.parquet as pq
 import pytest
-import yaml
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import live_server, proven_in_this_process
+from fakes.project_folder import make_project
 from fakes.server_host import MemoryServerHost
 from fakes.specs import demand_document
 from titlebout.adapters.http_server_client import HttpServerClient
@@ -28,16 +27,7 @@ DOCUMENT = demand_document(
 @pytest.fixture
 def asked(tmp_path, monkeypatch):
     """Return a function that asks the model's server, whose log the commands reach."""
-    home = tmp_path / "home"
-    (home / "include" / "models").mkdir(parents=True)
-    (home / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(DOCUMENT), encoding="utf-8")
-    monkeypatch.setenv("TITLEBOUT_HOME", str(home))
-    connections = {
-        "LEDGER": {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")},
-        "LAKE": {"extra": {"root_uri": (tmp_path / "lake").as_uri()}},
-    }
-    for name, fields in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name}", json.dumps(fields))
+    make_project(tmp_path, monkeypatch, DOCUMENT)
     section = ModelSpec.model_validate(DOCUMENT).serving.log
     with proven_in_this_process(), live_server(tmp_path / "state") as address:
         inner = MemoryServerHost()
@@ -50,7 +40,9 @@ def asked(tmp_path, monkeypatch):
 
         def ask(name: str, rows: int = 1) -> list[float]:
             headers = {"x-request-id": name}
-            answer = httpx.post(f"{address.url}/predict", json={"rows": [ROW] * rows}, headers=headers, trust_env=False)
+            answer = httpx.post(
+                f"{address.url}/predict", json={"rows": [ROW] * rows}, headers=headers, timeout=60, trust_env=False
+            )
             return answer.json()["predictions"]
 
         yield ask

@@ -8,9 +8,10 @@ import pytest
 
 from fakes.chains import MODEL, write_bike_sharing_ledger
 from titlebout.cli.main import build_parser, main
+from titlebout.connection_fields import environment_connection
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.specs.dataset_spec import DatasetSection
-from titlebout.wiring import build_ledger, environment_connection
+from titlebout.wiring import build_ledger
 
 
 @pytest.fixture

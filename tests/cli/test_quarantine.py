@@ -2,13 +2,12 @@
 
 import getpass
 import io
-import json
 
 import pyarrow as pa
 import pytest
-import yaml
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.project_folder import make_project
 from fakes.specs import demand_document
 from fakes.trained import add_version
 from fakes.validator import MemoryValidator
@@ -31,14 +30,8 @@ GOOD, BAD, WORSE = "2024-01-03", "2024-01-05", "2024-01-07"
 @pytest.fixture
 def world(tmp_path, monkeypatch):
     """Eight days, two of them in quarantine, a version that learned from the others, and its release."""
-    home = tmp_path / "home"
-    (home / "include" / "models").mkdir(parents=True)
-    (home / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
-    ledger, lake = tmp_path / "ledger.sqlite", tmp_path / "lake"
-    monkeypatch.setenv("TITLEBOUT_HOME", str(home))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps({"conn_type": "sqlite", "host": str(ledger)}))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LAKE", json.dumps({"extra": {"root_uri": lake.as_uri()}}))
-    world = DemandWorld(lake=LocalLake(lake), ledger=SqlLedger(f"sqlite:///{ledger}"))
+    make_project(tmp_path, monkeypatch, demand_document())
+    world = DemandWorld(lake=LocalLake(tmp_path / "lake"), ledger=SqlLedger(f"sqlite:///{tmp_path}/ledger.sqlite"))
     for key in keys_between("2024-01-01", "2024-01-08"):
         if key in {BAD, WORSE}:
             deliver_bad(world, key)
@@ -146,7 +139,7 @@ class TestShow:
         assert "critical: expect_column_values_to_be_between of temperature" in printed
 
     def test_a_model_without_a_spec_is_shown_too(self, world, tmp_path, capsys):
-        (tmp_path / "home" / "include" / "models" / "demand.yaml").unlink()
+        (tmp_path / "include" / "models" / "demand.yaml").unlink()
         assert quarantine("show", "demand", BAD) == 0
         assert "has no spec any more" in capsys.readouterr().out
 

@@ -1,11 +1,9 @@
 """`titlebout score` over a real lake and a real ledger."""
 
-import json
-
 import pytest
-import yaml
 
 from fakes.demand_days import DemandWorld, run_of
+from fakes.project_folder import make_project
 from fakes.specs import demand_document
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
@@ -15,16 +13,7 @@ from titlebout.steps.train_challenger import train_challenger
 
 @pytest.fixture
 def version(tmp_path, monkeypatch):
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
-    connections = {
-        "LEDGER": {"conn_type": "sqlite", "host": str(tmp_path / "ledger.sqlite")},
-        "LAKE": {"extra": {"root_uri": (tmp_path / "lake").as_uri()}},
-    }
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    for name, fields in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name}", json.dumps(fields))
+    make_project(tmp_path, monkeypatch, demand_document())
     ledger = SqlLedger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
     world = DemandWorld(lake=LocalLake(tmp_path / "lake"), ledger=ledger)
     world.deliver_days("2024-01-01", "2024-01-13")

@@ -1,6 +1,5 @@
 """`titlebout trial` and what `served-at` says of a trial, over a real ledger and a server in memory."""
 
-import json
 import os
 import re
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fakes.project_folder import make_project
 from fakes.serving_world import MODEL
 from fakes.specs import demand_document
 from fakes.split_world import SPLIT, SplitWorld, night_before
@@ -22,17 +22,13 @@ STOP = ["trial", MODEL, "--stop", "--by", "ann", "--reason", "looks odd"]
 
 @pytest.fixture
 def world(tmp_path, monkeypatch) -> TrialWorld:
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document(**TRIAL)), encoding="utf-8")
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps({"conn_type": "sqlite", "host": "unused"}))
+    make_project(tmp_path, monkeypatch, demand_document(**TRIAL))
     world = TrialWorld()
     for module in ("trial_commands", "answers"):
         monkeypatch.setattr(f"titlebout.cli.{module}.open_ledger", lambda: world.ledger)
     monkeypatch.setattr(trial_commands, "open_lake", lambda: world.lake)
     monkeypatch.setattr(trial_commands, "build_host", lambda *_: world.host)
-    monkeypatch.setattr(trial_commands, "build_trial_client", lambda: world.client)
+    monkeypatch.setattr(trial_commands, "build_client", lambda: world.client)
     return world
 
 
@@ -66,6 +62,7 @@ def test_a_person_stops_a_trial_and_the_champion_answers_alone(world, capsys):
     assert main([*STOP, "--yes"]) == 0
     assert world.trial.state is TrialState.FAILED
     assert world.trial.reasons == ("stopped by ann: looks odd",)
+    assert "\n  as person:ann: looks odd\n" in capsys.readouterr().out
     world.assert_champion_is_untouched()
     assert main(["trial", MODEL]) == 0
     assert "looks odd" in capsys.readouterr().out
@@ -100,7 +97,7 @@ def split(world, monkeypatch) -> SplitWorld:
         monkeypatch.setattr(f"titlebout.cli.{module}.open_ledger", lambda: split.ledger)
     monkeypatch.setattr(trial_commands, "open_lake", lambda: split.lake)
     monkeypatch.setattr(trial_commands, "build_host", lambda *_: split.host)
-    monkeypatch.setattr(trial_commands, "build_trial_client", lambda: split.client)
+    monkeypatch.setattr(trial_commands, "build_client", lambda: split.client)
     return split
 
 

@@ -46,7 +46,9 @@ def http_setup(state_dir: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Set
         yield Setup(
             HttpServerLog(),
             address,
-            lambda: httpx.post(f"{address.url}/predict", json={"rows": [ROW]}, trust_env=False).raise_for_status(),
+            lambda: httpx.post(
+                f"{address.url}/predict", json={"rows": [ROW]}, timeout=60, trust_env=False
+            ).raise_for_status(),
             lambda: monkeypatch.setattr("httpx.Client.request", nobody),
         )
 

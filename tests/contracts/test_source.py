@@ -21,6 +21,7 @@ from fakes.radosgw import radosgw
 from fakes.s3_server import new_bucket
 from fakes.source import MemorySource
 from fakes.specs import demand_spec
+from fakes.whole_tables import all_rows
 from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.adapters.files_source import FilesSourceReader
 from titlebout.adapters.s3.s3_access import S3Settings
@@ -140,7 +141,7 @@ def encoded(place: Place, table: pa.Table) -> bytes:
 
 def refusal(place: Place, error: type[Exception], partition: str = DAY) -> str:
     with pytest.raises(error) as caught:
-        place.source.read(partition).read_all()
+        all_rows(place.source.read(partition))
     message = str(caught.value)
     assert len(message) <= MAX_MESSAGE_CHARACTERS
     assert ";" in message or "memory:///" in message
@@ -150,7 +151,7 @@ def refusal(place: Place, error: type[Exception], partition: str = DAY) -> str:
 class TestPartitionSource:
     def test_rows_come_in_declared_columns_and_types_and_none_is_dropped(self, place: Place):
         place.deliver(DAY, encoded(place, rows()))
-        table = place.source.read(DAY).read_all()
+        table = all_rows(place.source.read(DAY))
         assert table.schema == arrow_schema(demand_spec().dataset.columns)
         assert (
             table.to_pydict()
@@ -197,7 +198,7 @@ class TestPartitionSource:
     def test_something_else_is_unreadable_and_no_empty_partition(self, byte_place: Place, content: bytes):
         byte_place.deliver(DAY, content)
         with pytest.raises(PartitionUnreadableError) as caught:
-            byte_place.source.read(DAY).read_all()
+            all_rows(byte_place.source.read(DAY))
         assert not isinstance(caught.value, PartitionEmptyError)
 
     def test_a_missing_column_is_named(self, place: Place):
@@ -212,10 +213,10 @@ class TestPartitionSource:
         place.deliver(DAY, encoded(place, rows()))
         with place.source.read(DAY) as raw:
             next(raw.batches)
-        assert place.source.read(DAY).read_all().num_rows == 2
+        assert all_rows(place.source.read(DAY)).num_rows == 2
 
     def test_one_bad_day_does_not_hide_another(self, byte_place: Place):
         byte_place.deliver("2024-01-04", b"")
         byte_place.deliver(DAY, encoded(byte_place, rows()))
         refusal(byte_place, PartitionUnreadableError, "2024-01-04")
-        assert byte_place.source.read(DAY).read_all().num_rows == 2
+        assert all_rows(byte_place.source.read(DAY)).num_rows == 2

@@ -248,6 +248,13 @@ def test_validation_days_hold_a_partition_too():
         )
 
 
+def test_validation_days_of_a_search_hold_a_partition_too():
+    months = {"dataset__cadence": "monthly", "training__window_days": 365, "training__holdout_days": 93}
+    with pytest.raises(ValueError, match=r"search.validation_days 7 may hold no whole month of cadence monthly"):
+        demand_spec(**months, training__search={})
+    assert demand_spec(**months, training__search={"validation_days": 31}).training.search
+
+
 def test_hours_need_times_and_generated_rows_come_by_days():
     with pytest.raises(ValueError, match="time_column day is a date and tells no hour; name a timestamp"):
         demand_spec(dataset__cadence="hourly")

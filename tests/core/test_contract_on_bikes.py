@@ -10,6 +10,7 @@ import pyarrow.csv
 import pytest
 
 from fakes.judged_days import stored
+from fakes.whole_tables import canonical_table
 from titlebout.core.contract.contract import Contract
 from titlebout.core.contract.history_checks import GoodDay, HistoryChecks
 from titlebout.core.contract.partition_statistics import gather
@@ -17,7 +18,6 @@ from titlebout.core.contract.snapshot_file import SnapshotFile
 from titlebout.core.contract.static_checks import StaticChecks
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import Severity
-from titlebout.core.snapshots import canonical_table
 from titlebout.core.windows import days_before
 from titlebout.project import load_model_spec
 

@@ -10,8 +10,8 @@ from titlebout.core.errors import MAX_MESSAGE_CHARACTERS, DecisionRefusedError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 
 DAY = "2024-05-01"
-RELEASE = Decision.of(Choice.RELEASE, "anna", "checked by hand")
-REJECT = Decision.of(Choice.REJECT, "anna", "broken sensor")
+RELEASE = Decision.of(choice=Choice.RELEASE, by="anna", reason="checked by hand")
+REJECT = Decision.of(choice=Choice.REJECT, by="anna", reason="broken sensor")
 
 
 def record_of(delivered: Delivered, key: str = DAY):
@@ -39,23 +39,23 @@ def accepted() -> Delivered:
 class TestNameAndReason:
     def test_the_actor_is_a_person_however_the_name_is_given(self):
         assert RELEASE.actor == "person:anna"
-        assert Decision.of(Choice.RELEASE, " person:José Álvarez ", "x").actor == "person:José Álvarez"
+        assert Decision.of(choice=Choice.RELEASE, by=" person:José Álvarez ", reason="x").actor == "person:José Álvarez"
 
     def test_a_reason_is_one_line(self):
-        assert Decision.of(Choice.REJECT, "anna", "  two\n lines\t").reason == "two lines"
+        assert Decision.of(choice=Choice.REJECT, by="anna", reason="  two\n lines\t").reason == "two lines"
 
     @pytest.mark.parametrize("name", ["", "  ", "person:", "x" * 65, "a\x1bb", "a\u202eb", "a\0b"])
     def test_an_unusable_name_is_refused(self, name):
         with pytest.raises(DecisionRefusedError, match="--by: give one line of 1 to 64 printable characters"):
-            Decision.of(Choice.RELEASE, name, "why")
+            Decision.of(choice=Choice.RELEASE, by=name, reason="why")
 
     @pytest.mark.parametrize("reason", ["", " \n ", "x" * 301, "a\x00b", "\u200b", "a\u2066b"])
     def test_an_unusable_reason_is_refused(self, reason):
         with pytest.raises(DecisionRefusedError, match="--reason: give one line of 1 to 300 printable characters"):
-            Decision.of(Choice.RELEASE, "anna", reason)
+            Decision.of(choice=Choice.RELEASE, by="anna", reason=reason)
 
     def test_the_longest_ones_are_taken(self):
-        decision = Decision.of(Choice.RELEASE, "n" * 64, "r" * 300)
+        decision = Decision.of(choice=Choice.RELEASE, by="n" * 64, reason="r" * 300)
         assert (len(decision.by), len(decision.reason)) == (64, 300)
 
 

@@ -61,8 +61,8 @@ def table_of(rows):
     return cast_table(table, all_types_spec().dataset.columns, "test")
 
 
-# From 1973 on every time zone is a whole number of quarters of an hour away from UTC.
-BOUNDS = date(1973, 1, 1), date(2199, 12, 31)
+# Before 1973 some time zones were off by minutes and seconds.
+BOUNDS = date(1850, 1, 1), date(2199, 12, 31)
 MOMENTS = st.builds(datetime.combine, st.dates(*BOUNDS), st.times(timezones=st.just(UTC)))
 DAYS = st.dates(date(1900, 1, 1), date(2199, 12, 31))
 FLOAT32 = st.floats(-3.4e38, 3.4e38, allow_nan=False)

@@ -151,6 +151,14 @@ def test_sums_are_written_beside_their_snapshot_once_and_read_instead_of_it(worl
     assert past_of(world).joined(rows, "2024-01-09", features).equals(expected)
 
 
+def test_what_was_looked_up_once_is_not_read_again(world):
+    past, features = past_of(world), SPEC.training.features.history
+    rows = read_rows(SPEC, world.lake, world.refs["2024-01-09"])
+    expected = past.joined(rows, "2024-01-09", features)
+    world.lake.objects.clear()
+    assert past.joined(rows, "2024-01-09", features).equals(expected)
+
+
 def test_sums_that_were_damaged_are_found_out_again(world):
     refs, features = [*world.refs.values()], SPEC.training.features.history
     rows = read_rows(SPEC, world.lake, world.refs["2024-01-09"])

@@ -49,7 +49,7 @@ ROW_OF_ANYTHING = st.tuples(
 
 
 @given(rows=st.lists(ROW_OF_ANYTHING, min_size=1, max_size=8))
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_row_scores_as_xgboost_scores_it(booster, rows):
     assert_equal_scores(booster, np.array(rows, dtype=np.float32))
 

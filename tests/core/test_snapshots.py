@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 
 from fakes.lake import MemoryLake
 from fakes.specs import demand_spec
+from fakes.whole_tables import canonical_table, content_sha256
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, PartitionUnreadableError, UnavailableError
 from titlebout.core.results import SnapshotRef
-from titlebout.core.snapshots import canonical_table, content_sha256, event_times, read_snapshot, write_snapshot
+from titlebout.core.snapshots import event_times, read_snapshot, write_snapshot
 
 DATASET = demand_spec().dataset
 ROWS = {

@@ -57,7 +57,8 @@ def fill(ledger: Ledger, model: str = MODEL) -> None:
 
 def write_bike_sharing_ledger(path: Path, monkeypatch: pytest.MonkeyPatch) -> Ledger:
     """Fill a real SQLite ledger and point the environment's connection at it."""
-    from titlebout.wiring import build_ledger, environment_connection
+    from titlebout.connection_fields import environment_connection
+    from titlebout.wiring import build_ledger
 
     monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps({"conn_type": "sqlite", "host": str(path)}))
     ledger = build_ledger(environment_connection("titlebout_ledger"))

@@ -14,10 +14,10 @@ from fakes.lake import MemoryLake
 from fakes.ledger import MemoryLedger
 from fakes.registry import MemoryRegistry
 from fakes.specs import demand_spec
+from fakes.whole_tables import canonical_table, content_sha256
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import RunContext, RunKind, Snapshot, TrainedChallenger
-from titlebout.core.snapshots import canonical_table, content_sha256
 from titlebout.core.specs.spec import ModelSpec
 
 ROWS_PER_DAY = 24

@@ -8,8 +8,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import yaml
 
+from fakes.project_folder import make_project
 from fakes.specs import demand_document
 
 SUITE = {"expectations": [{"type": "expect_table_row_count_to_be_between", "kwargs": {"min_value": 1}}]}
@@ -18,22 +18,17 @@ SUITE = {"expectations": [{"type": "expect_table_row_count_to_be_between", "kwar
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a project with the model `demand` and connections to folders below it."""
-    models, suites = tmp_path / "include" / "models", tmp_path / "expectations"
-    models.mkdir(parents=True)
+    suites = tmp_path / "expectations"
     suites.mkdir()
-    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
     (suites / "demand.json").write_text(json.dumps(SUITE), encoding="utf-8")
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    connections: dict[str, dict[str, Any]] = {
-        "lake": {"extra": {"root_uri": (tmp_path / "lake").as_uri()}},
-        "ledger": {"conn_type": "sqlite", "host": str(tmp_path / "ledger.db")},
-        "mlflow": {"extra": {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"}},
-        "source": {"extra": {"root": str(tmp_path)}},
-        "server": {"extra": {"state_root": str(tmp_path / "servers")}},
-    }
-    for name, fields in connections.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name.upper()}", json.dumps({"conn_type": "generic", **fields}))
-    return tmp_path
+    return make_project(
+        tmp_path,
+        monkeypatch,
+        demand_document(),
+        mlflow={"extra": {"tracking_uri": f"sqlite:///{tmp_path}/mlflow.db"}},
+        source={"extra": {"root": str(tmp_path)}},
+        server={"extra": {"state_root": str(tmp_path / "servers")}},
+    )
 
 
 @pytest.fixture

@@ -4,7 +4,16 @@ import pytest
 
 pytestmark = pytest.mark.airflow
 
-PLAN = {"model": "demand", "away": "b", "to": "a", "by": "ann", "reason": "nonsense", "note": "", "rehearsal": None}
+PLAN = {
+    "model": "demand",
+    "away": "b",
+    "to": "a",
+    "away_token": 7,
+    "by": "ann",
+    "reason": "nonsense",
+    "note": "",
+    "rehearsal": None,
+}
 
 
 def run_operator(context, plan=PLAN) -> dict:

@@ -14,8 +14,9 @@ def run_operator(context) -> dict:
 
 
 def record(project, version: str, run_url: str) -> None:
+    from titlebout.connection_fields import environment_connection
     from titlebout.core.ledgers.ledger import EntryKind
-    from titlebout.wiring import build_ledger, environment_connection
+    from titlebout.wiring import build_ledger
 
     payload = {"version": version, "partition": "2024-05-01", "model_sha256": "5" * 64, "run_url": run_url}
     ledger = build_ledger(environment_connection("titlebout_ledger"))

@@ -69,7 +69,7 @@ def test_the_address_names_the_revision_that_was_judged(step, context, project):
         source_uri="file:///x",
         code_version="0",
     )
-    ledger = build_ledger(ConnectionFields("ledger", "sqlite", host=str(project / "ledger.db")))
+    ledger = build_ledger(ConnectionFields("ledger", "sqlite", host=str(project / "ledger.sqlite")))
     ledger.append("demand", EntryKind.PARTITION_INGESTED, {"snapshot": snapshot.as_json()}, actor="test")
     step("validate_partition", ValidationReport(**REPORT))
     ValidatePartitionOperator(task_id="validate_partition", model="demand").execute(context)

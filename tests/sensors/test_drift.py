@@ -1,12 +1,11 @@
 """The sensor that looks at a model until a run is asked for."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import yaml
 
+from fakes.project_folder import make_project
 from fakes.specs import demand_document
 
 pytestmark = pytest.mark.airflow
@@ -17,15 +16,7 @@ QUARTER = timedelta(minutes=15)
 @pytest.fixture(autouse=True)
 def project(tmp_path, monkeypatch):
     """Return a project with the model `demand`, its lake and its ledger."""
-    models = tmp_path / "include" / "models"
-    models.mkdir(parents=True)
-    (models / "demand.yaml").write_text(yaml.safe_dump(demand_document()), encoding="utf-8")
-    lake = {"extra": {"root_uri": (tmp_path / "lake").as_uri()}}
-    ledger = {"conn_type": "sqlite", "host": str(tmp_path / "ledger.db")}
-    monkeypatch.setenv("TITLEBOUT_HOME", str(tmp_path))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LAKE", json.dumps(lake))
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_LEDGER", json.dumps(ledger))
-    return tmp_path
+    return make_project(tmp_path, monkeypatch, demand_document())
 
 
 def sensor(**changes: Any):

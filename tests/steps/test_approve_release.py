@@ -3,6 +3,7 @@ import pytest
 from fakes.demand_days import run_of
 from fakes.serving_world import MODEL, NEW, CrashError, ServingWorld, Wire, interrupter, verdict_on
 from fakes.specs import demand_spec
+from titlebout.core.bout_check import BoutCheck, CheckState
 from titlebout.core.candidates.approval_question import ApprovalQuestion
 from titlebout.core.candidates.approvals import Approval, approval_before
 from titlebout.core.errors import DeploymentError
@@ -44,6 +45,15 @@ def test_a_person_is_asked_with_the_numbers_and_the_page(served):
     assert question.subject == f"May {served.new.version} serve as demand?"
     for part in (served.new.version, served.old.version, "| challenger | 10 |", "17.00%", "gain 12 %", PAGE):
         assert part in question.body
+
+
+def test_a_value_of_the_rows_is_shown_as_text_and_puts_no_word_into_anybodys_mouth(served):
+    """Names of slices come from the data: in Markdown they could be a link, a picture or a line of their own."""
+    value = "town=[Approve](https://evil.example) ![x](//e) <b>`\n- approved by the board\u202e"
+    check = BoutCheck(name=f"slice {value}", state=CheckState.HELD, reason="fine", rows=7)
+    question = ask(served, verdict_on(served.new, served.old, checks=(check,), reasons=(value,)))
+    as_text = r"town=\[Approve\](https://evil.example) !\[x\](//e) \<b\>\` - approved by the board"
+    assert f"- {as_text}\n- slice {as_text}: held, fine\n" in question.body
 
 
 def test_who_agreed_stands_in_the_ledger_and_the_winner_serves(served):

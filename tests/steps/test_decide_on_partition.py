@@ -20,8 +20,8 @@ SUITE = {
     "name": "demand",
     "expectations": [{"type": "expect_column_values_to_be_between", "kwargs": PLAUSIBLE}],
 }
-RELEASE = Decision.of(Choice.RELEASE, "anna", "checked by hand")
-REJECT = Decision.of(Choice.REJECT, "ben", "broken sensor")
+RELEASE = Decision.of(choice=Choice.RELEASE, by="anna", reason="checked by hand")
+REJECT = Decision.of(choice=Choice.REJECT, by="ben", reason="broken sensor")
 
 
 @pytest.fixture
@@ -57,7 +57,7 @@ class TestTheEntry:
 
     def test_the_same_twice_is_written_once_and_answered_with_the_first(self, delivered):
         first = decide_on_partition(RELEASE, seen(delivered), ledger=delivered.ledger)
-        again = Decision.of(Choice.RELEASE, "carl", "me too")
+        again = Decision.of(choice=Choice.RELEASE, by="carl", reason="me too")
         second = decide_on_partition(again, seen(delivered), ledger=delivered.ledger)
         assert (second.entry, second.is_new) == (first.entry, False)
         assert len(decisions(delivered)) == 1

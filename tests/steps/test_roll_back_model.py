@@ -24,7 +24,7 @@ from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ledgers.ledger_chain import verify_chain
 from titlebout.core.ledgers.withdrawals import withdrawn
 from titlebout.core.results import Outcome, Release, ReleaseStatus, RunKind, Verdict
-from titlebout.core.rollback_plan import RollbackPlan
+from titlebout.core.rollback_plan import RollbackPlan, RollbackRequest, planned
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.roll_back_model import roll_back_model
 
@@ -188,6 +188,32 @@ def test_a_champion_that_changed_since_it_was_planned_is_left_alone(world):
     with pytest.raises(DecisionRefusedError, match=f"{third.version} serves {MODEL} now"):
         roll_back(world)
     assert world.state.champion.version == third.version
+
+
+def test_a_plan_that_was_carried_out_does_not_turn_away_a_version_that_a_person_brought_back(world):
+    """Whoever clears the run of last month's rollback by mistake must not roll today's champion back."""
+    request = RollbackRequest(by="ann", reason="nonsense")
+    first = planned(MODEL, world.state, request)
+    roll_back(world, first)
+    back = planned(MODEL, world.state, request.model_copy(update={"to": world.new.version}))
+    roll_back(world, back)
+    world.assert_serves(world.new)
+    with pytest.raises(DecisionRefusedError, match="came to serve anew since the rollback was planned"):
+        roll_back(world, first)
+    world.assert_serves(world.new)
+
+
+def test_a_plan_holds_where_the_champion_was_only_served_again_meanwhile(world):
+    def serve_again() -> None:
+        server = world.host.servers[MODEL]
+        server.served = server.predictor = None
+        world.deploy(verdict_on(world.new, world.old))  # by a token of its own
+
+    serve_again()
+    plan = planned(MODEL, world.state, RollbackRequest(by="ann", reason="nonsense"))
+    serve_again()
+    roll_back(world, plan)
+    world.assert_serves(world.old)
 
 
 def test_a_plan_for_another_model_is_refused(world):

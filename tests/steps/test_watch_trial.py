@@ -1,9 +1,9 @@
 import pytest
 
-from fakes.serving_world import MODEL, CrashError, interrupter, wired
+from fakes.serving_world import MODEL, CrashError, interrupter, pausing_before, wired
 from fakes.specs import demand_spec
 from fakes.trial_world import STEPS, TrialWorld, good_counts, shifted_counts
-from titlebout.core.errors import DeploymentError, UnavailableError
+from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.live_trials import trial_permit
 from titlebout.core.live_trials.trial import TRIAL_KINDS, TrialState
@@ -215,6 +215,41 @@ def test_a_candidate_that_passed_and_cannot_be_released_stops_answering(world, m
     assert world.trial.state is TrialState.FAILED
     assert "does not load" in world.trial.reasons[0]
     world.assert_champion_is_untouched()
+
+
+def test_a_step_that_the_server_ended_in_time_is_judged_by_its_counts_and_not_begun_anew(world, monkeypatch):
+    ticket = world.start()
+    world.client.count(MODEL, **good_counts())
+    sent, asked, push = [], world.client.trial, world.client.push_trial
+
+    def ended(address):
+        status = asked(address)
+        return status.model_copy(update={"is_running": status.offer.step > 0})
+
+    def push_trial(address, offer, bundle):
+        sent.append(offer.step)
+        return push(address, offer, bundle)
+
+    monkeypatch.setattr(world.client, "trial", ended)
+    monkeypatch.setattr(world.client, "push_trial", push_trial)
+    world.look(ticket, hours=7)
+    assert (world.trial.step, sent) == (1, [1])
+
+
+def test_an_attempt_that_was_overtaken_leaves_the_trial_to_its_successor(world):
+    """Airflow may run a retry beside the first try; what the first one then says must not cost the winner its place."""
+    world.pass_trial()
+
+    def successor_starts() -> None:
+        named = {"version": world.new.version, "partition": world.new.partition, "champion": world.old.version}
+        world.ledger.append(MODEL, EntryKind.RELEASE_STARTED, named, actor="run:successor")
+
+    settling = 5
+    with pytest.raises(StaleTokenError):
+        world.deploy(world.verdict, **wired(world, pausing_before(settling, successor_starts)))
+    assert world.trial.state is TrialState.PASSED
+    assert world.deploy(world.verdict).status is ReleaseStatus.SETTLED
+    world.assert_serves(world.new)
 
 
 def test_killed_at_any_moment_the_promotion_is_finished_by_clearing_it(world):

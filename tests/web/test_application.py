@@ -203,6 +203,15 @@ def test_a_drift_report_is_for_those_who_may_read_the_dag(visitors):
     assert visitors.reader.get(f"/titlebout/demand/drift/{document}").json()["partition"] == DAYS[-1]
 
 
+def test_where_no_drift_report_is_the_page_says_why_and_what_makes_one(visitors):
+    later = ReadPage(visitors.reader.get("/titlebout/demand/drift/2099-01-01").text).text
+    assert "Nobody has looked for drift in demand since 2099-01-01 came" in later
+    assert "demand_drift" in later
+    assert "titlebout drift demand --look" in later
+    earlier = ReadPage(visitors.reader.get("/titlebout/demand/drift/2020-01-01").text).text
+    assert "No such look was made at demand when 2020-01-01 was its newest partition" in earlier
+
+
 def test_a_drift_report_that_was_changed_in_the_lake_is_not_shown(visitors, home: Path):
     reports = [*(home / "lake" / "demand" / "drift").rglob("report.json")]
     contents = {report: report.read_bytes() for report in reports}

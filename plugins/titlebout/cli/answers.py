@@ -1,20 +1,20 @@
-"""Commands that answer from the ledger, whose connection is read from the environment."""
+"""The commands `status` and `served-at`: who serves, who served then, and why."""
 
 import argparse
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from titlebout.cli.at_hand import known_model, open_ledger
 from titlebout.cli.commands import Commands, add_command, add_models
+from titlebout.cli.times import parse_moment, when
+from titlebout.connection_fields import environment_connection
 from titlebout.core.candidates.approvals import APPROVAL_KINDS, approval_before
-from titlebout.core.errors import PartitionKeyError, SpecError, did_you_mean
 from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
-from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.core.ledgers.withdrawals import why_withdrawn, withdrawn
 from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, trial_at
 from titlebout.core.ports import Ledger
 from titlebout.core.retraining.retrain_record import RETRAIN_KINDS, RetrainRecord
 from titlebout.core.retraining.retrain_words import status_line
-from titlebout.wiring import build_ledger, environment_connection
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -26,29 +26,6 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     served = add_command(commands, "served-at", served_at, "say what served at a moment, made from what, and why")
     served.add_argument("model")
     served.add_argument("moment", help="ISO time such as 2026-03-14T02:00; without an offset it is UTC")
-
-
-def open_ledger() -> LedgerUpkeep:
-    """Open the ledger that the environment names."""
-    return build_ledger(environment_connection("titlebout_ledger"))
-
-
-def known_model(ledger: Ledger, name: str) -> str:
-    """Return the name of a model that the ledger knows.
-
-    Raises:
-        SpecError: It does not.
-    """
-    known = ledger.models()
-    if name not in known:
-        message = f"the ledger knows no model {name[:80]!r}; {did_you_mean(name, known)}"
-        raise SpecError(message)
-    return name
-
-
-def known_models(ledger: Ledger, names: Sequence[str]) -> Sequence[str]:
-    """Return the models that are asked for, or all."""
-    return [known_model(ledger, name) for name in names] or ledger.models()
 
 
 def status(options: argparse.Namespace) -> bool:
@@ -116,22 +93,3 @@ def _bytes_of(ledger: Ledger, model: str, version: str) -> str | None:
         if entry.payload.get("version") == version:
             return f"model.ubj, SHA-256 {entry.payload.get('model_sha256')}"
     return None
-
-
-def parse_moment(text: str) -> datetime:
-    """Read a moment from the command line; without an offset it is UTC.
-
-    Raises:
-        PartitionKeyError: It is no ISO time.
-    """
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):  # the latter where its offset leads out of the years 1 to 9999
-        message = f"{text[:40]!r} is no ISO time; write it as 2026-03-14T02:00 or 2026-03-14T02:00+01:00"
-        raise PartitionKeyError(message) from None
-
-
-def when(moment: datetime) -> str:
-    """Return a moment as the command line prints it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")

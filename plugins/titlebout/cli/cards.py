@@ -3,9 +3,8 @@
 import argparse
 import sys
 
-from titlebout.cli.answers import known_model, open_ledger
+from titlebout.cli.at_hand import known_model, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.project import find_model_spec
 
 

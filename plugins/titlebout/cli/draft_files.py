@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path, PurePath
 
-from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_FILES, SAMPLED_ROWS, Look, Tell, spread_over
-from titlebout.connection_fields import ConnectionFields, named_extra
-from titlebout.core.drafts.draft_paths import ANY_DAY, PLACE, find_pattern
+from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_FILES, SAMPLED_ROWS, Look, spread_over
+from titlebout.cli.life_signs import Tell
+from titlebout.connection_fields import ConnectionFields, environment_connection, named_extra
+from titlebout.core.drafts.draft_paths import ANY_DAY, find_pattern
 from titlebout.core.drafts.draft_reading import sample_file
 from titlebout.core.drafts.draft_rows import RawRows, Samples
 from titlebout.core.drafts.draft_sample import Budget
@@ -16,7 +17,7 @@ from titlebout.core.drafts.draft_spec import Origin
 from titlebout.core.drafts.draft_yaml import Scalar
 from titlebout.core.errors import ConnectionSettingsError, SpecError
 from titlebout.core.specs.dataset_spec import FileFormat
-from titlebout.wiring import environment_connection
+from titlebout.core.specs.source_paths import PLACE
 
 CONN_ID = "titlebout_source"
 _WILDCARDS = "*?["

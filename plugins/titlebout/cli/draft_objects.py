@@ -6,9 +6,10 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_ROWS, Look, Tell, spread_over
-from titlebout.connection_fields import ConnectionFields
-from titlebout.core.drafts.draft_paths import PLACE, find_pattern, prefix_of
+from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_ROWS, Look, spread_over
+from titlebout.cli.life_signs import Tell
+from titlebout.connection_fields import ConnectionFields, environment_connection
+from titlebout.core.drafts.draft_paths import find_pattern, prefix_of
 from titlebout.core.drafts.draft_reading import sample_file
 from titlebout.core.drafts.draft_rows import RawRows, Samples
 from titlebout.core.drafts.draft_sample import Budget, FileSample
@@ -16,7 +17,8 @@ from titlebout.core.drafts.draft_spec import Origin
 from titlebout.core.drafts.draft_yaml import Scalar
 from titlebout.core.errors import ConnectionSettingsError, SpecError
 from titlebout.core.specs.dataset_spec import FileFormat
-from titlebout.wiring import environment_connection, open_bucket
+from titlebout.core.specs.source_paths import PLACE
+from titlebout.wiring import open_bucket
 
 if TYPE_CHECKING:
     from titlebout.adapters.s3.s3_bucket import ListedObject, S3Bucket

@@ -15,9 +15,6 @@ SAMPLED_FILES = 40
 SAMPLED_ROWS = 300_000
 SAMPLED_BYTES = 64 << 20
 
-Tell = Callable[[str], None]
-"""Shows progress to a person who waits."""
-
 
 @dataclass
 class Look:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from titlebout.cli.draft_origins import Look, Tell
+from titlebout.cli.draft_origins import Look
+from titlebout.cli.life_signs import Tell
+from titlebout.connection_fields import environment_connection
 from titlebout.core.drafts.draft_model import ModelDraft
 from titlebout.core.drafts.draft_rows import Part, RawRows
 from titlebout.core.drafts.draft_spec import Origin
@@ -14,7 +16,7 @@ from titlebout.core.errors import SpecError
 from titlebout.core.reading.partition_query import PartitionQuery, parse_query
 from titlebout.core.reading.query_rows import batch_of_rows
 from titlebout.core.specs.dataset_spec import ColumnType, DatasetSection
-from titlebout.wiring import environment_connection, open_preview
+from titlebout.wiring import open_preview
 
 if TYPE_CHECKING:
     from titlebout.adapters.databases.sql_preview import SqlPreview

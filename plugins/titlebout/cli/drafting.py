@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from titlebout.cli.draft_origins import Look, Tell
-from titlebout.cli.trials import Trial, trial_of
+from titlebout.cli.day_tries import DayTries, tries_of
+from titlebout.cli.draft_origins import Look
+from titlebout.cli.life_signs import Tell
 from titlebout.core.drafts.draft_model import ModelDraft, Wishes, find_model
 from titlebout.core.drafts.draft_spec import Origin, checked_spec, spec_entries, spec_text
 from titlebout.core.drafts.draft_suite import Expectation, day_facts, draft_suite, suite_document, suite_text
@@ -63,14 +64,14 @@ def finish_draft(name: str, look: Look, wishes: Wishes, *, today: date, tell: Te
     spec = checked_spec(entries)
     query = look.query_of(name, draft) if look.query_of else None
     source = build_source(spec, lambda _: look.connection, query=query)
-    with trial_of(spec, source, build_validator(), tell) as trial:
-        trial.fetch(keys)
-        if not trial.readable:
+    with tries_of(spec, source, build_validator(), tell) as tries:
+        tries.fetch(keys)
+        if not tries.readable:
             message = (
-                f"none of {len(keys)} days can be read; {trial.days[-1].problem if trial.days else 'there is none'}"
+                f"none of {len(keys)} days can be read; {tries.days[-1].problem if tries.days else 'there is none'}"
             )
             raise SpecError(message)
-        suite, days, remarks = _settled(name, origin, draft, trial, today)
+        suite, days, remarks = _settled(name, origin, draft, tries, today)
     entries = spec_entries(name, origin, draft, today)
     files = {
         f"include/models/{name}.yaml": spec_text(entries, origin, draft),
@@ -119,14 +120,14 @@ def _days_of(look: Look, draft: ModelDraft) -> tuple[date, ...]:
 
 
 def _settled(
-    name: str, origin: Origin, draft: ModelDraft, trial: Trial, today: date
+    name: str, origin: Origin, draft: ModelDraft, tries: DayTries, today: date
 ) -> tuple[list[Expectation], list[TriedDay], list[str]]:
     """Draft the suite, and change suite and spec until most days pass; judge once more what is to be written."""
     remarks: list[str] = []
     for _ in range(4):
         spec = checked_spec(spec_entries(name, origin, draft, today))
-        suite = _suite(spec, trial)
-        judged = [day for day in trial.judge(spec, suite_document(name, suite)) if not _is_gap(day, trial)]
+        suite = _suite(spec, tries)
+        judged = [day for day in tries.judge(spec, suite_document(name, suite)) if not _is_gap(day, tries)]
         found = loosened(suite, judged)
         if not _change_spec(draft, found, judged, remarks):
             break
@@ -134,18 +135,18 @@ def _settled(
         return suite, judged, []
     remarks += [line for line in found.remarks if not line.startswith("contract_")]
     spec = checked_spec(spec_entries(name, origin, draft, today))
-    days = trial.judge(spec, suite_document(name, found.suite))
-    return found.suite, [day for day in days if not _is_gap(day, trial)], remarks
+    days = tries.judge(spec, suite_document(name, found.suite))
+    return found.suite, [day for day in days if not _is_gap(day, tries)], remarks
 
 
-def _suite(spec: ModelSpec, trial: Trial) -> list[Expectation]:
-    count = len(trial.readable)
-    return draft_suite(spec, [day_facts(day.partition, path, spec, count) for day, path in trial.readable])
+def _suite(spec: ModelSpec, tries: DayTries) -> list[Expectation]:
+    count = len(tries.readable)
+    return draft_suite(spec, [day_facts(day.partition, path, spec, count) for day, path in tries.readable])
 
 
-def _is_gap(day: TriedDay, trial: Trial) -> bool:
+def _is_gap(day: TriedDay, tries: DayTries) -> bool:
     """Whether the source holds nothing for a day: no fault of the draft."""
-    return any(fetched.partition == day.partition and fetched.is_missing for fetched in trial.days)
+    return any(fetched.partition == day.partition and fetched.is_missing for fetched in tries.days)
 
 
 def _change_spec(draft: ModelDraft, found: Loosening, judged: Sequence[TriedDay], remarks: list[str]) -> bool:

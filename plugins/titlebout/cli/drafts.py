@@ -1,12 +1,14 @@
 """The command `new`: looks at real data and drafts a model spec and an expectation suite."""
 
 import argparse
-import sys
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.life_signs import LifeSigns, Tell
 from titlebout.core.errors import SpecError
 from titlebout.core.specs.dataset_spec import Bounds
 from titlebout.project import project_home
@@ -58,7 +60,7 @@ def new(options: argparse.Namespace) -> bool:
     from titlebout.cli.drafting import finish_draft
 
     home = options.home.resolve() if options.home else project_home()
-    tell = _progress()
+    tell = LifeSigns()
     wishes = _wishes(options)
     _refuse_to_overwrite(options, home)
     look = _look(options, tell)
@@ -76,7 +78,7 @@ def new(options: argparse.Namespace) -> bool:
     return finished.accepted > 0
 
 
-def _look(options: argparse.Namespace, tell: "_Tell") -> "Look":
+def _look(options: argparse.Namespace, tell: Tell) -> "Look":
     from titlebout.cli.draft_files import look_at_files
     from titlebout.cli.draft_objects import look_at_objects
     from titlebout.cli.draft_queries import look_at_query
@@ -89,8 +91,6 @@ def _look(options: argparse.Namespace, tell: "_Tell") -> "Look":
 
 
 def _refuse_to_overwrite(options: argparse.Namespace, home: Path) -> None:
-    import re
-
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", options.name):
         message = f"{options.name[:70]!r} is no name of a model; use lower case letters, digits and underscores"
         raise SpecError(message)
@@ -113,8 +113,6 @@ def _write(path: Path, text: str) -> None:
 
 
 def _wishes(options: argparse.Namespace) -> "Wishes":
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
     from titlebout.core.drafts.draft_model import Wishes
     from titlebout.core.drafts.draft_types import TextRules
 
@@ -168,24 +166,3 @@ def _report(options: argparse.Namespace, look: "Look", finished: "Finished") -> 
         print(f"  read include/models/{name}.yaml and correct its guesses")
         print(f"  titlebout check {name} --data")
         print(f"  titlebout plan {name} {finished.newest}")
-
-
-class _Tell:
-    """Shows one line of progress on a terminal, a line now and then elsewhere."""
-
-    def __init__(self) -> None:
-        self._is_terminal = sys.stderr.isatty()
-        self._shown = 0.0
-
-    def __call__(self, text: str) -> None:
-        import time
-
-        if self._is_terminal:
-            print(f"\r\x1b[K{text[:110]}", end="", file=sys.stderr, flush=True)
-        elif text and time.monotonic() - self._shown > 5:
-            self._shown = time.monotonic()
-            print(text, file=sys.stderr, flush=True)
-
-
-def _progress() -> _Tell:
-    return _Tell()

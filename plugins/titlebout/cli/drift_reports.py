@@ -7,11 +7,10 @@ import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titlebout.cli.answers import known_model, open_ledger
+from titlebout.cli.at_hand import known_model, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.core.drift_accounts.staleness import CAVEAT, KINDS, Growth, ages_words, staleness_of
-from titlebout.core.errors import CorruptObjectError
+from titlebout.core.errors import CorruptObjectError, bounded
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.pages.report_words import visible
 from titlebout.core.partitions import checked_key
@@ -146,8 +145,7 @@ def _lines(account: "DriftAccount") -> list[str]:
         changes = {key: each for key, each in column.changes.items() if key in looked_at}
         if changes:
             worst = changes[max(changes, key=lambda key: changes[key].excess)]
-            name = column.name if len(column.name) <= 26 else f"{column.name[:25]}…"
-            rows.append(f"{name:<28}{worst.excess:>10.2f}{worst.change:>+9.2f}  {worst.measure}")
+            rows.append(f"{bounded(column.name, 26):<28}{worst.excess:>10.2f}{worst.change:>+9.2f}  {worst.measure}")
     if rows:
         lines += ["", f"{'column':<28}{'of limit':>10}{'change':>9}  what", *rows[:_SHOWN_COLUMNS]]
     if len(rows) > _SHOWN_COLUMNS:

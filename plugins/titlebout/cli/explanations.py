@@ -1,13 +1,14 @@
 """What `titlebout check` says beyond `ok`: the night in plain words, doubts, and a try on the newest day."""
 
-import sys
 import textwrap
 from collections.abc import Mapping
 
 from pydantic import JsonValue
 
+from titlebout.cli.day_tries import DayTries, FetchedDay, tries_of
+from titlebout.cli.life_signs import LifeSigns
 from titlebout.cli.newest_days import newest_day, yesterday
-from titlebout.cli.trials import FetchedDay, Trial, trial_of
+from titlebout.connection_fields import environment_connection
 from titlebout.core.contract.contract import Contract
 from titlebout.core.drafts.draft_trial import TriedDay
 from titlebout.core.errors import TitleboutError
@@ -17,7 +18,7 @@ from titlebout.core.spec_words import explain
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import HISTORIES, days_before
 from titlebout.project import source_query
-from titlebout.wiring import Connect, build_source, build_validator, environment_connection
+from titlebout.wiring import Connect, build_source, build_validator
 
 _WIDTH = 118
 _LABEL = 10
@@ -42,12 +43,14 @@ def try_newest_day(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: P
     calendar = spec.calendar
     first = calendar.first_from(spec.dataset.first_partition)
     before = [each for each in days_before(key) if calendar.number(each) >= first]
-    with trial_of(spec, source, build_validator(), _silent) as trial:
-        trial.fetch([*before, key])
-        day = trial.days[-1]
-        tried = trial.judge(spec, suite)[-1]
+    tell = LifeSigns()
+    with tries_of(spec, source, build_validator(), tell) as tries:
+        tries.fetch([*before, key])
+        day = tries.days[-1]
+        tried = tries.judge(spec, suite)[-1]
+        tell("")
         _print("data", _fetched(day))
-        return _print_verdict(spec, suite, trial, tried)
+        return _print_verdict(spec, suite, tries, tried)
 
 
 def _newest(spec: ModelSpec, connect: Connect) -> PartitionKey | None:
@@ -67,12 +70,12 @@ def _fetched(day: FetchedDay) -> str:
     return f"{day.partition} would be ingested with {day.rows:,} rows{left_out} from {day.source_uri}"
 
 
-def _print_verdict(spec: ModelSpec, suite: Mapping[str, JsonValue], trial: Trial, tried: TriedDay) -> bool:
+def _print_verdict(spec: ModelSpec, suite: Mapping[str, JsonValue], tries: DayTries, tried: TriedDay) -> bool:
     if tried.problem:
         return False
     listed = suite.get("expectations")
     count = len(listed) if isinstance(listed, list) else 0
-    others, words = len(trial.readable) - 1, HISTORIES[spec.dataset.cadence].words
+    others, words = len(tries.readable) - 1, HISTORIES[spec.dataset.cadence].words
     for line in tried.lines:
         _print("refused", line)
     warnings = len(tried.failed) + len(tried.contract) - len(tried.lines)
@@ -96,9 +99,3 @@ def _print(label: str, text: str) -> None:
     print(f"  {label:<{_LABEL}}{first}")
     for line in others:
         print(f"  {'':<{_LABEL}}{line}")
-
-
-def _silent(text: str) -> None:
-    """A month of days takes a moment: no more than a sign of life."""
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text[:110]}\r", end="", file=sys.stderr, flush=True)

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from titlebout.cli.answers import known_models, open_ledger, parse_moment, when
+from titlebout.cli.at_hand import known_models, open_ledger
 from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.cli.persons import current_user
+from titlebout.cli.times import parse_moment, when
 from titlebout.core.errors import LedgerTamperedError, did_you_mean
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.ledgers.ledger_audit import Audit, audit_model, by_model

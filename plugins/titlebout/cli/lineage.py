@@ -5,13 +5,12 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from titlebout.cli.answers import known_model, open_ledger, when
+from titlebout.cli.at_hand import known_model, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.times import when
 from titlebout.core.errors import SpecError
-from titlebout.core.pages.report_words import visible
+from titlebout.core.pages.report_words import counted, visible
 from titlebout.core.partitions import checked_key
-from titlebout.core.ports import Lake
-from titlebout.wiring import build_lake, environment_connection
 
 if TYPE_CHECKING:
     from titlebout.core.provenance import BoutRecord, Change, UsedSnapshot, VersionRecord
@@ -63,20 +62,6 @@ def lineage(options: argparse.Namespace) -> bool:
     made = trace_version(model, options.version, lake=lake, ledger=ledger)
     _print(options, made, _version_lines(made))
     return True
-
-
-def open_lake() -> Lake:
-    """Open the lake that the environment names."""
-    return build_lake(environment_connection("titlebout_lake"))
-
-
-def counted(number: int, noun: str) -> str:
-    """Write a number with its noun.
-
-    >>> counted(1, "day"), counted(0, "version")
-    ('1 day', '0 versions')
-    """
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def version_line(record: "VersionRecord") -> str:

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titlebout.cli.answers import open_ledger
+from titlebout.cli.at_hand import open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.cli.persons import current_user
+from titlebout.connection_fields import environment_connection
 from titlebout.core.errors import SpecError
 from titlebout.core.pages.report_words import visible
 from titlebout.project import load_model_spec
-from titlebout.wiring import build_host, build_server_log, environment_connection
+from titlebout.wiring import build_host, build_server_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

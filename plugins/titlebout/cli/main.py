@@ -18,7 +18,7 @@ _MODULES: Mapping[str, Collection[str]] = {
     "lineage": ("lineage",),
     "cards": ("card",),
     "quarantine": ("quarantine",),
-    "nights": ("run", "reproduce"),
+    "night_runs": ("run", "reproduce"),
     "logged_answers": ("predictions", "collect-log", "prune-log"),
     "performance_table": ("performance",),
     "skew_commands": ("skew",),

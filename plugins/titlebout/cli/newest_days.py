@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from titlebout.connection_fields import named_extra
-from titlebout.core.drafts.draft_paths import PLACE
 from titlebout.core.errors import PartitionMissingError
 from titlebout.core.ports import PartitionSource
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.dataset_spec import FilesSource, S3Source
+from titlebout.core.specs.source_paths import PLACE
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.wiring import Connect, open_bucket
 

@@ -4,15 +4,16 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from titlebout.cli.answers import known_model, known_models, open_ledger, when
+from titlebout.cli.at_hand import known_model, known_models, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command, add_models
-from titlebout.cli.lineage import counted, open_lake, version_line
+from titlebout.cli.lineage import version_line
 from titlebout.cli.persons import confirmed, current_user
+from titlebout.cli.times import when
 from titlebout.core.decisions import Choice, Decision, named, standing_since
 from titlebout.core.deliveries import DELIVERY_KINDS, deliveries
 from titlebout.core.errors import DecisionRefusedError, PartitionKeyError, SpecError
 from titlebout.core.ledgers.ledger import LedgerState, PartitionRecord, PartitionStatus
-from titlebout.core.pages.report_words import visible
+from titlebout.core.pages.report_words import counted, visible
 from titlebout.core.partitions import checked_key, keys_between
 from titlebout.core.ports import Ledger
 from titlebout.core.results import PartitionKey
@@ -98,7 +99,7 @@ def reject(options: argparse.Namespace) -> bool:
 
 def _decide(choice: Choice, options: argparse.Namespace) -> bool:
     """Check everything, ask, then record one decision after the other; False where the answer was no."""
-    decision = Decision.of(choice, options.by or current_user(), options.reason)
+    decision = Decision.of(choice=choice, by=options.by or current_user(), reason=options.reason)
     span = _span(options)
     keys = sorted({checked_key(key) for key in options.partitions})
     ledger = open_ledger()

@@ -4,12 +4,13 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 
-from titlebout.cli.answers import when
-from titlebout.cli.lineage import counted, version_line
+from titlebout.cli.lineage import version_line
+from titlebout.cli.times import when
 from titlebout.core.deliveries import DELIVERY_KINDS, Delivery, deliveries
 from titlebout.core.errors import PartitionMissingError, SpecError, TitleboutError
 from titlebout.core.ledgers.ledger import PartitionStatus, ServedVersion
 from titlebout.core.pages.report_reading import ReadReport, read_report
+from titlebout.core.pages.report_words import counted
 from titlebout.core.pages.standing import commands, standing
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.provenance import VersionRecord

@@ -4,9 +4,8 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titlebout.cli.answers import open_ledger
+from titlebout.cli.at_hand import open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.core.errors import SpecError
 from titlebout.core.ports import Lake
 from titlebout.core.results import RunContext, RunKind

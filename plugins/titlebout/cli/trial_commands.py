@@ -5,21 +5,22 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from titlebout.cli.answers import known_model, open_ledger, when
+from titlebout.cli.at_hand import known_model, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.cli.lineage import open_lake
 from titlebout.cli.persons import confirmed, current_user
+from titlebout.cli.times import when
+from titlebout.connection_fields import environment_connection
+from titlebout.core.decisions import PersonsWord
 from titlebout.core.errors import DecisionRefusedError, TitleboutError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.live_trials.trial import Trial, TrialState
 from titlebout.core.live_trials.trial_record import TrialRecord
 from titlebout.core.pages.report_words import visible
 from titlebout.core.ports import Ledger
-from titlebout.core.rollback_plan import RollbackRequest
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.split_spec import SplitRules
 from titlebout.project import find_model_spec, load_model_spec
-from titlebout.wiring import build_host, build_trial_client, environment_connection
+from titlebout.wiring import build_client, build_host
 
 _UNDECIDED = {TrialState.RUNNING, TrialState.PASSED}
 
@@ -56,8 +57,9 @@ def _stop(options: argparse.Namespace, ledger: Ledger, newest: Trial) -> bool:
     if newest.state not in _UNDECIDED:
         message = f"{newest.model}: {newest}; there is nothing to stop"
         raise DecisionRefusedError(message)
-    request = RollbackRequest.of(by=options.by or current_user(), reason=options.reason or "")
-    print(visible(f"stop {newest}\n  as person:{request.by}: {request.reason}"))
+    word = PersonsWord.of(by=options.by or current_user(), reason=options.reason or "")
+    print(visible(f"stop {newest}"))
+    print(visible(f"  as {word.actor}: {word.reason}"))
     if not options.yes and not confirmed():
         print("nothing was changed")
         return False
@@ -66,8 +68,8 @@ def _stop(options: argparse.Namespace, ledger: Ledger, newest: Trial) -> bool:
 
     spec = load_model_spec(options.model)
     host = build_host(spec, environment_connection)
-    desk = TrialDesk(spec, f"person:{request.by}", open_lake(), ledger, host, build_trial_client())
-    print(visible(str(desk.end(newest, (f"stopped by {request.by}: {request.reason}",)))))
+    desk = TrialDesk(spec, word.actor, open_lake(), ledger, host, build_client())
+    print(visible(str(desk.end(newest, (f"stopped by {word.by}: {word.reason}",)))))
     return True
 
 
@@ -123,7 +125,7 @@ def _live_lines(newest: Trial, spec: ModelSpec) -> Iterator[str]:
     from titlebout.core.live_trials.judgement import judge_step
 
     address = build_host(spec, environment_connection).find(spec.name)
-    status = build_trial_client().trial(address) if address else None
+    status = build_client().trial(address) if address else None
     if status is None or status.offer.token != newest.token or not status.is_running:
         yield "  server    holds no such trial now; the next look of watch_trial sends it there again"
         return

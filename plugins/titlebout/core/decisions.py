@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, ValidationError
 
 from titlebout.core.errors import DecisionRefusedError
 from titlebout.core.ledgers.ledger import (
@@ -16,7 +16,7 @@ from titlebout.core.ledgers.ledger import (
     moved_partition,
     partition_after,
 )
-from titlebout.core.results import PartitionKey
+from titlebout.core.results import PartitionKey, Result
 
 MAX_NAME_CHARACTERS = 64
 MAX_REASON_CHARACTERS = 300
@@ -63,37 +63,36 @@ PersonName = Annotated[str, AfterValidator(_name)]
 PersonReason = Annotated[str, AfterValidator(_reason)]
 
 
-def not_said(error: ValidationError) -> DecisionRefusedError:
-    """Return the error for a name or a reason that is missing or cannot be shown."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    return DecisionRefusedError(f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}")
+class PersonsWord(Result):
+    """Who says something, and why."""
 
-
-class Decision(BaseModel):
-    """A person's decision: what, who and why."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    choice: Choice
     by: PersonName
     reason: PersonReason
 
     @classmethod
-    def of(cls, choice: Choice, by: str, reason: str) -> Self:
+    def of(cls, *, by: str, reason: str, **more: object) -> Self:
         """Check name and reason.
 
         Raises:
             DecisionRefusedError: One of them is empty, too long, or holds what cannot be printed.
         """
         try:
-            return cls(choice=choice, by=by, reason=reason)
+            return cls.model_validate({"by": by, "reason": reason, **more})
         except ValidationError as error:
-            raise not_said(error) from None
+            first = error.errors(include_url=False, include_input=False)[0]
+            message = f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+            raise DecisionRefusedError(message) from None
 
     @property
     def actor(self) -> str:
         """Who answers for the ledger entry."""
         return f"{PERSON}{self.by}"
+
+
+class Decision(PersonsWord):
+    """A person's decision about a partition."""
+
+    choice: Choice
 
     def is_made(self, record: PartitionRecord) -> bool:
         """Whether a person has decided the same about these bytes before."""

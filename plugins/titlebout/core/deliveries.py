@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from titlebout.core.decisions import PERSON
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionStatus
 from titlebout.core.results import PartitionKey, Snapshot
 
@@ -44,7 +45,7 @@ class Delivery:
     @property
     def decided_by(self) -> str | None:
         """The person who decided, by name."""
-        return self.decision.actor.removeprefix("person:") if self.decision else None
+        return self.decision.actor.removeprefix(PERSON) if self.decision else None
 
 
 def deliveries(entries: Iterable[LedgerEntry]) -> dict[PartitionKey, Sequence[Delivery]]:

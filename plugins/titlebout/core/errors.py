@@ -30,7 +30,6 @@ A *worse challenger* is not an error but a verdict. Messages say what happened, 
 in at most `MAX_MESSAGE_CHARACTERS` characters: they travel through logs, alerts and the ledger.
 """
 
-import difflib
 from collections.abc import Iterable
 from typing import Self
 
@@ -173,6 +172,8 @@ def did_you_mean(found: str, valid: Iterable[str]) -> str:
     >>> did_you_mean("2024-06-29", ["2024-06-29-32f393e63b7c", "2024-06-30-2186f409e154"])
     "did you mean '2024-06-29-32f393e63b7c'?"
     """
+    import difflib  # a name that is right waits for no look at its neighbours
+
     choices = sorted(valid)
     if not choices:
         return "there is none yet"

@@ -101,7 +101,7 @@ class Predictor:
         Raises:
             FieldError: The table lacks a field or holds what cannot be scored.
         """
-        return self._predict(self.plan.encode(table))
+        return self.predict_encoded(self.plan.encode(table))
 
     def predict_rows(self, rows: Sequence[Mapping[str, JsonValue]]) -> NDArray[np.float64]:
         """Score rows of raw, named fields.
@@ -115,7 +115,7 @@ class Predictor:
         """
         if self._quick is not None and len(rows) == 1:
             return self.calibrated(self._quick.scores_of_row(self.plan.encode_row(rows[0])))
-        return self._predict(self.plan.encode_rows(rows))
+        return self.predict_encoded(self.plan.encode_rows(rows))
 
     def predict_encoded(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         """Score rows that this version's own plan has encoded.
@@ -126,7 +126,11 @@ class Predictor:
         Returns:
             float64, as `predict_table`.
         """
-        return self._predict(matrix)
+        if not len(matrix):
+            return np.empty((0, len(self.plan.classes)) if self.plan.classes else 0)
+        if self._quick is not None and self._quick.suits(len(matrix)):
+            return self.calibrated(self._quick.scores(matrix))
+        return self.calibrated(self._by_xgboost(matrix))
 
     def contributions(
         self, rows: Sequence[Mapping[str, JsonValue]], of: NDArray[np.intp] | None = None
@@ -155,13 +159,6 @@ class Predictor:
             scores: float64, shape (n_rows,) or (n_rows, n_classes), as the booster gives them.
         """
         return scores if self.plan.calibration is None else self.plan.calibration.probabilities(scores)
-
-    def _predict(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
-        if not len(matrix):
-            return np.empty((0, len(self.plan.classes)) if self.plan.classes else 0)
-        if self._quick is not None and self._quick.suits(len(matrix)):
-            return self.calibrated(self._quick.scores(matrix))
-        return self.calibrated(self._by_xgboost(matrix))
 
     def _by_xgboost(self, matrix: NDArray[np.float32]) -> NDArray[np.float64]:
         scores: NDArray[np.float32]

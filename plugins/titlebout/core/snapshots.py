@@ -14,39 +14,14 @@ import pyarrow.parquet as pq
 
 from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError, UnavailableError
 from titlebout.core.ports import Lake
-from titlebout.core.reading.casting import arrow_schema, cast_table
+from titlebout.core.reading.casting import arrow_schema
 from titlebout.core.reading.content_digest import ContentDigest
 from titlebout.core.reading.parquet_rows import parquet_table
-from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import Snapshot, SnapshotRef
 from titlebout.core.specs.dataset_spec import DatasetSection
 
 # Small enough that a group is no burden on memory while it is written, however many columns there are.
 ROWS_PER_GROUP = 1 << 17
-
-
-def canonical_table(table: pa.Table, dataset: DatasetSection) -> pa.Table:
-    """Bring raw rows into the one form in which a snapshot stores and hashes them.
-
-    Only the declared columns stay, in the order and the types of the spec. Rows are sorted by the key
-    columns and, where keys are equal, by all other columns: the same rows give the same table however
-    the source ordered or chunked them. Nulls sort last.
-
-    Args:
-        table: Rows in any order, chunking and compatible types.
-        dataset: The spec's section with columns and key columns.
-
-    Raises:
-        PartitionUnreadableError: A column is missing or a value does not fit its declared type.
-    """
-    return RowOrder(dataset).sort(cast_table(table, dataset.snapshot_columns, "raw rows"))
-
-
-def content_sha256(table: pa.Table) -> str:
-    """Hash the logical content of a canonical table: schema, number of rows, values in their order."""
-    digest = ContentDigest(table.schema)
-    digest.update(table)
-    return digest.hexdigest()
 
 
 def event_times(table: pa.Table, time_column: str) -> tuple[datetime | None, datetime | None]:

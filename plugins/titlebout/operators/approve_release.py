@@ -13,13 +13,7 @@ from titlebout.connections import airflow_connection
 from titlebout.core.results import RunContext, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
-from titlebout.step_operator import (
-    failures_in_one_line,
-    over_retry_defaults,
-    quiet_libraries,
-    read_input,
-    run_context,
-)
+from titlebout.step_operator import over_retry_defaults, read_input, run_context, step_in_a_task
 from titlebout.task_links import verdict_address
 from titlebout.wiring import build_lake, build_ledger
 
@@ -70,8 +64,7 @@ class ApproveReleaseOperator(HITLOperator):
         Raises:
             AirflowSkipException: There is nothing to ask.
         """
-        quiet_libraries()
-        with failures_in_one_line():
+        with step_in_a_task():
             from titlebout.core.candidates.approval_question import ApprovalQuestion
             from titlebout.steps.approve_release import approve_release
 
@@ -96,8 +89,7 @@ class ApproveReleaseOperator(HITLOperator):
         """Keep the answer, and return it as JSON."""
         super().execute_complete(context, event)
         person = None if event.get("timedout") else event.get("responded_by_user")
-        quiet_libraries()
-        with failures_in_one_line():
+        with step_in_a_task():
             from titlebout.steps.approve_release import record_answer
 
             _, run, verdict = self._asked_about(context)

@@ -8,13 +8,13 @@ from airflow.sdk import Context, XComArg
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
-from titlebout.connections import airflow_connection, docker_engine
+from titlebout.connections import docker_engine
 from titlebout.core.candidates.candidate_check import CandidateCheck
 from titlebout.core.errors import TitleboutError
 from titlebout.core.results import RunContext, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
-from titlebout.wiring import build_bench, build_lake, build_ledger
+from titlebout.wiring import build_bench
 
 if TYPE_CHECKING:
     from titlebout.adapters.docker_host import ThrowawayBench
@@ -60,8 +60,8 @@ class CheckCandidateOperator(StepOperator):
             spec,
             run,
             verdict=read_input(Verdict, self.verdict, "verdict"),
-            lake=build_lake(airflow_connection(self.lake_conn_id)),
-            ledger=build_ledger(airflow_connection(self.ledger_conn_id)),
+            lake=self.lake(),
+            ledger=self.ledger(),
             bench=self._bench,
         )
         if isinstance(check, str):

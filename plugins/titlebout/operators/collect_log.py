@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from titlebout.connections import airflow_connection
 from titlebout.core.partitions import to_timetable
 from titlebout.project import load_model_spec
-from titlebout.step_operator import failures_in_one_line, over_retry_defaults
+from titlebout.step_operator import over_retry_defaults, step_in_a_task
 from titlebout.wiring import build_host, build_lake, build_server_log
 
 
@@ -43,7 +43,7 @@ class CollectLogOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, JsonValue]:
         """Collect, and return how much there was."""
-        with failures_in_one_line():
+        with step_in_a_task():
             from titlebout.steps.collect_log import collect_log
 
             spec = load_model_spec(self.model)

@@ -6,7 +6,7 @@ from titlebout.core.live_trials.trial_results import TrialTicket
 from titlebout.core.results import RunContext
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import VerdictOperator
-from titlebout.wiring import build_trial_client
+from titlebout.wiring import build_client
 
 
 class StartTrialOperator(VerdictOperator):
@@ -21,6 +21,6 @@ class StartTrialOperator(VerdictOperator):
         from titlebout.steps.start_trial import start_trial
 
         desk = ReleaseDesk(spec, run.actor, **self.ports(spec))
-        ticket = start_trial(run, desk, verdict=self.read_verdict(), trials=build_trial_client())
+        ticket = start_trial(run, desk, verdict=self.read_verdict(), trials=build_client())
         self.log.info("%s", ticket.reason)
         return ticket

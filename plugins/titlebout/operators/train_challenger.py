@@ -12,7 +12,7 @@ from titlebout.core.results import RunContext, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator
 from titlebout.task_links import DriftReportLink, MlflowRunLink, drift_address
-from titlebout.wiring import build_lake, build_ledger, build_registry, build_search
+from titlebout.wiring import build_registry, build_search
 
 
 class TrainChallengerOperator(StepOperator):
@@ -34,12 +34,12 @@ class TrainChallengerOperator(StepOperator):
         """Train, and leave the addresses of the MLflow run and of what the drift DAG saw at this partition."""
         from titlebout.steps.train_challenger import train_challenger
 
-        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        ledger = self.ledger()
         context["ti"].xcom_push(key=DriftReportLink.address_key, value=drift_address(spec.name, run.partition))
         challenger = train_challenger(
             spec,
             run,
-            lake=build_lake(airflow_connection(self.lake_conn_id)),
+            lake=self.lake(),
             ledger=ledger,
             registry=build_registry(airflow_connection(self.mlflow_conn_id)),
             search=build_search(),

@@ -2,14 +2,13 @@
 
 from airflow.sdk import Context
 
-from titlebout.connections import airflow_connection
 from titlebout.core.ports import Ledger
 from titlebout.core.results import RunContext, ValidationReport
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_suite
 from titlebout.step_operator import StepOperator
 from titlebout.task_links import DataReportLink, report_address
-from titlebout.wiring import build_lake, build_ledger, build_validator
+from titlebout.wiring import build_validator
 
 
 class ValidatePartitionOperator(StepOperator):
@@ -21,14 +20,14 @@ class ValidatePartitionOperator(StepOperator):
         """Leave the address of the report for the link, then evaluate the suite on the snapshot."""
         from titlebout.steps.validate_partition import validate_partition
 
-        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        ledger = self.ledger()
         # Before the step, which raises on a rejected partition: its report is the one that is wanted most.
         context["ti"].xcom_push(key=DataReportLink.address_key, value=_address(ledger, spec, run))
         return validate_partition(
             spec,
             run,
             suite=load_suite(spec.validation.suite),
-            lake=build_lake(airflow_connection(self.lake_conn_id)),
+            lake=self.lake(),
             ledger=ledger,
             validator=build_validator(),
         )

@@ -1,20 +1,16 @@
 """Sensor that waits until something speaks for a retrain, and the gate lets it through."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
-from titlebout.connections import airflow_connection
-from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.project import load_model_spec
-from titlebout.step_operator import failures_in_one_line, over_retry_defaults, quiet_libraries
+from titlebout.step_operator import ModelOperator, step_in_a_task
 from titlebout.task_links import DriftReportLink, drift_address
-from titlebout.wiring import build_lake, build_ledger
 
 if TYPE_CHECKING:
     from titlebout.core.retraining.watch_report import WatchReport
@@ -23,7 +19,7 @@ TRIGGERER_PATIENCE = timedelta(minutes=10)
 """So much later than agreed a triggerer may wake the sensor; then the scheduler does, and the look is tried again."""
 
 
-class DriftSensor(BaseOperator):
+class DriftSensor(ModelOperator):
     """Looks at a model until a run was asked for, and returns what it saw; see the step `watch_model`.
 
     Between two looks it waits in the triggerer, without a worker slot, and keeps nothing but the moment at which it
@@ -31,31 +27,21 @@ class DriftSensor(BaseOperator):
     nothing. That nothing speaks for a retrain is the usual case, hence a skip and not a failure.
 
     Args:
-        model: Name of the model spec (templated).
-        lake_conn_id: Connection of the lake (templated).
-        ledger_conn_id: Connection of the ledger (templated).
         poke_interval: Time between two looks. `execution_timeout` is that of one look.
         look_for: No look begins later than this after the first one; nothing: look once.
-        **kwargs: See Airflow's `BaseOperator`.
+        **kwargs: See `ModelOperator`.
     """
 
-    template_fields: Sequence[str] = ("model", "lake_conn_id", "ledger_conn_id")
     operator_extra_links = (DriftReportLink(),)
 
     def __init__(
         self,
         *,
-        model: str,
-        lake_conn_id: str = "titlebout_lake",
-        ledger_conn_id: str = "titlebout_ledger",
         poke_interval: timedelta = timedelta(minutes=15),
         look_for: timedelta = timedelta(hours=6),
         **kwargs: Any,
     ) -> None:
-        super().__init__(**over_retry_defaults(kwargs))
-        self.model = model
-        self.lake_conn_id = lake_conn_id
-        self.ledger_conn_id = ledger_conn_id
+        super().__init__(**kwargs)
         self.poke_interval = poke_interval
         self.look_for = look_for
 
@@ -74,9 +60,7 @@ class DriftSensor(BaseOperator):
         return self._look(context, until=datetime.fromisoformat(until))
 
     def _look(self, context: Context, *, until: datetime) -> dict[str, JsonValue]:
-        quiet_libraries()
-        let_threads_sleep()
-        with failures_in_one_line():
+        with step_in_a_task():
             report = self._report(context)
         if report.asked_for.retrain is None:
             self._wait(report, until)
@@ -98,8 +82,7 @@ class DriftSensor(BaseOperator):
         from titlebout.steps.watch_model import watch_model
 
         spec = load_model_spec(self.model)
-        lake = build_lake(airflow_connection(self.lake_conn_id))
-        ledger = build_ledger(airflow_connection(self.ledger_conn_id))
+        lake, ledger = self.lake(), self.ledger()
         report = watch_model(spec, lake=lake, ledger=ledger)
         if written := report_look(spec, report, lake=lake, ledger=ledger):
             context["ti"].xcom_push(key=DriftReportLink.address_key, value=drift_address(spec.name, written.partition))

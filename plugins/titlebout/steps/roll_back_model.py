@@ -65,8 +65,9 @@ def roll_back_model(
 
 def _carry_out(desk: ReleaseDesk, plan: RollbackPlan) -> Release:
     """Make one attempt; where it stands already, there is no hurry, and a deploy that is under way may finish."""
-    champion = desk.ledger.state(plan.model).champion
-    if champion and champion.version == plan.away:
+    state = desk.ledger.state(plan.model)
+    champion = state.champion
+    if plan.is_about(state):
         _end_trial_first(desk, plan)
     patience_seconds = PATIENCE_SECONDS if champion and champion.version == plan.to else 0
     return desk.decide(lambda state: _rolled_back(desk, plan, state), patience_seconds=patience_seconds)
@@ -76,11 +77,15 @@ def _rolled_back(desk: ReleaseDesk, plan: RollbackPlan, state: LedgerState) -> R
     champion = state.champion
     if champion and champion.version == plan.to:
         return desk.keep_serving(state, champion)
-    if champion is None or champion.version != plan.away:
-        message = (
-            f"{champion.version if champion else 'nothing'} serves {plan.model} now, and not {plan.away} as when the "
-            "rollback was planned; look again, and plan it anew if it is still wanted"
+    if not plan.is_about(state):
+        serves = f"{champion.version if champion else 'nothing'} serves {plan.model} now"
+        is_back = champion is not None and champion.version == plan.away
+        changed = (
+            "and came to serve anew since the rollback was planned"
+            if is_back
+            else f"and not {plan.away} as when the rollback was planned"
         )
+        message = f"{serves}, {changed}; look again, and plan it anew if it is still wanted"
         raise DecisionRefusedError(message)
     return desk.serve(state, desk.version(plan.to), plan.reason, withdraws=plan.away)
 

@@ -21,7 +21,7 @@ from titlebout.project import model_names
 from titlebout.web.access import ReadableDagIds, ReadableModel
 from titlebout.web.bout_lookup import account_bytes, find_bout, find_recorded, newest_bouts
 from titlebout.web.card_lookup import find_card
-from titlebout.web.drift_lookup import find_drift, find_reported, newest_looks
+from titlebout.web.drift_lookup import find_drift, find_reported, newest_looks, why_no_report
 from titlebout.web.lookup import find_delivery, find_history, find_report, readable_models, report_bytes
 from titlebout.web.problems import HANDLERS, is_framed, not_found
 from titlebout.web.split_lookup import find_split
@@ -121,9 +121,10 @@ def show_bout_json(model: ReadableModel, partition: str, entry: EntryNumber = No
 
 def show_drift(model: ReadableModel, partition: str, request: Request, entry: EntryNumber = None) -> str:
     """Show a drift report: the newest of the partition, or the one of a ledger entry."""
-    source = find_drift(LEDGER.get(), LAKE.get(), model, checked_key(partition), entry)
+    key = checked_key(partition)
+    source = find_drift(LEDGER.get(), LAKE.get(), model, key, entry)
     if source is None:
-        not_found(f"{model} has no drift report of this partition (yet): {model}_drift writes one when it has looked.")
+        not_found(why_no_report(LEDGER.get(), model, key))
     return drift_page(source, Place("../../", is_framed=is_framed(request)))
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from titlebout.core.errors import TitleboutError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.pages.bout_page import BoutSource, RecordedBout, read_account
+from titlebout.core.pages.page_frame import neighbours
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey
 
@@ -44,14 +45,8 @@ def find_bout(ledger: Ledger, lake: Lake, model: str, key: PartitionKey, sequenc
             problem = _UNREADABLE if content else _OLD
     except TitleboutError as error:
         problem = str(error)
-    return BoutSource(
-        bout,
-        same,
-        account,
-        problem,
-        previous=max((each for each in keys if each < key), default=None),
-        following=min((each for each in keys if each > key), default=None),
-    )
+    previous, following = neighbours(keys, key)
+    return BoutSource(bout, same, account, problem, previous, following)
 
 
 def account_bytes(lake: Lake, bout: RecordedBout) -> bytes | None:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from fakes.postgres import new_database
 from fakes.specs import demand_spec
+from fakes.whole_tables import all_rows
 from titlebout.adapters.databases.sql_source import SqlSourceReader
 from titlebout.core.errors import (
     MAX_MESSAGE_CHARACTERS,
@@ -95,7 +96,7 @@ TWO_DAYS = (
 def test_a_day_comes_in_the_declared_columns_and_types(database):
     database.do(*TWO_DAYS)
     raw = database.reader(BY_DAY + " ORDER BY hour").read(DAY)
-    assert raw.read_all().to_pydict() == {
+    assert all_rows(raw).to_pydict() == {
         "day": [date(2024, 5, 1)] * 2,
         "hour": [0, 1],
         "temperature": [None, 2.5],
@@ -110,7 +111,7 @@ def test_a_day_comes_in_the_declared_columns_and_types(database):
 )
 def test_every_parameter_names_the_day(database, condition):
     database.do(*TWO_DAYS)
-    assert database.reader(f"SELECT * FROM rides WHERE {condition}").read(DAY).read_all().num_rows == 2
+    assert all_rows(database.reader(f"SELECT * FROM rides WHERE {condition}").read(DAY)).num_rows == 2
 
 
 def test_the_source_is_named_without_its_secrets_and_the_etag_is_the_querys(database):
@@ -169,7 +170,7 @@ def test_a_column_that_comes_twice_is_refused(database):
 def test_a_value_that_does_not_fit_is_named_with_its_column(database):
     database.do(*TWO_DAYS)
     reader = database.reader("SELECT day, weather AS hour, temperature, weather, rentals FROM rides WHERE day = :day")
-    message = refusal(lambda: reader.read(DAY).read_all(), PartitionUnreadableError)
+    message = refusal(lambda: all_rows(reader.read(DAY)), PartitionUnreadableError)
     assert "column 'hour' holds \"it's :day\", which is no integer" in message
 
 
@@ -187,7 +188,7 @@ def test_start_and_end_are_the_moments_of_the_local_day(database, day, hours):
     """
     columns = {"day": "timestamp", "hour": "integer", "temperature": "number", "weather": "text", "rentals": "number"}
     reader = database.reader(text, timezone="Europe/Berlin", dataset__columns=columns)
-    found = reader.read(day).read_all().column("day").to_pylist()
+    found = all_rows(reader.read(day)).column("day").to_pylist()
     assert len(found) == hours * 6
     local = [moment.astimezone(ZONE) for moment in (found[0], found[-1])]
     assert [f"{moment:%Y-%m-%d %H:%M}" for moment in local] == [f"{day} 00:00", f"{day} 23:50"]
@@ -206,7 +207,7 @@ def test_a_timestamp_without_a_zone_is_utc_whatever_the_server_thinks(on_postgre
     )
     columns = {"day": "timestamp", "hour": "integer", "temperature": "number", "weather": "text", "rentals": "number"}
     reader = on_postgres.reader(text, timezone="Europe/Berlin", dataset__columns=columns)
-    assert reader.read(DAY).read_all().column("day").to_pylist() == [datetime(2024, 4, 30, 22, tzinfo=UTC)]
+    assert all_rows(reader.read(DAY)).column("day").to_pylist() == [datetime(2024, 4, 30, 22, tzinfo=UTC)]
 
 
 @pytest.mark.parametrize(
@@ -251,7 +252,7 @@ def one_value(database: Database, expression: str, declared: str):
     rest = "CAST(:day AS date) AS day, 0 AS hour, 1 AS temperature, '' AS weather, 1 AS rentals"
     text = f"SELECT {expression} AS extra, {rest}"
     columns = {**demand_spec().dataset.columns, "extra": declared}
-    (value,) = database.reader(text, dataset__columns=columns).read(DAY).read_all().column("extra").to_pylist()
+    (value,) = all_rows(database.reader(text, dataset__columns=columns).read(DAY)).column("extra").to_pylist()
     return value
 
 
@@ -261,7 +262,7 @@ def test_sqlite_mixes_types_and_each_value_is_read_for_itself(on_sqlite):
         "INSERT INTO loose VALUES (1, 1, 'rain', '7'), ('2', 2.5, 3, 8.5), (3, '-3.5', 1.5, NULL)",
     )
     text = "SELECT :day AS day, hour, temperature, weather, rentals FROM loose"
-    assert on_sqlite.reader(text).read(DAY).read_all().drop_columns("day").to_pydict() == {
+    assert all_rows(on_sqlite.reader(text).read(DAY)).drop_columns("day").to_pydict() == {
         "hour": [1, 2, 3],
         "temperature": [1.0, 2.5, -3.5],
         "weather": ["rain", "3", "1.5"],
@@ -289,7 +290,7 @@ def test_a_query_that_writes_through_a_function_is_stopped_by_the_database(on_po
     on_postgres.do("CREATE FUNCTION wipe() RETURNS integer LANGUAGE sql AS 'DELETE FROM rides RETURNING 1'", *TWO_DAYS)
     message = refusal(lambda: on_postgres.reader("SELECT wipe(), :day").read(DAY), SpecError)
     assert "read-only transaction" in message
-    assert on_postgres.reader().read(DAY).read_all().num_rows == 2
+    assert all_rows(on_postgres.reader().read(DAY)).num_rows == 2
 
 
 def test_on_sqlite_the_connection_itself_refuses_to_write(on_sqlite, monkeypatch):
@@ -376,7 +377,7 @@ def test_postgres_keeps_the_rows_and_hands_out_some_at_a_time(on_postgres):
         SELECT CAST(:day AS date) AS day, count(*) AS hour, 1 AS temperature, '' AS weather, 1 AS rentals
         FROM pg_cursors
     """
-    assert on_postgres.reader(text).read(DAY).read_all().column("hour").to_pylist() == [1]
+    assert all_rows(on_postgres.reader(text).read(DAY)).column("hour").to_pylist() == [1]
 
 
 def test_a_large_day_is_streamed_and_closing_early_lets_the_connection_go(database):

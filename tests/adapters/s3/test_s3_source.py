@@ -7,6 +7,7 @@ import pytest
 
 from fakes.fault_proxy import SLOW_DOWN, Fault, FaultProxy
 from fakes.specs import demand_spec
+from fakes.whole_tables import all_rows
 from titlebout.adapters.s3.s3_bucket import S3Bucket
 from titlebout.adapters.s3.s3_source import S3SourceReader
 from titlebout.core.errors import AccessRefusedError, PartitionMissingError, SpecError, UnavailableError
@@ -44,7 +45,7 @@ def test_all_objects_of_a_day_are_read_in_the_order_of_their_keys(bucket: S3Buck
         deliver(bucket, f"rides/day={DAY}/{name}", hour)
     deliver(bucket, "rides/day=2024-01-06/a.csv", 9)
     raw = S3SourceReader(dataset(bucket), bucket).read(DAY)
-    assert raw.read_all().column("hour").to_pylist() == [0, 1, 2]
+    assert all_rows(raw).column("hour").to_pylist() == [0, 1, 2]
     assert raw.source_uri == f"s3://{bucket.name}/rides/day={DAY}/"
     assert raw.source_etag == ",".join(found.etag for found in bucket.list_objects(f"rides/day={DAY}/"))
 
@@ -64,7 +65,7 @@ def test_markers_and_hidden_objects_hold_no_rows(bucket: S3Bucket):
     with pytest.raises(PartitionMissingError, match="holds no object; deliver partition 2024-01-05"):
         source.read(DAY)
     deliver(bucket, f"rides/day={DAY}/a.csv")
-    assert source.read(DAY).read_all().num_rows == 1
+    assert all_rows(source.read(DAY)).num_rows == 1
 
 
 @pytest.mark.parametrize("change", ["replaced", "removed"])
@@ -82,7 +83,7 @@ def test_an_object_that_changes_between_listing_and_reading_is_worth_a_retry(
 
     proxy.spoil("GET", SLOW_DOWN, text="a.csv", before=swap)
     with pytest.raises(UnavailableError, match=r"a\.csv: was replaced or removed while it was read"):
-        S3SourceReader(dataset(bucket), bucket).read(DAY).read_all()
+        all_rows(S3SourceReader(dataset(bucket), bucket).read(DAY))
     assert temporary_files(disk) == 0
 
 
@@ -91,10 +92,10 @@ def test_rows_arrive_whole_in_spite_of_two_faults_and_not_of_three(bucket, proxy
     deliver(bucket, f"rides/day={DAY}/a.csv", rows=100)
     source = S3SourceReader(dataset(bucket), bucket)
     proxy.spoil("GET", fault, 2, text="a.csv")
-    assert source.read(DAY).read_all().num_rows == 100
+    assert all_rows(source.read(DAY)).num_rows == 100
     proxy.spoil("GET", fault, 3, text="a.csv")
     with pytest.raises(UnavailableError, match=rf"s3://{bucket.name}/rides/day={DAY}/a.csv: .* in 3 attempts"):
-        source.read(DAY).read_all()
+        all_rows(source.read(DAY))
     assert temporary_files(disk) == 0
 
 
@@ -124,14 +125,14 @@ def test_a_temporary_folder_that_is_gone_is_unavailable(bucket: S3Bucket, monkey
     deliver(bucket, f"rides/day={DAY}/a.csv")
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(UnavailableError, match="gone: cannot hold a copy: No such file or directory; make room"):
-        S3SourceReader(dataset(bucket), bucket).read(DAY).read_all()
+        all_rows(S3SourceReader(dataset(bucket), bucket).read(DAY))
 
 
 def test_fewer_bytes_than_were_listed_are_noticed(bucket: S3Bucket, monkeypatch):
     deliver(bucket, f"rides/day={DAY}/a.csv")
     monkeypatch.setattr(S3Bucket, "chunks", lambda *_, **__: iter([b"day,hour"]))
     with pytest.raises(UnavailableError, match=r"a\.csv: 8 of 63 bytes came"):
-        S3SourceReader(dataset(bucket), bucket).read(DAY).read_all()
+        all_rows(S3SourceReader(dataset(bucket), bucket).read(DAY))
 
 
 def test_a_bucket_that_is_not_there_is_told_from_a_day_that_is_not_there(bucket: S3Bucket):

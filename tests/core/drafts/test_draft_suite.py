@@ -8,9 +8,10 @@ import pytest
 
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
+from fakes.whole_tables import canonical_table
 from titlebout.core.drafts.draft_suite import day_facts, draft_suite, suite_text
 from titlebout.core.partitions import keys_between
-from titlebout.core.snapshots import canonical_table, write_snapshot
+from titlebout.core.snapshots import write_snapshot
 
 SPEC = demand_spec()
 KEYS = list(keys_between("2024-01-01", "2024-02-09"))

@@ -15,6 +15,7 @@ from titlebout.core.partitions import Calendar
 from titlebout.core.reading.decoding import SourceFile, decode_files
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.specs.dataset_spec import DatasetSection, S3Source
+from titlebout.core.specs.source_paths import PLACE
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource
@@ -42,7 +43,7 @@ class S3SourceReader:
     def read(self, partition: str) -> RawPartition:
         """Return one partition's rows; see the port."""
         self._calendar.check(partition)
-        prefix = self._source.prefix.replace("{partition}", partition)
+        prefix = self._source.prefix.replace(PLACE, partition)
         listed = [found for found in self._bucket.list_objects(prefix) if _holds_rows(found, prefix)]
         if not listed:
             message = f"{self._bucket.uri(prefix)}: holds no object; deliver partition {partition}, then clear the task"

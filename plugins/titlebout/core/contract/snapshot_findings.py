@@ -1,6 +1,5 @@
 """What the bytes of one snapshot say by themselves: evaluated once, kept in the lake, read by later days."""
 
-import hashlib
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +15,11 @@ from titlebout.core.errors import CorruptObjectError, LakeConflictError, ObjectM
 from titlebout.core.layout import findings_path
 from titlebout.core.ports import Lake, PartitionValidator
 from titlebout.core.results import ExpectationFailure, Result, Severity, Snapshot
+from titlebout.core.sealed_json import opened, sealed
 
 logger = logging.getLogger(__name__)
+
+_NAME = "findings"
 
 
 class Findings(Result):
@@ -94,7 +96,7 @@ class Appraiser:
             document = self.lake.read(path)
         except ObjectMissingError:
             return None
-        found = _opened(document)
+        found = _read(document)
         if found is None:
             logger.warning("%s: is damaged; its content is found out again", self.lake.uri(path))
         return found
@@ -112,9 +114,8 @@ class Appraiser:
             checks=StaticChecks(contract, snapshot.partition, file, statistics).results(),
             statistics=statistics,
         )
-        document = _sealed(findings)
         try:
-            self.lake.publish(self._path(snapshot), document)
+            self.lake.publish(self._path(snapshot), sealed(_NAME, canonical(findings.as_json())))
         except LakeConflictError:
             # Damaged, or written by another version of the engine meanwhile: then the first one stands.
             return self._stored(snapshot) or findings
@@ -128,21 +129,10 @@ class Appraiser:
         return self.contract.bytes_sha256(self.suite_sha256)
 
 
-def _sealed(findings: Findings) -> bytes:
-    """Write findings together with their hash: no ledger entry vouches for them."""
-    body = canonical(findings.as_json())
-    return b"".join([_HEAD, body, _MIDDLE, hashlib.sha256(body).hexdigest().encode(), _TAIL])
-
-
-def _opened(document: bytes) -> Findings | None:
+def _read(document: bytes) -> Findings | None:
     """Read findings; None where a byte of them is not what was written."""
-    body = document.removeprefix(_HEAD)[: -len(_MIDDLE) - 64 - len(_TAIL)]
-    sealed = b"".join([_HEAD, body, _MIDDLE, hashlib.sha256(body).hexdigest().encode(), _TAIL])
+    body = opened(_NAME, document)
     try:
-        return Findings.model_validate_json(body) if sealed == document else None
+        return None if body is None else Findings.model_validate_json(body)
     except ValueError:
         return None
-
-
-# The hash is of the bytes between these, so that reading does not have to write them again.
-_HEAD, _MIDDLE, _TAIL = b'{"findings":', b',"sha256":"', b'"}'

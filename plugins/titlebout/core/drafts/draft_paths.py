@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from titlebout.core.errors import PartitionKeyError
 from titlebout.core.partitions import parse_key
 from titlebout.core.results import PartitionKey
+from titlebout.core.specs.source_paths import PLACE
 
-PLACE = "{partition}"
 ANY_DAY = "[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9]"
 _DAY = re.compile(r"(?<![0-9])[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])", re.ASCII)
 

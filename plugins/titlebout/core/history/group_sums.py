@@ -11,14 +11,14 @@ from pydantic import FiniteFloat, PositiveInt
 
 from titlebout.core.history.row_groups import Group, coded_groups
 from titlebout.core.results import Result, Sha256
+from titlebout.core.sealed_json import opened, sealed
 from titlebout.core.specs.dataset_spec import ColumnType
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _FORMAT = 1
-# The hash is of the bytes between these, so that reading does not have to write them again.
-_HEAD, _MIDDLE, _TAIL = b'{"sums":', b',"sha256":"', b'"}'
+_NAME = "sums"
 
 
 class GroupSum(NamedTuple):
@@ -90,14 +90,14 @@ class SnapshotSums(Result):
 
     def document(self) -> bytes:
         """Return the bytes of its file, which hold their own hash: no manifest vouches for them."""
-        return _sealed(self.model_dump_json().encode())
+        return sealed(_NAME, self.model_dump_json().encode())
 
     @classmethod
     def opened(cls, document: bytes, question: Question, data_sha256: str) -> Self | None:
         """Read a file; None where it is damaged, or about something else."""
-        body = document.removeprefix(_HEAD)[: -len(_MIDDLE) - 64 - len(_TAIL)]
+        body = opened(_NAME, document)
         try:
-            found = cls.model_validate_json(body) if _sealed(body) == document else None
+            found = None if body is None else cls.model_validate_json(body)
         except ValueError:
             return None
         return found if found and (found.question, found.data_sha256) == (question, data_sha256) else None
@@ -112,7 +112,3 @@ class SnapshotSums(Result):
     @cached_property
     def _positions(self) -> dict[Group, int]:
         return {group: at for at, group in enumerate(self.groups)}
-
-
-def _sealed(body: bytes) -> bytes:
-    return b"".join([_HEAD, body, _MIDDLE, hashlib.sha256(body).hexdigest().encode(), _TAIL])

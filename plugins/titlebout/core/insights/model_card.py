@@ -135,9 +135,8 @@ class ModelCard:
         yield f"It knows nothing from before {first} or after {last}; a tree predicts nothing beyond what it saw there."
         gaps = _gaps(proof.training)
         if gaps:
-            shown = ", ".join(gaps[:_MOST_GAPS]) + (
-                f" and {len(gaps) - _MOST_GAPS} more" if len(gaps) > _MOST_GAPS else ""
-            )
+            more = f" and {len(gaps) - _MOST_GAPS} more" if len(gaps) > _MOST_GAPS else ""
+            shown = ", ".join(gaps[:_MOST_GAPS]) + more
             yield f"Days in between that it did not see, as they were missing or in quarantine: {shown}."
         for name, vocabulary in self.plan.vocabularies.items():
             yield f"Any {name} other than the {len(vocabulary)} known ones is scored as one and the same: other."
@@ -173,13 +172,8 @@ def span(refs: Sequence[SnapshotRef]) -> tuple[PartitionKey, PartitionKey]:
 
 
 def _gaps(refs: Sequence[SnapshotRef]) -> list[PartitionKey]:
-    first, last = span(refs)
-    try:
-        expected = [*keys_between(first, last)] if first else []
-    except ValueError:  # a cadence other than days
-        return []
     seen = {ref.partition for ref in refs}
-    return [key for key in expected if key not in seen]
+    return [key for key in keys_between(*span(refs)) if key not in seen] if refs else []
 
 
 def _says(value: JsonValue) -> bool:

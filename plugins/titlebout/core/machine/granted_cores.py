@@ -3,14 +3,12 @@
 import math
 import os
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-_CGROUPS = Path("/sys/fs/cgroup")
-_MEMBERSHIP = Path("/proc/self/cgroup")
-_VERSION_2 = "0::/"
+from titlebout.core.machine.cgroups import CGROUPS, MEMBERSHIP, settings_around, text_of
 
 
-def granted_cores(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int:
+def granted_cores(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
     """Return the cores that affinity and cgroup quota leave to this process, at least 1.
 
     A container with a quota of 1.5 cores gets 2 threads; with one for each of the host's 64 cores they would
@@ -26,19 +24,9 @@ def granted_cores(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> i
 
 def _quotas(cgroups: Path, membership: Path) -> Iterator[float]:
     """Yield every quota in cores that binds this process: its cgroup's and those of the cgroups around it."""
-    lines = _text(membership).splitlines()
-    own = PurePosixPath(next((line.removeprefix(_VERSION_2) for line in lines if line.startswith(_VERSION_2)), ""))
-    quotas = [_text(cgroups / folder / "cpu.max") for folder in (own, *own.parents)]
-    quotas.append(" ".join(_text(cgroups / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period")))
-    for quota in quotas:
+    of_version_1 = " ".join(text_of(cgroups / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    for quota in (*settings_around("cpu.max", cgroups, membership), of_version_1):
         # "150000 100000" microseconds of each period; no quota is "max 100000" in version 2 and "-1 100000" in 1
         match quota.split():
             case [granted, period] if granted.isdigit() and period.isdigit() and int(granted) and int(period):
                 yield int(granted) / int(period)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

@@ -2,14 +2,12 @@
 
 import os
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-_CGROUPS = Path("/sys/fs/cgroup")
-_MEMBERSHIP = Path("/proc/self/cgroup")
-_VERSION_2 = "0::/"
+from titlebout.core.machine.cgroups import CGROUPS, MEMBERSHIP, settings_around, text_of
 
 
-def granted_memory_bytes(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHIP) -> int:
+def granted_memory_bytes(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
     """Return the machine's memory, or the smallest limit of a cgroup around this process.
 
     Args:
@@ -21,17 +19,8 @@ def granted_memory_bytes(cgroups: Path = _CGROUPS, membership: Path = _MEMBERSHI
 
 
 def _limits(cgroups: Path, membership: Path) -> Iterator[int]:
-    lines = _text(membership).splitlines()
-    own = PurePosixPath(next((line.removeprefix(_VERSION_2) for line in lines if line.startswith(_VERSION_2)), ""))
-    files = [cgroups / folder / "memory.max" for folder in (own, *own.parents)]
-    for file in (*files, cgroups / "memory" / "memory.limit_in_bytes"):
+    of_version_1 = text_of(cgroups / "memory" / "memory.limit_in_bytes")
+    for limit in (*settings_around("memory.max", cgroups, membership), of_version_1):
         # No limit is the word `max` in version 2, and a number beyond any machine's memory in version 1.
-        if (limit := _text(file)).isdigit() and int(limit):
+        if limit.isdigit() and int(limit):
             yield int(limit)
-
-
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="ascii").strip()
-    except OSError:
-        return ""

@@ -1,4 +1,4 @@
-"""Round numbers along an axis."""
+"""Round numbers along an axis, and which of many places on it are named."""
 
 import math
 
@@ -22,3 +22,19 @@ def axis_steps(low: float, high: float, *, most: int = 6) -> list[float]:
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
     digits = max(-math.floor(math.log10(step)), 0) + 1
     return [round(number * step, digits) + 0.0 for number in range(first, last + 1)]
+
+
+def named_places(count: int, most: int) -> list[tuple[int, str]]:
+    """Choose places from all over an axis, the first and the last among them, each with the anchor of its text.
+
+    >>> named_places(10, 4), named_places(1, 6)
+    ([(0, 'start'), (3, 'middle'), (6, 'middle'), (9, 'end')], [(0, 'middle')])
+    """
+    last = count - 1
+    anchors = {0: "start", last: "end"} if last else {}
+    return [(n, anchors.get(n, "middle")) for n in sorted({round(n * last / (most - 1)) for n in range(most)})]
+
+
+def label_place(n: int, step: float, anchor: str) -> float:
+    """Return where the text of a bar or cell stands from the first one's left edge: at its edge, or in its middle."""
+    return n * step + {"start": 0.0, "middle": step / 2, "end": step}[anchor]

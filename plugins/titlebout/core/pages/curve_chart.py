@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from titlebout.core.pages.axis_steps import axis_steps
+from titlebout.core.pages.axis_steps import axis_steps, named_places
 from titlebout.core.results import PartitionKey
 
+_WIDTH = 860
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 40
 _NAMED_POINTS = 6
 _PHONE = 600
@@ -77,16 +78,13 @@ class CurveChart:
         return self.width - _RIGHT
 
 
-def day_curves(
-    keys: Sequence[PartitionKey], lines: Mapping[str, Sequence[float]], *, unit: str, width: int = 860
-) -> CurveChart | None:
+def day_curves(keys: Sequence[PartitionKey], lines: Mapping[str, Sequence[float]], *, unit: str) -> CurveChart | None:
     """Lay out errors over holdout partitions, from zero up; None where nothing is a finite number.
 
     Args:
         keys: The partitions, shape (n,).
         lines: Name of the model to its errors, shape (n,); NaN leaves a gap.
         unit: Of the errors.
-        width: Of the picture.
     """
     values = [value for line in lines.values() for value in line if math.isfinite(value)]
     if not values or len(keys) < 2:
@@ -98,7 +96,7 @@ def day_curves(
         ]
         for name, line in lines.items()
     }
-    return labelled_curves(keys, curves, width=width)
+    return labelled_curves(keys, curves)
 
 
 def labelled_curves(
@@ -107,7 +105,6 @@ def labelled_curves(
     *,
     marks: Mapping[int, str] | None = None,
     x_name: str = "",
-    width: int = 860,
 ) -> CurveChart | None:
     """Lay out curves over places that have names, from zero up or from the lowest bound; None without a finite number.
 
@@ -116,7 +113,6 @@ def labelled_curves(
         lines: Name of the curve to its points, whose x is the number of a place.
         marks: Number of a place to what happened there.
         x_name: Of the axis.
-        width: Of the picture.
     """
     heights = [
         bound
@@ -129,25 +125,20 @@ def labelled_curves(
         return None
     last = len(labels) - 1
     low = min(0.0, *heights) * 1.08
-    frame = _Frame((0.0, float(last)), (low, max(*heights, 1e-12) * 1.08), width, 230)
-    named = sorted({round(n * last / (_NAMED_POINTS - 1)) for n in range(_NAMED_POINTS)})
-    anchors = {0: "start", last: "end"}
-    x_ticks = tuple((frame.x(n), labels[n], anchors.get(n, "middle")) for n in named)
+    frame = _Frame((0.0, float(last)), (low, max(*heights, 1e-12) * 1.08), _WIDTH, 230)
+    x_ticks = tuple((frame.x(n), labels[n], anchor) for n, anchor in named_places(len(labels), _NAMED_POINTS))
     zero = f"M{frame.x(0)} {frame.y(0)}H{frame.x(last)}" if low < 0 else ""
     chart = _chart(frame, lines, x_ticks, x_name=x_name, diagonal=zero)
     return replace(chart, marks=tuple((frame.x(n), words) for n, words in sorted((marks or {}).items())))
 
 
-def step_curves(
-    steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, unit: str, width: int = 860
-) -> CurveChart | None:
+def step_curves(steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, unit: str) -> CurveChart | None:
     """Lay out errors over rounds of training, from zero up; None where there is no curve.
 
     Args:
         steps: The rounds, shape (n,), ascending.
         lines: Name of the rows to their errors, shape (n,); NaN leaves a gap.
         unit: Of the errors.
-        width: Of the picture.
     """
     values = [value for line in lines.values() for value in line if math.isfinite(value)]
     if not values or len(steps) < 2:
@@ -159,7 +150,7 @@ def step_curves(
         ]
         for name, line in lines.items()
     }
-    frame = _Frame((float(steps[0]), float(steps[-1])), (0.0, max(*values, 1e-12) * 1.08), width, 230)
+    frame = _Frame((float(steps[0]), float(steps[-1])), (0.0, max(*values, 1e-12) * 1.08), _WIDTH, 230)
     ticks = axis_steps(*frame.x_range, most=8)
     return _chart(frame, curves, tuple((frame.x(at), f"{at:g}", "middle") for at in ticks), x_name="rounds")
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from titlebout.core.ledgers.ledger import PartitionStatus
+from titlebout.core.pages.axis_steps import named_places
 from titlebout.core.partitions import calendar_of, keys_between
 from titlebout.core.results import PartitionKey
 
@@ -93,7 +94,7 @@ def day_chart(
     return DayChart(
         bars=tuple(bars),
         ticks=tuple((_y(value, top), f"{value:,.0f}") for value in _steps(top)),
-        dates=tuple(_dates(keys, step)),
+        dates=tuple((round(_LEFT + (n + 0.5) * step, 1), keys[n], anchor) for n, anchor in named_places(len(keys), 6)),
         band=(low_high[0], low_high[1] - low_high[0]) if low_high else None,
     )
 
@@ -136,10 +137,3 @@ def _steps(top: float) -> Sequence[float]:
         step = max(factor * power for factor in (1, 2, 5) if factor * power * 2 <= top)
         power *= 10
     return [number * step for number in range(int(top // step) + 1)]
-
-
-def _dates(keys: Sequence[PartitionKey], step: float) -> list[tuple[float, str, str]]:
-    """Name the first day, the last, and some between them."""
-    named = sorted({round(n * (len(keys) - 1) / 5) for n in range(6)})
-    anchors = {named[0]: "start", named[-1]: "end"}
-    return [(round(_LEFT + (n + 0.5) * step, 1), keys[n], anchors.get(n, "middle")) for n in named]

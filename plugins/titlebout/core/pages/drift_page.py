@@ -155,7 +155,7 @@ def _error_chart(account: DriftAccount) -> CurveChart | None:
         )
         if any(value is not None for value in values)
     }
-    return labelled_curves(keys, lines, marks=_marks(keys, account.events) if keys else None)
+    return labelled_curves(keys, lines, marks=_marks(keys, account.events))
 
 
 def _performance_chart(account: DriftAccount) -> CurveChart | None:
@@ -164,7 +164,7 @@ def _performance_chart(account: DriftAccount) -> CurveChart | None:
     found = [_point(n, "by labels", each.partition, each.realised) for n, each in enumerate(account.performance)]
     lines = {"estimated": guessed, "champion": found}
     lines = {name: points for name, points in lines.items() if any(math.isfinite(point.y) for point in points)}
-    return labelled_curves(keys, lines, marks=_marks(keys, account.events) if keys else None)
+    return labelled_curves(keys, lines, marks=_marks(keys, account.events))
 
 
 def _guessed(n: int, each: PerformanceAccount) -> Point:
@@ -180,7 +180,7 @@ def _score_chart(account: DriftAccount) -> CurveChart | None:
             for n, each in enumerate(account.scores)
         ]
     }
-    return labelled_curves(keys, lines, marks=_marks(keys, account.events) if keys else None)
+    return labelled_curves(keys, lines, marks=_marks(keys, account.events))
 
 
 def _point(n: int, name: str, key: PartitionKey, value: float | None) -> Point:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from titlebout.core.drift_accounts.drift_account import ChangeAccount, ColumnAccount, DriftAccount
 from titlebout.core.ledgers.ledger import PartitionStatus
+from titlebout.core.pages.report_words import counted
 from titlebout.core.pages.standing import Command, Standing
 
 _MOST_NAMED = 5
@@ -53,7 +54,7 @@ def drift_standing(account: DriftAccount) -> Standing:
         if report.finding.told_apart:
             words = report.finding.told_apart.words
             lines.append(f"Row by row, {words}.")
-        title = f"Drift found: {_counted(len(report.finding.columns), 'column')} left what the champion knows"
+        title = f"Drift found: {counted(len(report.finding.columns), 'column')} left what the champion knows"
         return Standing("quarantined", title, tuple(lines))
     if not any(column.changes for column in account.columns):
         return Standing("ingested", "Nothing could be judged", tuple(lines))
@@ -76,10 +77,7 @@ def next_lines(account: DriftAccount) -> list[str]:
     report, rules = account.report, account.rules
     nightly = f"{report.model}_nightly"
     if account.decided:
-        return [
-            *account.decided,
-            "A retrained model serves only if it wins its bout; until then the champion serves on.",
-        ]
+        return [*account.decided, _BOUT_DECIDES]
     if report.finding:
         return [
             f"The drift DAG asks {nightly} for a retrain of {report.finding.newest_partition} with the reason drift, "
@@ -103,7 +101,7 @@ def next_commands(account: DriftAccount) -> list[Command]:
         found.append(Command("If the change is real and expected, nothing needs to be done: a better model will win."))
     if waiting:
         line = f"titlebout quarantine list {model}"
-        purpose = f"In quarantine on this page, until somebody decides: {_counted(len(waiting), 'partition')}."
+        purpose = f"In quarantine on this page, until somebody decides: {counted(len(waiting), 'partition')}."
         found.append(Command(purpose, line))
     line = f"titlebout drift {model} --partition {partition}"
     found.append(Command("The same as text; with --json for other programs:", line))
@@ -123,7 +121,3 @@ def _changed_line(each: ChangedColumn) -> str:
         f"{each.name}: {measure_words(worst.measure)}, {worst.excess:.1f} times its limit on {each.worst_day} "
         f"({worst.measure} {worst.change:+.2f} standard deviations of a row){days}."
     )
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from titlebout.core.drift_accounts.drift_account import ColumnAccount, DayAccount, EventAccount
+from titlebout.core.errors import bounded
 from titlebout.core.ledgers.ledger import PartitionStatus
+from titlebout.core.pages.axis_steps import label_place, named_places
 
 WIDTH = 944
 _LEFT, _RIGHT, _TOP, _BOTTOM, _ROW = 176, 8, 40, 26, 20
@@ -101,7 +103,7 @@ def heat_map(
     rows = [
         HeatRow(
             name=column.name,
-            label=column.name if len(column.name) <= _MAX_LABEL else f"{column.name[: _MAX_LABEL - 1]}…",
+            label=bounded(column.name, _MAX_LABEL),
             y=_TOP + _ROW * number,
             cells=tuple(_cell(column, key, at[key]) for key in at if key in column.changes),
         )
@@ -110,12 +112,13 @@ def heat_map(
     happened: dict[str, list[str]] = {}
     for event in events:
         happened.setdefault(event.partition, []).append(event.words)
-    last = len(days) - 1
-    named = sorted({round(n * last / (_NAMED_DAYS - 1)) for n in range(_NAMED_DAYS)}) if last else [0]
     return HeatMap(
         rows=tuple(rows),
         days=tuple(_day(day, at[day.partition], happened.get(day.partition, [])) for day in days),
-        dates=tuple(_named(n, days, step) for n in named),
+        dates=tuple(
+            (round(_LEFT + label_place(n, step, anchor), 1), days[n].partition, anchor)
+            for n, anchor in named_places(len(days), _NAMED_DAYS)
+        ),
         cell=round(step, 2),
         height=_TOP + _ROW * len(rows) + _BOTTOM,
     )
@@ -153,10 +156,3 @@ def _day(day: DayAccount, x: float, events: Sequence[str]) -> HeatDay:
         return HeatDay(x, kind, "", f"{day.partition}: {day.rows:,} rows, {words}", "; ".join(events))
     words = f"{day.partition}: {_OUT.get(day.status, 'nothing came in')}"
     return HeatDay(x, day.status, _LETTERS.get(day.status, ""), words, "; ".join(events))
-
-
-def _named(n: int, days: Sequence[DayAccount], step: float) -> tuple[float, str, str]:
-    last = len(days) - 1
-    anchor = "middle" if 0 < n < last or not last else ("start" if n == 0 else "end")
-    offset = {"start": 0.0, "middle": step / 2, "end": step}[anchor]
-    return round(_LEFT + n * step + offset, 1), days[n].partition, anchor

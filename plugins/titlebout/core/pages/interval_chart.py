@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from titlebout.core.errors import bounded
 from titlebout.core.pages.axis_steps import axis_steps
 
 WIDTH = 860
@@ -81,13 +82,13 @@ def interval_chart(intervals: Sequence[Interval]) -> IntervalChart | None:
     height = _TOP + _STEP * len(known) + _BOTTOM
 
     def x(value: float) -> float:
-        bounded = min(max(value, low), high)  # also infinity
-        return round(_LEFT + (WIDTH - _LEFT - _RIGHT) * (bounded - low) / (high - low), 2)
+        inside = min(max(value, low), high)  # also infinity
+        return round(_LEFT + (WIDTH - _LEFT - _RIGHT) * (inside - low) / (high - low), 2)
 
     rows = [
         IntervalRow(
             name=each.name,
-            label=each.name if len(each.name) <= _MAX_LABEL else f"{each.name[: _MAX_LABEL - 1]}…",
+            label=bounded(each.name, _MAX_LABEL),
             y=_TOP + _STEP * (number + 0.5),
             x=x(each.gain),
             x_low=x(_or_gain(each.low, each)),

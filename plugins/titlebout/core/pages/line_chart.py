@@ -4,6 +4,8 @@ import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from titlebout.core.pages.axis_steps import named_places
+
 _WIDTH, _HEIGHT = 960, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 56, 34
 # Okabe and Ito's colours, told apart by colour-blind readers too.
@@ -98,8 +100,10 @@ def _dates(labels: Sequence[str], x: Sequence[float]) -> list[str]:
     """Name at most seven points, the first and the last among them, none beyond the picture's edge."""
     if not labels:
         return []
-    shown = sorted({round(n * (len(labels) - 1) / 6) for n in range(7)})
-    return [f'<text x="{x[n]:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(labels[n])}</text>' for n in shown]
+    return [
+        f'<text x="{x[n]:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(labels[n])}</text>'
+        for n, _ in named_places(len(labels), 7)
+    ]
 
 
 def _upright(x: float) -> str:

@@ -1,6 +1,6 @@
 """Renders the templates of the report pages. Whatever comes from data is escaped, and shown character by character."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -10,6 +10,7 @@ import jinja2
 from titlebout.core.pages.bout_words import number, percent, probability
 from titlebout.core.pages.report_words import in_words, visible
 from titlebout.core.pages.standing import failure_line, status_style, status_words
+from titlebout.core.results import PartitionKey
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,12 @@ class Link:
 
     text: str
     address: str = ""
+
+
+def neighbours(keys: Collection[PartitionKey], key: PartitionKey) -> tuple[PartitionKey | None, PartitionKey | None]:
+    """Return the partitions before and after one, of those that have a page; None where there is none."""
+    before, after = (each for each in keys if each < key), (each for each in keys if each > key)
+    return max(before, default=None), min(after, default=None)
 
 
 def render(template: str, place: Place, trail: Mapping[str, str], **values: object) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 
 from titlebout.core.deliveries import Delivery
 from titlebout.core.pages.day_chart import DayRows, day_chart, last_of
-from titlebout.core.pages.page_frame import Place, render
+from titlebout.core.pages.page_frame import Place, neighbours, render
 from titlebout.core.pages.report_reading import ReadReport, read_report
 from titlebout.core.pages.standing import commands, standing
 from titlebout.core.results import PartitionKey
@@ -42,7 +42,7 @@ def partition_page(source: ReportSource, place: Place) -> str:
     revisions = source.history[snapshot.partition]
     newest = revisions[-1].snapshot.revision
     is_newest = newest == snapshot.revision
-    previous, following = _neighbours(source.history, snapshot.partition)
+    previous, following = neighbours(source.history, snapshot.partition)
     return render(
         "partition.html",
         place,
@@ -72,9 +72,3 @@ def _chart(source: ReportSource, report: ReadReport) -> object:
     days = day_rows(source.history) | {snapshot.partition: DayRows(snapshot.rows, source.delivery.status)}
     last = last_of(days, snapshot.partition)
     return day_chart(days, last=last, shown=snapshot.partition, usual=report.usual_rows)
-
-
-def _neighbours(history: History, key: PartitionKey) -> tuple[PartitionKey | None, PartitionKey | None]:
-    return max((each for each in history if each < key), default=None), min(
-        (each for each in history if each > key), default=None
-    )

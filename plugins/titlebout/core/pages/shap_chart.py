@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from html import escape
 
+from titlebout.core.errors import bounded
 from titlebout.core.insights.explanation import FeatureShare, SwarmFeature
 from titlebout.core.pages.axis_steps import axis_steps
 from titlebout.core.pages.report_words import visible
@@ -102,8 +103,9 @@ def _legend(y: float) -> str:
 
 
 def _name(name: str, y: float) -> str:
-    shown = name if len(name) <= _MAX_LABEL else f"{name[: _MAX_LABEL - 1]}…"
-    return f'<text x="{_LEFT - 12}" y="{y + 17:g}" text-anchor="end">{escape(visible(shown))}</text>'
+    return (
+        f'<text x="{_LEFT - 12}" y="{y + 17:g}" text-anchor="end">{escape(visible(bounded(name, _MAX_LABEL)))}</text>'
+    )
 
 
 def _document(title: str, parts: Sequence[str], height: float) -> str:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from titlebout.core.drift_accounts.drift_account import DistributionAccount, ShareAccount
+from titlebout.core.errors import bounded
+from titlebout.core.pages.axis_steps import label_place, named_places
 
 WIDTH = 440
 _LEFT, _RIGHT, _TOP, _HEIGHT, _BOTTOM = 8, 8, 10, 150, 22
@@ -67,18 +69,14 @@ def _upright(bins: Sequence[ShareAccount], top: float) -> ShareChart:
         outline += f"V{y(each.reference)}H{round(x + step, 2)}"
         # Over both, as high as the picture: the words of a bin that is empty have to be found, too.
         bars.append(ShareBar(x, _TOP, round(step, 2), bottom - _TOP, "over", _words(each)))
-    last = len(bins) - 1
-    named = sorted({round(n * last / (_NAMED_BINS - 1)) for n in range(_NAMED_BINS)}) if last else [0]
-    labels = [_bin_label(n, bins, step) for n in named]
+    labels = [_bin_label(n, bins, step, anchor) for n, anchor in named_places(len(bins), _NAMED_BINS)]
     return ShareChart(tuple(bars), f"{outline}V{bottom}", tuple(labels), _HEIGHT)
 
 
-def _bin_label(n: int, bins: Sequence[ShareAccount], step: float) -> tuple[float, float, str, str]:
-    last = len(bins) - 1
-    anchor = "middle" if 0 < n < last or not last else ("start" if n == 0 else "end")
-    offset = {"start": 0.0, "middle": step / 2, "end": step}[anchor]
+def _bin_label(n: int, bins: Sequence[ShareAccount], step: float, anchor: str) -> tuple[float, float, str, str]:
     low, _, high = bins[n].name.partition(" to ")
-    return round(_LEFT + n * step + offset, 1), _HEIGHT - 6, high if n == last and high else low, anchor
+    text = high if n == len(bins) - 1 and high else low
+    return round(_LEFT + label_place(n, step, anchor), 1), _HEIGHT - 6, text, anchor
 
 
 def _lying(bins: Sequence[ShareAccount], top: float) -> ShareChart:
@@ -87,7 +85,7 @@ def _lying(bins: Sequence[ShareAccount], top: float) -> ShareChart:
     labels: list[tuple[float, float, str, str]] = []
     for number, each in enumerate(bins):
         y = _TOP + number * _ROW
-        name = each.name if len(each.name) <= _MAX_LABEL else f"{each.name[: _MAX_LABEL - 1]}…"
+        name = bounded(each.name, _MAX_LABEL)
         labels.append((_NAME_ROOM - 8, y + 13, name or "(empty text)", "end"))
         for offset, style, share in ((0, "reference", each.reference), (_BAR + 1, "newest", each.newest)):
             width = round(max(room * share / top, 0.5), 2)

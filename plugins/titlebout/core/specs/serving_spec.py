@@ -81,25 +81,24 @@ class ServingSection(SpecSection):
     @model_validator(mode="after")
     def _policies_are_of_use(self) -> Self:
         log = self.log
-        if not log.enabled and log.model_fields_set - {"enabled"}:
+        if log.model_fields_set and "enabled" not in log.model_fields_set:
             message = "log says how to log but not to log; add enabled: true, or false where that is meant"
-            if "enabled" not in log.model_fields_set:
-                raise ValueError(message)
+            raise ValueError(message)
         return self
 
 
-def refuse_unknown_log_columns(serving: ServingSection, features: tuple[ColumnName, ...], *, is_served: bool) -> None:
+def refuse_unknown_log_columns(serving: ServingSection, features: tuple[ColumnName, ...], *, has_server: bool) -> None:
     """Refuse a policy for what is no field of a request, and a log that nobody could write.
 
     Args:
         serving: The section.
         features: The columns that a request holds.
-        is_served: Whether the model has a server.
+        has_server: Whether the model has a server.
 
     Raises:
         ValueError: The policy names something else.
     """
-    if serving.log.enabled and not is_served:
+    if serving.log.enabled and not has_server:
         message = "serving.log.enabled: deployment.target none has no server that could log; switch the log off"
         raise ValueError(message)
     unknown = sorted(set(serving.log.of_named) - set(features))

@@ -8,14 +8,16 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
+from titlebout.cli.at_hand import open_lake
 from titlebout.cli.commands import Commands, add_command
-from titlebout.connection_fields import ConnectionFields
+from titlebout.connection_fields import ConnectionFields, environment_connection
 from titlebout.core.errors import (
     ConnectionSettingsError,
     NotEnoughPartitionsError,
@@ -24,14 +26,15 @@ from titlebout.core.errors import (
     PartitionUnreadableError,
     SpecError,
     TitleboutError,
+    UnavailableError,
 )
 from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.partitions import checked_key, resolve_key
 from titlebout.core.results import RunContext, RunKind, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec, load_suite, source_query
 from titlebout.wiring import build_lake, build_ledger, build_registry, build_search, build_source, build_validator
-from titlebout.wiring import environment_connection as connect_by_environment
 
 # What real data does now and then; a run over many nights goes on.
 _EXPECTED = {
@@ -87,8 +90,7 @@ def run(options: argparse.Namespace) -> bool:
     load_suite(spec.validation.suite)
     jobs = max(1, min(options.jobs, len(keys)))
     scratch = options.scratch.resolve() if options.scratch else None
-    # Read by OpenMP when XGBoost is loaded: a thread that waits must not burn the core of one that works.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    let_threads_sleep()
     # MLflow sets up its own logging when it is imported.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     ended = []
@@ -108,7 +110,7 @@ def reproduce(options: argparse.Namespace) -> bool:
     spec = load_model_spec(options.model)
     if options.threads > 0:
         spec = with_threads(spec, options.threads)
-    found = reproduce_version(spec, options.version, lake=build_lake(connect_by_environment("titlebout_lake")))
+    found = reproduce_version(spec, options.version, lake=open_lake())
     print(f"{found.version}: trained again on {found.rows} rows of {found.partitions} partitions")
     for name, is_equal in found.is_equal.items():
         print(f"  {name:<14}{'equal' if is_equal else 'DIFFERS'}")
@@ -133,6 +135,12 @@ def _nights(work: "partial[Night]", keys: Sequence[str], jobs: int) -> Iterator[
         yield pool.submit(work, keys[0]).result()
         for future in as_completed([pool.submit(work, key) for key in keys[1:]]):
             yield future.result()
+    except BrokenProcessPool as error:
+        message = (
+            "a process that ran a night was killed, as systems do when memory is short; run it again with less "
+            f"than --jobs {jobs}: what was finished stays"
+        )
+        raise UnavailableError(message) from error
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -213,16 +221,11 @@ def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> 
 def _connection(scratch: Path | None, conn_id: str) -> ConnectionFields:
     """Look a connection up: the stores in the scratch folder, if there is one, all others in the environment."""
     if scratch is None:
-        return connect_by_environment(conn_id)
+        return environment_connection(conn_id)
     scratch.mkdir(parents=True, exist_ok=True)
     stores = {
         "titlebout_lake": ConnectionFields(conn_id, extra={"root_uri": (scratch / "lake").as_uri()}),
         "titlebout_ledger": ConnectionFields(conn_id, conn_type="sqlite", host=str(scratch / "ledger.sqlite")),
-        "titlebout_mlflow": ConnectionFields(
-            conn_id,
-            extra={
-                "tracking_uri": f"sqlite:///{scratch / 'mlflow.sqlite'}",
-            },
-        ),
+        "titlebout_mlflow": ConnectionFields(conn_id, extra={"tracking_uri": f"sqlite:///{scratch / 'mlflow.sqlite'}"}),
     }
-    return stores.get(conn_id) or connect_by_environment(conn_id)
+    return stores.get(conn_id) or environment_connection(conn_id)

@@ -1,13 +1,14 @@
 """Tries days against a spec and its suite through the real source and the real validator, and writes nothing down."""
 
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydantic import JsonValue
 
+from titlebout.cli.life_signs import Tell
 from titlebout.core.contract.contract import CheckResult, Contract
 from titlebout.core.contract.history_checks import GoodDay, HistoryChecks
 from titlebout.core.contract.partition_statistics import PartitionStatistics, gather
@@ -22,8 +23,6 @@ from titlebout.core.results import ExpectationFailure, PartitionKey, Severity
 from titlebout.core.snapshots import write_snapshot
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import days_before
-
-Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True)
@@ -50,8 +49,8 @@ class FetchedDay:
 
 
 @dataclass
-class Trial:
-    """Days of one spec.
+class DayTries:
+    """Days of one spec that are fetched and judged.
 
     Attributes:
         spec: The spec.
@@ -126,10 +125,10 @@ class Trial:
 
 
 @contextmanager
-def trial_of(spec: ModelSpec, source: PartitionSource, validator: PartitionValidator, tell: Tell) -> Iterator[Trial]:
-    """Open a trial; its files go with it."""
-    with tempfile.TemporaryDirectory(prefix="titlebout-trial-") as folder:
-        yield Trial(spec, source, validator, Path(folder), tell)
+def tries_of(spec: ModelSpec, source: PartitionSource, validator: PartitionValidator, tell: Tell) -> Iterator[DayTries]:
+    """Begin to try days; their files go when that is over."""
+    with tempfile.TemporaryDirectory(prefix="titlebout-days-") as folder:
+        yield DayTries(spec, source, validator, Path(folder), tell)
 
 
 def _history(
