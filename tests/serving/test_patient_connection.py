@@ -1,5 +1,6 @@
 """Callers who never end, whether they send or read: each would hold one of few places, without any token."""
 
+import asyncio
 import socket
 import time
 from contextlib import suppress
@@ -70,11 +71,52 @@ class Buffer:
     def get_extra_info(self, name: str) -> Any:
         return None
 
+    def set_write_buffer_limits(self, high: int) -> None:
+        assert high < LEAST_READ_BYTES
+
     def get_write_buffer_size(self) -> int:
         return self.unread
 
     def abort(self) -> None:
         self.is_over = True
+
+
+async def large(scope: Any, receive: Any, send: Any) -> None:
+    """Answer with less than asyncio keeps for a caller without a word."""
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"60000")]})
+    await send({"type": "http.response.body", "body": bytes(60000)})
+
+
+def test_who_does_not_read_the_end_of_an_answer_does_not_keep_a_place(monkeypatch: pytest.MonkeyPatch):
+    """A connection that is closed stays until the last byte is read: for ever, if nobody looks after it."""
+    monkeypatch.setattr(patient_connection, "READ_SECONDS", 0.05)
+    config = Config(app=large, http=PatientConnection, lifespan="off", log_config=None, timeout_keep_alive=0)
+    config.load()
+    state = ServerState()
+
+    async def served(listener: socket.socket, caller: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        async with await loop.create_server(lambda: PatientConnection(config, state, {}, loop), sock=listener):
+            caller.connect(listener.getsockname())
+            caller.sendall(HEALTH + b"\r\n")
+            while not state.total_requests or state.connections:
+                await asyncio.sleep(0.01)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, socket.socket() as caller:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        caller.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        asyncio.run(asyncio.wait_for(served(listener, caller), PATIENCE_SECONDS))
+
+
+def test_nothing_is_kept_for_who_is_cut_off():
+    config = Config(app=SimpleNamespace(), http=PatientConnection, lifespan="off", log_config=None)
+    config.load()
+    loop = StillLoop()
+    connection = PatientConnection(config, ServerState(), {}, loop)
+    connection.connection_made(Buffer(0))
+    assert loop.waiting
+    connection.connection_lost(ConnectionResetError())
+    assert not loop.waiting
 
 
 def test_who_reads_slowly_is_waited_for_and_who_stops_is_not():

@@ -262,6 +262,13 @@ def test_a_trial_of_which_nobody_knows_what_was_counted_is_over(tmp_path, counte
         assert ask(client, "r")["version"] == CANDIDATE.version
 
 
+def test_what_was_counted_last_is_soon_on_the_disk_although_nobody_asks_any_more(client, tmp_path):
+    started(client, offer(percent=100))
+    for number in range(20):
+        ask(client, f"r{number}")
+    until(lambda: json.loads((tmp_path / "trial" / "offer.json").read_bytes())["counts"]["pairs"] == 20)
+
+
 def test_nobody_sees_counts_that_the_disk_does_not_take_and_callers_are_answered(client, monkeypatch):
     started(client, offer(percent=100))
 

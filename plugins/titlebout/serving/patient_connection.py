@@ -16,7 +16,7 @@ READ_SECONDS = 30.0
 MOST_QUEUED = 100
 """Requests that wait for the answer to the one before them: a queued one takes a hundred times what it took to send."""
 LEAST_READ_BYTES = 2**16
-"""Of an answer that is too large for the buffers on its way a caller has to take so much in so long."""
+"""Of an answer that is too large for the buffers on its way a caller has to take so much in so long, or its end."""
 
 
 class PatientConnection(HttpToolsProtocol):
@@ -36,6 +36,9 @@ class PatientConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the first request as uvicorn waits for the next one, only longer."""
         super().connection_made(transport)
+        if self.scheme == "http":  # TLS has a time of its own in which a connection has to end
+            # Else nobody looks after the last bytes of an answer, and a connection is not closed before they are read.
+            transport.set_write_buffer_limits(high=1)
         self.timeout_keep_alive_task = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
@@ -50,6 +53,7 @@ class PatientConnection(HttpToolsProtocol):
         for each in (self._awaited, self._reading, self._look_again):
             if each is not None:
                 each.cancel()
+        self._unset_keepalive_if_required()  # uvicorn would leave it for who is cut off
         super().connection_lost(exc)
 
     def on_headers_complete(self) -> None:

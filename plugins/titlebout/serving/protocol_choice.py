@@ -31,6 +31,7 @@ ATTRIBUTES = (
     "loop",
     "parser",
     "pipeline",
+    "scheme",
     "scope",
     "server_state",
     "tasks",

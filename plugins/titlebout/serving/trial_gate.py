@@ -17,11 +17,8 @@ from titlebout.serving.proof import prove_apart
 from titlebout.serving.release_gate import ReleaseGate
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.settings import ServingSettings
-from titlebout.serving.trial_run import RunningTrial, TrialRun
+from titlebout.serving.trial_run import KEEP_SECONDS, RunningTrial, TrialRun
 from titlebout.serving.trial_store import StoredTrial, TrialFence, TrialStore
-
-KEEP_SECONDS = 1.0
-"""What was counted is on the disk so long afterwards, and in any case before somebody sees it."""
 
 _logger = logging.getLogger(__name__)
 

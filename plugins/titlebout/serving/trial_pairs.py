@@ -15,7 +15,7 @@ from titlebout.core.release_roles import ReleaseRole
 from titlebout.serving.questions import Row, Scores
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.scored_request import Observer, ScoredRequest, unseen_categories
-from titlebout.serving.trial_run import RunningTrial, TrialRun
+from titlebout.serving.trial_run import KEEP_SECONDS, RunningTrial, TrialRun
 
 MOST_WAITING = 256
 PAIRED_ROWS = 64
@@ -62,7 +62,12 @@ class TrialPairs:
 
     def _score_forever(self) -> None:
         while True:
-            pair, began = self._waiting.get(), time.perf_counter()
+            try:
+                pair = self._waiting.get(timeout=KEEP_SECONDS)
+            except queue.Empty:
+                self._trials.keep_counts()  # of the last pair, after which nobody asks for long
+                continue
+            began = time.perf_counter()
             try:
                 self._score(pair)
             except Exception:
@@ -70,8 +75,8 @@ class TrialPairs:
                 # would ever pass again.
                 _logger.exception("a pair of trial %d could not be scored", pair.trial.offer.token)
                 pair.trial.tally.add_failed_pair(champion_failed=False)
-            time.sleep(REST_SHARE * (time.perf_counter() - began))
             self._trials.keep_counts()
+            time.sleep(REST_SHARE * (time.perf_counter() - began))
 
     def _score(self, pair: Pair) -> None:
         """Score with both, each first in every other pair: whoever comes second finds warm caches."""

@@ -12,6 +12,9 @@ from titlebout.serving.questions import Row
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.trial_tally import TrialTally
 
+KEEP_SECONDS = 1.0
+"""What was counted is on the disk about so long afterwards, and in any case before somebody sees it."""
+
 
 class RunningTrial:
     """Where a server looks whether a trial runs.
