@@ -6,10 +6,12 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
 from titlebout.demo import sockets
+from titlebout.demo.failure import DemoError
 from titlebout.demo.folder import DemoFolder
 from titlebout.demo.progress import Progress
 from titlebout.demo.sockets import LOOPBACK, PortClaims
@@ -28,7 +30,7 @@ def claims() -> Iterator[PortClaims]:
 @pytest.fixture
 def port() -> int:
     """A port that is free, and none of those that the kernel hands to connections or that another worker looks at."""
-    return PortClaims().claim(10_000 + os.getpid() % 9_000)
+    return PortClaims().claim(10_000 + 20 * os.getpid() % 9_000)
 
 
 def test_a_free_port_is_taken_as_preferred(claims, port):
@@ -61,6 +63,22 @@ def test_a_claim_that_was_given_up_is_free_for_others(claims, port):
     assert PortClaims().claim(port) == port
 
 
+def test_a_port_on_which_another_demo_begins_to_listen_in_this_moment_is_replaced(claims, port, monkeypatch):
+    other, is_free = PortClaims(), sockets._is_free
+    assert other.claim(port) == port
+    with ExitStack() as listening:
+
+        def looked_at(asked: int) -> bool:
+            found = is_free(asked)
+            if asked == port:
+                listening.enter_context(socket.create_server((LOOPBACK, port)))
+                other.close()
+            return found
+
+        monkeypatch.setattr(sockets, "_is_free", looked_at)
+        assert claims.claim(port) > port
+
+
 def test_demos_in_other_folders_claim_other_ports(tmp_path):
     stacks = [Stack(DemoFolder(tmp_path / name, name), Progress(io.StringIO())) for name in ("one", "other")]
     ports = [port for stack in stacks for port in (stack.ports.airflow, stack.ports.mlflow)]
@@ -71,7 +89,7 @@ def test_a_machine_without_a_free_port_is_said(claims, port, monkeypatch):
     monkeypatch.setattr(sockets, "CANDIDATES", 1)
     with (
         socket.create_server((LOOPBACK, port)),
-        pytest.raises(OSError, match=rf"no free port of {LOOPBACK} from {port}"),
+        pytest.raises(DemoError, match=rf"no free port of {LOOPBACK} from {port}"),
     ):
         claims.claim(port)
 

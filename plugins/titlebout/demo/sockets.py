@@ -2,6 +2,8 @@
 
 import socket
 
+from titlebout.demo.failure import DemoError
+
 LOOPBACK = "127.0.0.1"
 CANDIDATES = 1000  # far below the ports from 32768 on, which the kernel hands to connections
 
@@ -22,13 +24,14 @@ class PortClaims:
         """Return the preferred port or the next one on which nobody listens and which nobody claims.
 
         Raises:
-            OSError: A thousand ports in a row are taken.
+            DemoError: A thousand ports in a row are taken.
         """
         for port in range(preferred, min(preferred + CANDIDATES, 2**16)):
-            if _is_free(port) and self._mark(port):
+            # In this order: whoever gives a claim up listens by then.
+            if self._mark(port) and _is_free(port):
                 return port
         message = f"no free port of {LOOPBACK} from {preferred} on"
-        raise OSError(message)
+        raise DemoError(message)
 
     def close(self) -> None:
         """Give up all claims: the services listen, or will never."""

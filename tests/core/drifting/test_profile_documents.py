@@ -84,7 +84,7 @@ def test_a_damaged_file_is_none(document):
     assert SnapshotProfile.opened(document, QUESTION, SHA) is None
 
 
-@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b"{}", b"{", b"\xff"])
+@pytest.mark.parametrize("body", [b"[]", b"1", b"null", b"{}", b"{", b"\xff", b"[" * 100_000], ids=range(7))
 def test_a_sealed_file_that_holds_something_else_is_none(body):
     assert SnapshotProfile.opened(sealed("profile", body), QUESTION, SHA) is None
 
@@ -114,7 +114,14 @@ def test_a_sealed_file_that_holds_something_else_is_none(body):
         ("columns.number.moments.total", "one"),
         ("columns.number.moments.total", "1/0"),
         ("columns.number.moments.total", 1.0),
+        ("columns.number.moments.total", "1e999999999"),
+        ("columns.number.moments.squares", "-1.5"),
+        ("columns.number.moments.count", 4),
+        ("columns.number.moments.count", -5),
         ("columns.number.moments.smallest", "low"),
+        ("columns.number.moments.smallest", None),
+        ("columns.number.moments.smallest", float("nan")),
+        ("columns.number.moments.largest", float("inf")),
         ("columns.number.sketch.more", 1),
         ("columns.number.sketch.bits", -1),
         ("columns.number.sketch.bits", 24),
@@ -134,6 +141,11 @@ def test_what_is_no_profile_is_refused(path, value):
         opened_profile(document.encode())
     body = json.dumps(json.loads(kept())["profile"] | {"profile": json.loads(document)})
     assert SnapshotProfile.opened(sealed("profile", body.encode()), QUESTION, SHA) is None
+
+
+def test_what_is_nested_without_end_is_no_profile():
+    with pytest.raises(ValueError, match="no profile, or one of another release"):
+        opened_profile(b"[" * 100_000)
 
 
 def test_whoever_profiles_a_file_and_reads_profiles_waits_for_no_models_of_pydantic():

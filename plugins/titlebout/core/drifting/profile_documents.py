@@ -1,6 +1,8 @@
 """Profiles as they lie in the lake: JSON, of which every part is looked at again before anything is judged by it."""
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
@@ -16,6 +18,8 @@ from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQ
 from titlebout.core.sealed_json import opened, sealed
 
 _NO_PROFILE = "no profile, or one of another release"
+_FRACTION = re.compile(r"-?[0-9]+(/[0-9]+)?")
+"""`Fraction` reads more, such as a few characters that stand for gigabytes of digits."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class SnapshotProfile:
         if body is None:
             return None
         try:
-            match json.loads(body):
+            match _read(body):
                 case {"profile": profile, **about} if about == cls._about(data_sha256, question):
                     return _opened_partition(profile)
         except ValueError:
@@ -61,7 +65,7 @@ def opened_profile(document: bytes) -> PartitionProfile:
     Raises:
         ValueError: It is none, or one of a release that knows more.
     """
-    return _opened_partition(json.loads(document))
+    return _opened_partition(_read(document))
 
 
 # --- writing ---------------------------------------------------------------------------------------------------------
@@ -101,6 +105,13 @@ def _column(profile: ColumnProfile) -> dict[str, Any]:
 # --- reading ---------------------------------------------------------------------------------------------------------
 
 
+def _read(document: bytes) -> object:
+    try:
+        return json.loads(document)
+    except RecursionError as error:
+        raise ValueError(_NO_PROFILE) from error
+
+
 def _opened_partition(found: object) -> PartitionProfile:
     match found:
         case {"rows": int() as rows, "columns": dict() as columns, **more} if rows >= 0 and not more:
@@ -111,7 +122,10 @@ def _opened_partition(found: object) -> PartitionProfile:
 def _opened_column(found: object) -> ColumnProfile:
     match found:
         case {"kind": "numbers", "missing": int() as missing, "moments": moments, "sketch": sketch, **more}:
-            profile: ColumnProfile = NumberProfile(missing, _opened_moments(moments), _opened_sketch(sketch))
+            opened_moments, opened_sketch = _opened_moments(moments), _opened_sketch(sketch)
+            if opened_moments.count != opened_sketch.rows:
+                raise ValueError(_NO_PROFILE)
+            profile: ColumnProfile = NumberProfile(missing, opened_moments, opened_sketch)
         case {"kind": "categories", "missing": int() as missing, "categories": counts, **more}:
             profile = CategoryProfile(missing, _opened_counts(counts))
         case _:
@@ -130,7 +144,12 @@ def _opened_moments(found: object) -> Moments:
             "smallest": (float() | None) as smallest,
             "largest": (float() | None) as largest,
             **more,
-        } if not more:
+        } if (
+            not more
+            and [each is not None and math.isfinite(each) for each in (smallest, largest)] == [count > 0] * 2
+            and _FRACTION.fullmatch(total)
+            and _FRACTION.fullmatch(squares)
+        ):
             try:
                 return Moments(count, Fraction(total), Fraction(squares), smallest, largest)
             except (ValueError, ZeroDivisionError):
