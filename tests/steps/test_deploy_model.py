@@ -115,6 +115,14 @@ def test_a_night_that_releases_nothing_brings_an_alias_that_was_moved_by_hand_ba
     assert served.registry.aliases[MODEL]["champion"] == served.old.version
 
 
+def test_a_night_that_releases_nothing_does_not_fail_where_only_the_alias_cannot_be_looked_after(served, caplog):
+    served.registry.is_down = True
+    assert served.deploy(verdict_on(served.new, served.old, outcome=Outcome.KEEP)).status is ReleaseStatus.SKIPPED
+    assert "the next live run looks after it" in caplog.text
+    served.registry.is_down = False
+    served.assert_serves(served.old)
+
+
 def test_the_first_challenger_that_did_not_win_starts_no_server(world):
     world.deploy(verdict_on(world.old, None, outcome=Outcome.KEEP))
     assert world.host.servers == {}

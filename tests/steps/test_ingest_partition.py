@@ -36,7 +36,7 @@ from titlebout.core.reading.row_order import RowOrder
 from titlebout.core.results import RunContext, RunKind, Snapshot
 from titlebout.core.snapshots import read_snapshot
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.windows import Windows
+from titlebout.core.windows import Windows, nights_that_read
 from titlebout.steps import ingest_partition as step
 from titlebout.steps.ingest_partition import ingest_partition
 
@@ -560,6 +560,42 @@ class TestLateLabels:
         late.source.reads.clear()
         late.ingest("2024-01-20", run_id="r2")
         assert not {"2024-01-16", self.LATE} & {*late.source.reads}
+
+    def test_a_day_that_left_the_holdout_while_no_night_ran_gets_its_labels_too(self, late: Place):
+        self.night_that_learns(late)
+        assert self.labels(late) == (2, 2)
+
+    def test_days_to_learn_from_that_have_their_labels_are_not_read_again(self, late: Place):
+        self.now = self.BEFORE
+        late.ingest(self.LATE)  # whoever delivers it, delivers labels at once
+        assert self.labels(late) == (2, 2)
+        late.source.reads.clear()
+        self.night_that_learns(late)
+        assert self.LATE not in late.source.reads
+
+    def test_days_that_rows_remember_are_waited_for_like_those_to_learn_from(self, late: Place):
+        usual = {"of": "temperature", "statistic": "mean", "partitions": 2}
+        late.spec = demand_spec(
+            dataset__label_delay_days=2, training__features={"numeric": ["hour"], "history": {"u": usual}}
+        )
+        self.now = self.BEFORE
+        late.source.put(self.LATE, rows(self.LATE).set_column(4, "rentals", pa.nulls(2, pa.float64())))
+        assert self.LATE in Windows(late.spec, self.LATE).remembered
+        late.source.reads.clear()
+        late.ingest(self.LATE)
+        assert late.source.reads.count(self.LATE) == 1
+
+    def test_a_lost_file_is_for_those_who_learn_from_it_to_miss(self, late: Place):
+        del late.lake.objects[late.state.partitions[self.LATE].snapshot.data_path]
+        late.source.reads.clear()
+        self.night_that_learns(late)
+        assert self.LATE not in late.source.reads
+
+    def night_that_learns(self, place: Place) -> None:
+        night, _ = nights_that_read(place.spec, self.LATE).training
+        self.now = place.spec.calendar.bounds(night)[1]
+        place.deliver(night)
+        place.ingest(night, run_id="after the outage")
 
     def test_what_a_person_has_discarded_stays_out(self, late: Place):
         snapshot = late.state.partitions[self.LATE].snapshot

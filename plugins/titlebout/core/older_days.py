@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
+from titlebout.core.errors import CorruptObjectError, ObjectMissingError
 from titlebout.core.ledgers.ledger import EntryKind, PartitionRecord, PartitionStatus
-from titlebout.core.ports import Ledger
+from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey
+from titlebout.core.snapshots import read_snapshot
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.windows import Windows, labels_known_from
 
@@ -39,24 +41,42 @@ def lacks_columns(spec: ModelSpec, record: PartitionRecord) -> bool:
     return not is_discarded and not spec.dataset.snapshot_columns.keys() <= record.snapshot.columns.keys()
 
 
-def came_before_labels(spec: ModelSpec, windows: Windows, ledger: Ledger) -> Iterator[PartitionRecord]:
-    """Yield the days of the holdout whose newest revision came in before their labels were known.
+def came_before_labels(spec: ModelSpec, windows: Windows, lake: Lake, ledger: Ledger) -> Iterator[PartitionRecord]:
+    """Yield the days whose labels a run may know, and whose newest revision came in before they were known.
 
-    By now they may hold them. What a person has discarded is left alone, as in `lacks_columns`.
+    Of the holdout all such days: by now they may hold labels, or better ones. Of those that are learned from or
+    remembered only what lacks some, as where no night ran while it was in the holdout: so the result does not depend
+    on which other runs came before. What a person has discarded is left alone, as in `lacks_columns`.
 
     Args:
         spec: The model spec.
         windows: Of the run.
+        lake: Holds the revisions.
         ledger: Knows what came in when.
     """
     if not spec.dataset.label_delay_days:
         return
+    calendar, judged = spec.calendar, set(windows.holdout)
+    night_is_over = calendar.bounds(windows.partition)[1]
     partitions = ledger.state(spec.name).partitions
-    entries = ledger.entries(spec.name, kinds={EntryKind.PARTITION_INGESTED})
+    known_from = {key: labels_known_from(spec, key) for key in (*windows.remembered, *windows.keys)}
+    # An older entry brought its day in before the labels of any of these days were known.
+    since = min(known_from.values(), default=night_is_over)
+    entries = ledger.entries(spec.name, kinds={EntryKind.PARTITION_INGESTED}, since=since)
     came_at = {entry.sequence: entry.recorded_at for entry in entries}
-    for key in windows.holdout:
+    for key, known in known_from.items():
         record = partitions.get(key)
-        if record is None or record.status is PartitionStatus.DISCARDED:
+        if record is None or record.status is PartitionStatus.DISCARDED or known > night_is_over:
             continue
-        if came_at[record.sequence] < labels_known_from(spec, key):
+        is_early = record.sequence not in came_at or came_at[record.sequence] < known
+        if is_early and (key in judged or _lacks_labels(spec, lake, record)):
             yield record
+
+
+def _lacks_labels(spec: ModelSpec, lake: Lake, record: PartitionRecord) -> bool:
+    try:
+        rows = read_snapshot(lake, record.snapshot)
+    except (ObjectMissingError, CorruptObjectError):
+        return False  # whoever learns from it says so
+    target = spec.dataset.target
+    return target in rows.column_names and rows.column(target).null_count > 0

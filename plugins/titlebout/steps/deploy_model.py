@@ -7,7 +7,7 @@ import logging
 
 from titlebout.core.candidates.permits import use_checked_image, why_not_approved
 from titlebout.core.candidates.promotion import why_champion_stays
-from titlebout.core.errors import DeploymentError, StaleTokenError, bounded
+from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError, bounded
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.live_trials.trial import TrialState
 from titlebout.core.live_trials.trial_permit import why_not_tried
@@ -89,12 +89,20 @@ def _released_or_kept(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -
     if reason:
         if champion:
             desk.keep_serving(state, champion)
-            desk.point_alias_at(champion.version)  # by hand it may have been moved, or a release died before it
+            _look_after_alias(desk, champion.version)
         return _skipped(verdict, reason)
     # Nights may lie between the bout and this: what won is held against the ledger once more.
     winner = proven_version(desk.lake, desk.ledger, desk.spec.name, verdict.challenger)
     use_checked_image(desk.spec, desk.ledger, desk.host, winner.version)
     return desk.serve(state, winner, "; ".join(verdict.reasons))
+
+
+def _look_after_alias(desk: ReleaseDesk, version: str) -> None:
+    """Bring the alias back: somebody may have moved it, or a release died before it. It decides nothing."""
+    try:
+        desk.point_alias_at(version)
+    except UnavailableError as error:
+        logger.warning("alias of %s: %s; the next live run looks after it", desk.spec.name, error)
 
 
 def _end_trial(desk: ReleaseDesk, verdict: Verdict, trials: TrialClient | None, reason: str) -> None:

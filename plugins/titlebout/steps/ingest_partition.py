@@ -39,8 +39,9 @@ def ingest_partition(
     """Bring in the run's own day, and every older day of its windows that the ledger does not know yet.
 
     The run's own day is always read again: the same content is a no-op, other content is a new revision. So is a day
-    of the holdout that came before its labels were known (`dataset.label_delay_days`): by now it may hold them. And so
-    is a day of the windows that came before a column was declared.
+    of the holdout that came before its labels were known (`dataset.label_delay_days`): by now it may hold them, and a
+    day to learn from that came so early and lacks some. And so is a day of the windows that came before a column was
+    declared.
     Filling the windows makes a run's result independent of which other runs happened before it.
 
     Raises:
@@ -61,7 +62,7 @@ def ingest_partition(
     own = intake.ingest(run.partition, known.snapshot if known else None)
     windows = Windows(spec, run.partition)
     _fill_history(intake, days_to_bring_in(spec, windows, state.partitions))
-    for record in came_before_labels(spec, windows, ledger):
+    for record in came_before_labels(spec, windows, lake, ledger):
         intake.read_again(record.snapshot)
     return own
 
