@@ -56,6 +56,13 @@ def test_a_value_of_the_rows_is_shown_as_text_and_puts_no_word_into_anybodys_mou
     assert f"- {as_text}\n- slice {as_text}: held, fine\n" in question.body
 
 
+def test_checks_beyond_the_first_thirty_are_counted(served):
+    checks = tuple(BoutCheck(name=f"slice {n}", state=CheckState.HELD, reason="fine", rows=7) for n in range(32))
+    question = ask(served, verdict_on(served.new, served.old, checks=checks))
+    assert "slice 29: held, fine\n- and 2 more checks, which the whole verdict shows\n" in question.body
+    assert "slice 30" not in question.body
+
+
 def test_who_agreed_stands_in_the_ledger_and_the_winner_serves(served):
     given = answer(served, yes=True, why="  looks\nright ")
     entry = served.ledger.entries(MODEL, kinds={EntryKind.RELEASE_APPROVED})[0]

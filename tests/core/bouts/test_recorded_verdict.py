@@ -57,7 +57,7 @@ def test_of_too_many_checks_the_worst_stay_in_their_order_and_the_others_are_cou
     assert {check.state for check in kept} == {CheckState.BROKEN, CheckState.UNDECIDED, CheckState.HELD}
     assert kept[:50] == list(verdict.checks[:50])
     left_out = 1500 - len(kept)
-    assert (told.name, told.state) == (f"{left_out} more checks", CheckState.SHOWN)
+    assert (told.name, told.state) == (f"{left_out} more checks", CheckState.HELD)
     assert told.reason.startswith(f"{left_out} held: ")
     assert recorded.model_copy(update={"checks": ()}) == verdict.model_copy(update={"checks": ()})
 
@@ -70,4 +70,5 @@ def test_what_is_recorded_fills_the_entry_and_no_more():
 def test_broken_checks_that_do_not_fit_are_told():
     worst = dict.fromkeys(range(3000), CheckState.BROKEN)
     *kept, told = as_recorded(verdict_with(slices(3001, worst=worst))).checks
+    assert told.state is CheckState.BROKEN
     assert told.reason.startswith(f"{3000 - len(kept)} broken, 1 held: ")

@@ -32,7 +32,7 @@ def approval_question(verdict: Verdict, check: CandidateCheck | None, page: str)
         *_table(verdict),
         "",
         *(f"- {_as_text(reason)}" for reason in verdict.reasons),
-        *(f"- {_as_text(f'{each.name}: {each.state}, {each.reason}')}" for each in verdict.checks[:SHOWN_CHECKS]),
+        *_checks(verdict),
         *_shown(check),
         "",
         f"[The whole verdict]({page})",
@@ -40,6 +40,13 @@ def approval_question(verdict: Verdict, check: CandidateCheck | None, page: str)
         "*Reject*, or no answer in time: what serves now serves on.",
     ]
     return ApprovalQuestion(subject=f"May {verdict.challenger} serve as {verdict.model}?", body="\n".join(lines))
+
+
+def _checks(verdict: Verdict) -> Iterator[str]:
+    for each in verdict.checks[:SHOWN_CHECKS]:
+        yield f"- {_as_text(f'{each.name}: {each.state}, {each.reason}')}"
+    if len(verdict.checks) > SHOWN_CHECKS:
+        yield f"- and {len(verdict.checks) - SHOWN_CHECKS} more checks, which the whole verdict shows"
 
 
 def _as_text(said: str) -> str:
