@@ -9,6 +9,7 @@ import yaml
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_document
 from titlebout.cli.main import main
+from titlebout.core.errors import UnavailableError
 from titlebout.core.partitions import keys_between
 
 SUITE = {
@@ -128,3 +129,13 @@ def test_trying_writes_nothing(project, tmp_path):
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
     main(["check", "demand", "--data"])
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+def test_the_line_of_progress_makes_room_for_what_went_wrong(project, capsys, monkeypatch):
+    def silent(*_):
+        raise UnavailableError("the source is silent")
+
+    monkeypatch.setattr("titlebout.cli.day_tries.DayTries._fetched", silent)
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["check", "demand", "--data"]) == 2
+    assert capsys.readouterr().err.endswith("\r\x1b[Ktitlebout: the source is silent\n")

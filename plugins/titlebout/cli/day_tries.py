@@ -126,9 +126,12 @@ class DayTries:
 
 @contextmanager
 def tries_of(spec: ModelSpec, source: PartitionSource, validator: PartitionValidator, tell: Tell) -> Iterator[DayTries]:
-    """Begin to try days; their files go when that is over."""
+    """Begin to try days; when that is over, their files go, and so does the line that says how far it is."""
     with tempfile.TemporaryDirectory(prefix="titlebout-days-") as folder:
-        yield DayTries(spec, source, validator, Path(folder), tell)
+        try:
+            yield DayTries(spec, source, validator, Path(folder), tell)
+        finally:
+            tell("")
 
 
 def _history(

@@ -65,7 +65,6 @@ def new(options: argparse.Namespace) -> bool:
     _refuse_to_overwrite(options, home)
     look = _look(options, tell)
     finished = finish_draft(options.name, look, wishes, today=datetime.now(UTC).date(), tell=tell)
-    tell("")
     if options.dry_run:
         for path, text in finished.files.items():
             print(f"# ---- {path}\n{text}")

@@ -43,14 +43,11 @@ def try_newest_day(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: P
     calendar = spec.calendar
     first = calendar.first_from(spec.dataset.first_partition)
     before = [each for each in days_before(key) if calendar.number(each) >= first]
-    tell = LifeSigns()
-    with tries_of(spec, source, build_validator(), tell) as tries:
+    with tries_of(spec, source, build_validator(), LifeSigns()) as tries:
         tries.fetch([*before, key])
-        day = tries.days[-1]
         tried = tries.judge(spec, suite)[-1]
-        tell("")
-        _print("data", _fetched(day))
-        return _print_verdict(spec, suite, tries, tried)
+    _print("data", _fetched(tries.days[-1]))
+    return _print_verdict(spec, suite, tries, tried)
 
 
 def _newest(spec: ModelSpec, connect: Connect) -> PartitionKey | None:
