@@ -328,8 +328,9 @@ class Wire(asyncio.Transport):
         super().__init__({"sockname": ("127.0.0.1", 1), "peername": ("127.0.0.1", 2)})
         self.written, self.is_over = b"", False
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+    def get_write_buffer_size(self) -> int:
         """Everything is read at once here."""
+        return 0
 
     def write(self, data: Any) -> None:
         self.written += data
@@ -386,6 +387,8 @@ def test_a_connection_ends_once_nobody_asks_for_a_while():
         assert not wire.is_over
         clock.pass_by(1)
         assert wire.is_over
+        connection.connection_lost(None)
+        assert not clock.waiting
         other, _ = connected()
         other.loop = clock
         other.data_received(asked())

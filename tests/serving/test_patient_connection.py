@@ -66,16 +66,16 @@ class Buffer:
     """What waits in the server for a caller to read it."""
 
     def __init__(self, unread: int) -> None:
-        self.unread, self.is_over = unread, False
+        self.unread, self.is_over, self.is_closed = unread, False, False
 
     def get_extra_info(self, name: str) -> Any:
         return None
 
-    def set_write_buffer_limits(self, high: int) -> None:
-        assert high < LEAST_READ_BYTES
-
     def get_write_buffer_size(self) -> int:
         return self.unread
+
+    def is_closing(self) -> bool:
+        return self.is_closed
 
     def abort(self) -> None:
         self.is_over = True
@@ -87,7 +87,8 @@ async def large(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": bytes(60000)})
 
 
-def test_who_does_not_read_the_end_of_an_answer_does_not_keep_a_place(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("said", [b"", b"connection: close\r\n"], ids=["nothing", "the last one"])
+def test_who_does_not_read_the_end_of_an_answer_does_not_keep_a_place(said: bytes, monkeypatch: pytest.MonkeyPatch):
     """A connection that is closed stays until the last byte is read: for ever, if nobody looks after it."""
     monkeypatch.setattr(patient_connection, "READ_SECONDS", 0.05)
     config = Config(app=large, http=PatientConnection, lifespan="off", log_config=None, timeout_keep_alive=0)
@@ -98,7 +99,7 @@ def test_who_does_not_read_the_end_of_an_answer_does_not_keep_a_place(monkeypatc
         loop = asyncio.get_running_loop()
         async with await loop.create_server(lambda: PatientConnection(config, state, {}, loop), sock=listener):
             caller.connect(listener.getsockname())
-            caller.sendall(HEALTH + b"\r\n")
+            caller.sendall(HEALTH + said + b"\r\n")
             while not state.total_requests or state.connections:
                 await asyncio.sleep(0.01)
 
@@ -136,5 +137,20 @@ def test_who_reads_slowly_is_waited_for_and_who_stops_is_not():
         assert not loop.waiting
     connection.pause_writing()
     buffer.unread -= LEAST_READ_BYTES - 1
+    loop.pass_by(READ_SECONDS)
+    assert buffer.is_over
+
+
+def test_the_end_of_a_last_answer_has_its_time_too():
+    """Who reads so much that the server may write on has not read the end of it."""
+    config = Config(app=SimpleNamespace(), http=PatientConnection, lifespan="off", log_config=None)
+    config.load()
+    loop, buffer = StillLoop(), Buffer(2 * LEAST_READ_BYTES)
+    connection = PatientConnection(config, ServerState(), {}, loop)
+    connection.connection_made(buffer)
+    loop.waiting.clear()
+    connection.pause_writing()
+    buffer.unread, buffer.is_closed = 100, True
+    connection.resume_writing()
     loop.pass_by(READ_SECONDS)
     assert buffer.is_over

@@ -126,7 +126,7 @@ class DirectProtocol(PatientConnection):
         if answer.fault is not None:
             self.logger.error("Exception in ASGI application\n", exc_info=answer.fault)
         if self._is_over:
-            self.transport.close()
+            self._close()
         self.server_state.total_requests += 1
         self._rest()
         return True

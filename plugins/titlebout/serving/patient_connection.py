@@ -27,7 +27,7 @@ class PatientConnection(HttpToolsProtocol):
     _awaited: asyncio.TimerHandle | None = None
     """Set while the rest of a head, or of an answered request, is on its way."""
     _reading: asyncio.TimerHandle | None = None
-    """Set while the caller has to read on."""
+    """Set while the caller has to read on, or to read the end of the last answer."""
     _rests_since: float | None = None
     """By the loop's clock; None: a request is on its way, or uvicorn looks after the end of the connection."""
     _look_again: asyncio.TimerHandle | None = None
@@ -36,9 +36,6 @@ class PatientConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn has it
         """Wait for the first request as uvicorn waits for the next one, only longer."""
         super().connection_made(transport)
-        if self.scheme == "http":  # TLS has a time of its own in which a connection has to end
-            # Else nobody looks after the last bytes of an answer, and a connection is not closed before they are read.
-            transport.set_write_buffer_limits(high=1)
         self.timeout_keep_alive_task = self.loop.call_later(HEAD_SECONDS, self.timeout_keep_alive_handler)
 
     def data_received(self, data: bytes) -> None:
@@ -69,7 +66,23 @@ class PatientConnection(HttpToolsProtocol):
         self._head_bytes = 0
         super().on_body(body)
         if self._awaited is None and self.cycle.response_complete:
-            self._awaited = self.loop.call_later(HEAD_SECONDS, self.transport.close)
+            self._awaited = self.loop.call_later(HEAD_SECONDS, self._close)
+
+    def on_response_complete(self) -> None:
+        """Look after the end of a connection whose last answer this was."""
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._await_end()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request, and end the connection."""
+        super().send_400_response(msg)
+        self._await_end()
+
+    def timeout_keep_alive_handler(self) -> None:
+        """End a connection that rests."""
+        super().timeout_keep_alive_handler()
+        self._await_end()
 
     def pause_writing(self) -> None:
         """Look after a while whether the caller reads at all."""
@@ -82,6 +95,17 @@ class PatientConnection(HttpToolsProtocol):
         if self._reading is not None:
             self._reading.cancel()
             self._reading = None
+        if self.transport.is_closing():
+            self._await_end()
+
+    def _close(self) -> None:
+        self.transport.close()
+        self._await_end()
+
+    def _await_end(self) -> None:
+        """Wait no longer for a reader than else: a transport is not closed before its last byte is read."""
+        if self._reading is None:
+            self._await_reader()
 
     def _await_reader(self) -> None:
         unread = self.transport.get_write_buffer_size()
@@ -104,7 +128,7 @@ class PatientConnection(HttpToolsProtocol):
         """Close a connection whose head does not end, unless an answer is still on its way there."""
         self._awaited = None
         if self._head_bytes and (self.cycle is None or self.cycle.response_complete):
-            self.transport.close()
+            self._close()
 
     def _end_wait(self) -> None:
         """Know that a head is whole."""

@@ -31,7 +31,6 @@ ATTRIBUTES = (
     "loop",
     "parser",
     "pipeline",
-    "scheme",
     "scope",
     "server_state",
     "tasks",
