@@ -28,7 +28,7 @@ from titlebout.serving import direct_protocol, patient_connection
 from titlebout.serving.access import Guard
 from titlebout.serving.direct_protocol import DirectProtocol
 from titlebout.serving.prompt_answer import PromptAnswer
-from titlebout.serving.protocol_choice import http_protocol
+from titlebout.serving.protocol_choice import METHODS, http_protocol
 from titlebout.serving.questions import JsonAnswer
 from titlebout.serving.settings import ServingSettings
 from titlebout.serving.shortcut import Shortcut
@@ -506,3 +506,9 @@ def test_a_uvicorn_that_is_made_otherwise_serves_without_the_short_way(monkeypat
     monkeypatch.delattr(HttpToolsProtocol, "timeout_keep_alive_handler")
     assert http_protocol(Open()) == "auto"
     assert "timeout_keep_alive_handler" in caplog.text
+
+
+def test_all_that_is_called_of_uvicorn_is_looked_for():
+    sources = (Path(module.__file__).read_text(encoding="utf-8") for module in (direct_protocol, patient_connection))
+    called = {name for source in sources for name in re.findall(r"super\(\)\.(\w+)\(", source)}
+    assert called == set(METHODS)

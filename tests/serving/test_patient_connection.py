@@ -81,6 +81,16 @@ class Buffer:
         self.is_over = True
 
 
+def connected(buffer: Buffer) -> tuple[PatientConnection, StillLoop]:
+    """Return a connection that was just made, and the loop in which its time passes."""
+    config = Config(app=SimpleNamespace(), http=PatientConnection, lifespan="off", log_config=None)
+    config.load()
+    loop = StillLoop()
+    connection = PatientConnection(config, ServerState(), {}, loop)
+    connection.connection_made(buffer)
+    return connection, loop
+
+
 async def large(scope: Any, receive: Any, send: Any) -> None:
     """Answer with less than asyncio keeps for a caller without a word."""
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"60000")]})
@@ -110,22 +120,15 @@ def test_who_does_not_read_the_end_of_an_answer_does_not_keep_a_place(said: byte
 
 
 def test_nothing_is_kept_for_who_is_cut_off():
-    config = Config(app=SimpleNamespace(), http=PatientConnection, lifespan="off", log_config=None)
-    config.load()
-    loop = StillLoop()
-    connection = PatientConnection(config, ServerState(), {}, loop)
-    connection.connection_made(Buffer(0))
+    connection, loop = connected(Buffer(0))
     assert loop.waiting
     connection.connection_lost(ConnectionResetError())
     assert not loop.waiting
 
 
 def test_who_reads_slowly_is_waited_for_and_who_stops_is_not():
-    config = Config(app=SimpleNamespace(), http=PatientConnection, lifespan="off", log_config=None)
-    config.load()
-    loop, buffer = StillLoop(), Buffer(20 * LEAST_READ_BYTES)
-    connection = PatientConnection(config, ServerState(), {}, loop)
-    connection.connection_made(buffer)
+    buffer = Buffer(20 * LEAST_READ_BYTES)
+    connection, loop = connected(buffer)
     loop.waiting.clear()
     for _ in range(3):
         connection.pause_writing()
@@ -143,11 +146,8 @@ def test_who_reads_slowly_is_waited_for_and_who_stops_is_not():
 
 def test_the_end_of_a_last_answer_has_its_time_too():
     """Who reads so much that the server may write on has not read the end of it."""
-    config = Config(app=SimpleNamespace(), http=PatientConnection, lifespan="off", log_config=None)
-    config.load()
-    loop, buffer = StillLoop(), Buffer(2 * LEAST_READ_BYTES)
-    connection = PatientConnection(config, ServerState(), {}, loop)
-    connection.connection_made(buffer)
+    buffer = Buffer(2 * LEAST_READ_BYTES)
+    connection, loop = connected(buffer)
     loop.waiting.clear()
     connection.pause_writing()
     buffer.unread, buffer.is_closed = 100, True

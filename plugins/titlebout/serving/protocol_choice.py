@@ -14,6 +14,7 @@ METHODS = (
     "on_headers_complete",
     "on_body",
     "on_message_complete",
+    "on_response_complete",
     "pause_writing",
     "resume_writing",
     "send_400_response",
