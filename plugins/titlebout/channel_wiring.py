@@ -45,16 +45,21 @@ def build_channels(section: AlertsSection, connect: Callable[[str], ConnectionFi
 
     channels: list[AlertChannel] = []
     if section.mail_to:
-        try:
-            channels.append(MailChannel(mail_server(connect(section.mail_conn_id)), section.mail_to))
-        except TitleboutError as error:
-            channels.append(_UnusableChannel(MailChannel.name, error))
+        channels.append(
+            _built(MailChannel.name, lambda: MailChannel(mail_server(connect(section.mail_conn_id)), section.mail_to))
+        )
     if section.webhook:
-        try:
-            channels.append(WebhookChannel(webhook_address(connect(section.webhook_conn_id))))
-        except TitleboutError as error:
-            channels.append(_UnusableChannel(WebhookChannel.name, error))
+        channels.append(
+            _built(WebhookChannel.name, lambda: WebhookChannel(webhook_address(connect(section.webhook_conn_id))))
+        )
     return channels
+
+
+def _built(name: str, build: "Callable[[], AlertChannel]") -> "AlertChannel":
+    try:
+        return build()
+    except TitleboutError as error:
+        return _UnusableChannel(name, error)
 
 
 def mail_server(connection: ConnectionFields) -> "MailServer":

@@ -54,12 +54,9 @@ class MailChannel:
                 if server.login:
                     connection.login(server.login, server.password)
                 refused = connection.send_message(self._message(alert))
-        except (
-            smtplib.SMTPException,
-            OSError,
-            ValueError,
-        ) as error:  # ValueError: a header or a log-in of odd characters
-            # What a server says may quote a password that was sent; its class and code do not.
+        except (smtplib.SMTPException, OSError, ValueError) as error:
+            # A ValueError is about odd characters in a header or a log-in. What a server says may quote a password that
+            # was sent; its class and code do not.
             code = getattr(error, "smtp_code", None)
             what = f"{type(error).__name__}{f' {code}' if code else ''}"
             detail = f": {bounded(str(error), 120)}" if isinstance(error, OSError) and code is None else ""
