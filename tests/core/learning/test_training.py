@@ -8,6 +8,7 @@ from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError, SpecError
 from titlebout.core.features import FeaturePlan
+from titlebout.core.learning import training
 from titlebout.core.learning.labels import labels_to_learn, row_weights, target_values
 from titlebout.core.learning.training import train_booster
 
@@ -31,6 +32,16 @@ def fingerprint(tables, **changes):
 
 
 SAMPLED = {"training__params": {"subsample": 0.7, "colsample_bytree": 0.7, "max_depth": 4}}
+
+
+def test_threads_follow_the_values_that_are_learned_unless_the_spec_says(monkeypatch):
+    asked = []
+    monkeypatch.setattr(training, "training_threads", lambda values: asked.append(values) or 1)
+    booster_of(DAYS, training__threads=2)
+    assert not asked
+    booster_of(DAYS)
+    features = FeaturePlan.fit(demand_spec(), DAYS["2024-01-01"]).feature_names
+    assert asked == [180 * len(features)]
 
 
 @pytest.mark.parametrize("changes", [{}, SAMPLED, {"training__half_life_days": 2}])

@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.machine.granted_cores import VALUES_PER_THREAD, granted_cores, training_threads
 
 OWN = "system.slice/job/cpu.max"
 
@@ -61,3 +61,18 @@ def test_where_there_is_no_affinity_all_cores_count(monkeypatch, tmp_path):
 
 def test_it_counts_this_machine():
     assert 1 <= granted_cores() <= 8
+
+
+@pytest.mark.parametrize(
+    ("values", "threads"),
+    [
+        (0, 1),
+        (VALUES_PER_THREAD - 1, 1),
+        (VALUES_PER_THREAD, 2),
+        (5 * VALUES_PER_THREAD, 6),
+        (100 * VALUES_PER_THREAD, 8),
+    ],
+)
+def test_a_small_window_is_trained_by_few_threads_and_a_large_one_by_all(values, threads, monkeypatch):
+    monkeypatch.setattr("titlebout.core.machine.granted_cores.granted_cores", lambda: 8)
+    assert training_threads(values) == threads

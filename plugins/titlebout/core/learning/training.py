@@ -13,7 +13,7 @@ from titlebout.core.features import FeaturePlan
 from titlebout.core.learning.boosting import boost
 from titlebout.core.learning.encoded_rows import EncodedRows
 from titlebout.core.learning.quantile_matrix import LabelledRows, quantile_matrices
-from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.machine.granted_cores import training_threads
 from titlebout.core.machine.graphics_card import refuse_missing_card
 from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.specs.training_spec import Device, Direction, Objective, TrainingSection
@@ -96,9 +96,9 @@ def learn(
 
     if training.device is Device.CUDA:
         refuse_missing_card()
-    threads = training.threads or granted_cores()
-    params = _params(training, plan, threads)
     learned = len(rows.labels) - validation_rows
+    threads = training.threads or training_threads(learned * len(plan.feature_names))
+    params = _params(training, plan, threads)
     max_bin = training.params.get("max_bin", _DEFAULT_MAX_BIN)
     try:
         matrices = quantile_matrices(rows, plan, learned=learned, max_bin=int(max_bin), threads=threads, folder=folder)

@@ -138,7 +138,12 @@ class TrainingSection(SpecSection):
         default=False, exclude_if=not_, description="Train simpler models too, and warn where one is as good."
     )
     seed: int = Field(default=0, ge=0, description="Of everything random in training.")
-    threads: int = Field(default=0, ge=0, description="0: as many as the machine or its cgroup grants.")
+    threads: int = Field(
+        default=0,
+        ge=0,
+        description="0: one, and one more for every two million feature values, up to what the machine or its cgroup "
+        "grants: a small window trains faster on one thread than on several, which wait for each other.",
+    )
     in_memory_megabytes: int | None = Field(
         default=None,
         ge=0,
