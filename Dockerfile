@@ -5,10 +5,9 @@ FROM ${BASE_IMAGE}
 
 WORKDIR /opt/airflow
 
-# Exactly the locked files, or the build fails. image.lock adds what only a server needs: log-in by FAB.
-COPY --chown=airflow:0 requirements.lock requirements/image.lock ./
-RUN pip install --no-cache-dir --require-hashes --requirement requirements.lock --requirement image.lock \
-    && pip check
+# Exactly the locked files, or the build fails.
+COPY --chown=airflow:0 requirements/image.lock ./
+RUN pip install --no-cache-dir --require-hashes --requirement image.lock && pip check
 
 # The package is not installed but lies in the plugins folder, so that no second copy can go stale.
 COPY --chown=airflow:0 plugins/ plugins/
@@ -16,8 +15,10 @@ COPY --chown=airflow:0 dags/ dags/
 COPY --chown=airflow:0 include/ include/
 COPY --chown=airflow:0 expectations/ expectations/
 
-# A new volume takes its owner and mode from the folder that it is mounted on.
-RUN mkdir -p data/lake data/source data/servers data/mlflow && chmod -R g=u data \
+# The command `titlebout`, beside `airflow`. A new volume takes its owner and mode from the folder that it is mounted on.
+RUN command="$(dirname "$(command -v airflow)")/titlebout" \
+    && printf '#!/bin/sh\nexec python -m titlebout.cli.main "$@"\n' > "$command" && chmod 755 "$command" \
+    && mkdir -p data/lake data/source data/servers data/mlflow && chmod -R g=u data \
     && python -m compileall -q plugins
 
 ENV PYTHONPATH=/opt/airflow/plugins \

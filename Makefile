@@ -47,16 +47,15 @@ demo-down: $(READY) ## stop what `make demo` left running
 	@$(BIN)/python -m titlebout.demo down
 
 .PHONY: image
-image: $(READY) ## build the serving image; BASE_IMAGE=... where the default base is not reachable
+image: ## build the serving image; BASE_IMAGE=... where the default base is not reachable
 	docker build $(if $(BASE_IMAGE),--build-arg BASE_IMAGE=$(BASE_IMAGE)) -t titlebout-serving:latest -f include/serving/Dockerfile .
 
-.PHONY: up down reload
-up: ## start the compose project (Postgres, Airflow, MLflow)
+.PHONY: up down
+up: ## build and start the compose project (Postgres, Airflow, MLflow); after a change, replace what is not as it was
 	docker compose up --build --detach
-down: ## stop the compose project
-	docker compose down
-reload: ## restart what caches plugin code
-	docker compose restart airflow-scheduler airflow-triggerer airflow-dag-processor airflow-apiserver
+# Not `docker compose down`: the servers of models are no part of the project, serve on, and need its network.
+down: ## stop the compose project; data stays, servers of models serve on
+	docker compose stop
 
 # --- develop --------------------------------------------------------------------------------------
 
@@ -107,9 +106,7 @@ lock: $(READY) ## resolve the dependencies again; LOCK_ARGS=--upgrade for newer 
 	$(COMPILE) pyproject.toml --extra demo --group dev -o requirements.lock >/dev/null
 	awk '/^uv==/ {p=1} p {print} p && !/\\$$/ {exit}' requirements.lock > requirements/uv.lock
 	$(COMPILE) requirements/serving.in --constraint requirements.lock -o requirements-serving.lock >/dev/null
-	$(COMPILE) requirements/image.in --constraint requirements.lock | awk 'NR == FNR {if (/==/) have[$$0]; next} \
-		/==/ {keep = !($$0 in have)} keep' requirements.lock - > requirements/image.lock.new
-	mv requirements/image.lock.new requirements/image.lock
+	$(COMPILE) pyproject.toml requirements/image.in --constraint requirements.lock -o requirements/image.lock >/dev/null
 
 clean: ## remove everything that was generated
 	rm -rf $(VENV) .demo .cache dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

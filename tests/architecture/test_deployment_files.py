@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -55,7 +56,7 @@ def as_fields(conn_id: str, document: dict, prefix: str = "") -> ConnectionField
 
 
 def compose_pools() -> dict[str, int]:
-    script = AIRFLOW["airflow-init"]["command"][0]
+    script = AIRFLOW["airflow-init"]["command"][-1]
     return {name: int(slots) for name, slots in re.findall(r"airflow pools set (\w+) (\d+)", script)}
 
 
@@ -63,12 +64,12 @@ def in_sources(pattern: str) -> set[str]:
     return {found for path in SOURCES for found in re.findall(pattern, path.read_text(encoding="utf-8"))}
 
 
-def run_compose(*, environment_file: Path) -> subprocess.CompletedProcess[str]:
+def run_compose(*options: str, environment_file: Path) -> subprocess.CompletedProcess[str]:
     if COMPOSE_PROGRAM is None:
         pytest.skip("docker-compose is not installed")
     file = PROJECT / "docker-compose.yaml"
     return subprocess.run(
-        [COMPOSE_PROGRAM, "--env-file", str(environment_file), "-f", str(file), "config", "--quiet"],
+        [COMPOSE_PROGRAM, "--env-file", str(environment_file), "-f", str(file), "config", *options],
         check=False,
         capture_output=True,
         text=True,
@@ -169,8 +170,21 @@ def test_the_images_get_what_they_copy_and_no_secrets():
 def test_docker_compose_accepts_the_file(tmp_path: Path):
     filled = tmp_path / "env"
     filled.write_text(re.sub(r"=$", "=secret", EXAMPLE, flags=re.MULTILINE), encoding="utf-8")
+    done = run_compose("--quiet", environment_file=filled)
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_optional_line_of_the_example_can_be_used_as_it_stands(tmp_path: Path):
+    """Whoever removes the `#` gets the value and nothing else: no explanation behind it."""
+    optional = dict(re.findall(r"^#(\w+)=(.*)$", EXAMPLE, re.MULTILINE))
+    assert not [name for name, value in optional.items() if " " in value]
+    filled = tmp_path / "env"
+    given = re.sub(r"=$", "=secret", EXAMPLE, flags=re.MULTILINE)
+    filled.write_text(re.sub(r"^#(\w+=)", r"\1", given, flags=re.MULTILINE))
     done = run_compose(environment_file=filled)
     assert done.returncode == 0, done.stderr
+    scheduler = yaml.safe_load(done.stdout)["services"]["airflow-scheduler"]
+    assert "/var/run/docker.sock:/var/run/docker.sock" in str(scheduler["volumes"])
 
 
 @pytest.mark.parametrize("secret", sorted(SECRETS))
@@ -181,3 +195,40 @@ def test_docker_compose_refuses_to_start_without_a_secret(tmp_path: Path, secret
     done = run_compose(environment_file=filled)
     assert done.returncode != 0
     assert "see .env.example" in done.stderr
+
+
+def test_the_image_is_built_once_and_before_whoever_runs_it():
+    of_image = {name: service for name, service in COMPOSE["services"].items() if "titlebout" in service["image"]}
+    assert {name for name, service in of_image.items() if "build" in service} == {"airflow-init"}
+    assert {name for name, service in of_image.items() if "airflow-init" in service["depends_on"]} == (
+        set(of_image) - {"airflow-init"}
+    )
+
+
+def test_the_entrypoint_of_the_image_is_kept():
+    """It gives a name and a home to a user that the image does not know (`AIRFLOW_UID`), and passes signals on."""
+    assert not [name for name, service in COMPOSE["services"].items() if "entrypoint" in service]
+
+
+def test_the_database_is_well_when_it_answers_by_network():
+    """While it is made, a first server answers on the socket, and whoever connects then is thrown out."""
+    test = COMPOSE["services"]["postgres"]["healthcheck"]["test"]
+    assert test[:4] == ["CMD", "pg_isready", "--host", "127.0.0.1"]
+
+
+def test_tasks_start_after_the_api_server_and_are_waited_for_at_a_stop():
+    scheduler = AIRFLOW["airflow-scheduler"]
+    assert scheduler["depends_on"]["airflow-apiserver"] == {"condition": "service_healthy"}
+    assert scheduler["stop_grace_period"]
+
+
+def test_the_output_of_every_container_is_bounded():
+    for service in COMPOSE["services"].values():
+        assert service["logging"] == {"driver": "json-file", "options": {"max-size": "10m", "max-file": "5"}}
+
+
+def test_the_image_has_the_command_of_the_package():
+    scripts = tomllib.loads((PROJECT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    started = re.findall(r"exec python -m (\S+)", (PROJECT / "Dockerfile").read_text(encoding="utf-8"))
+    assert scripts == {"titlebout": "titlebout.cli.main:main"}
+    assert started == ["titlebout.cli.main"]
