@@ -1,30 +1,29 @@
-"""The servers that benchmarks/serving.py compares, each as its users would start it, and a moment of load on one."""
+"""The servers that benchmarks/serving.py compares, each as its users would start it."""
 
 import json
 import os
-import re
-import statistics
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
 import numpy as np
 
+from serving_load import Load, Round, cpu_seconds
 from serving_world import MODEL, World
-from titlebout.adapters.http_server_client import HttpServerClient
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerClient, HttpServerLog
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.ports import ServerAddress
 from titlebout.core.wire import PREDICT_PATH
 
 PROJECT = Path(__file__).resolve().parents[1]
 RIVALS = Path(__file__).with_name("serving_rivals")
-SERVER_CPU, LOAD_CPU = 0, 1
-CONNECTIONS = 16
+START_SECONDS, LONGEST_SECONDS = 120, 60
 PACKAGES = {
     "mlserver": ["mlserver==1.7.1", "mlserver-xgboost==1.7.1", "xgboost-cpu==3.2.0"],
     "bentoml": ["bentoml==1.4.39", "xgboost-cpu==3.2.0"],
@@ -39,17 +38,18 @@ NOOP, BARE, ECHO, FASTAPI, MLFLOW, MLSERVER, BENTOML, OURS = (
     "BentoML",
     "Titlebout",
 )
-
-
-@dataclass
-class Round:
-    """One server under load for a moment."""
-
-    requests_per_second: float
-    p50_ms: float
-    p99_ms: float
-    cpu_us: float
-    failed: int
+JSON = {"content-type": "application/json"}
+WRK = """
+wrk.method="POST"
+wrk.headers["content-type"]="application/json"
+wrk.body=[==[%s]==]
+done=function(summary, latency, requests)
+  local e=summary.errors
+  io.write(string.format("FOUND [%%d, %%d, %%f, %%f, %%d]\\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), e.connect+e.read+e.write+e.status+e.timeout))
+end
+"""
+"""What wrk sends and says at the end; times are in microseconds."""
 
 
 @dataclass
@@ -61,6 +61,7 @@ class Contestant:
         command: Its command line.
         url: Where it predicts.
         bodies: Rows of a request to its body.
+        expected: What it predicts for the first row; None: it predicts nothing.
         environment: Variables on top of ours.
         folder: Where it runs.
     """
@@ -69,16 +70,18 @@ class Contestant:
     command: list[str]
     url: str
     bodies: dict[int, bytes]
+    expected: float | None
     environment: dict[str, str] = field(default_factory=dict)
     folder: Path = PROJECT
     process: "subprocess.Popen[bytes] | None" = None
-    rounds: dict[int, list[Round]] = field(default_factory=dict)
+    cpu: int = 0
 
-    def start(self, log: Path) -> None:
-        """Start it on its processor."""
+    def start(self, log: Path, cpu: int) -> None:
+        """Start it on one processor."""
+        self.cpu = cpu
         with log.open("wb") as file:
             self.process = subprocess.Popen(
-                ["taskset", "-c", str(SERVER_CPU), *self.command],
+                ["taskset", "-c", str(cpu), *self.command],
                 cwd=self.folder,
                 env={**os.environ, "OMP_NUM_THREADS": "1", **self.environment},
                 stdout=file,
@@ -86,13 +89,37 @@ class Contestant:
                 start_new_session=True,
             )
 
-    def answer(self) -> list[float] | None:
-        """Return what it predicts for one row; None while it does not answer."""
+    def await_answer(self) -> None:
+        """Wait until it answers, and look at the answer."""
+        deadline = time.monotonic() + START_SECONDS
+        while (found := self._answer()) is None:
+            assert self.process is not None
+            assert self.process.poll() is None, f"{self.name} ended"
+            assert time.monotonic() < deadline, f"{self.name} did not start"
+            time.sleep(0.1)
+        assert self.expected is None or abs(found[0] - self.expected) < 1e-3, f"{self.name} says {found[:2]}"
+
+    def _answer(self) -> list[float] | None:
         try:
             answer = httpx.post(self.url, content=self.bodies[1], headers=JSON, timeout=30, trust_env=False)
         except httpx.TransportError:
             return None
         return _numbers(answer.json()) if answer.status_code == 200 else None
+
+    def asked(self, load: Load, seconds: int, folder: Path) -> Round:
+        """Ask it for a moment, from the other processor."""
+        assert self.process is not None
+        script, pid = folder / "wrk.lua", self.process.pid
+        script.write_text(WRK % self.bodies[load.rows].decode())
+        options = ["-t1", f"-c{load.connections}", f"-d{seconds}s", "-s", str(script)]
+        before = cpu_seconds(pid)
+        command = ["taskset", "-c", str(1 - self.cpu), "wrk", *options, self.url]
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        taken = cpu_seconds(pid) - before
+        requests, micros, p50, p99, failed = json.loads(told.rpartition("FOUND ")[2])
+        if not requests and seconds < LONGEST_SECONDS:
+            return self.asked(load, 4 * seconds, folder)  # on a busy machine the slow ones do not answer in time
+        return Round(requests / micros * 1e6, p50 / 1e3, p99 / 1e3, taken / max(1, requests) * 1e6, failed)
 
     def end(self) -> None:
         """Tell it, and what it started, to end."""
@@ -109,12 +136,42 @@ class Contestant:
                 os.killpg(self.process.pid, 9)
                 self.process.wait(10)
 
-    def median(self, rows: int, of: Callable[[Round], float]) -> float:
-        """Return the median of its rounds."""
-        return statistics.median(of(each) for each in self.rounds[rows])
+
+@dataclass
+class Titlebout(Contestant):
+    """Ours, with its inference log on; a release is pushed to it once it runs."""
+
+    world: World | None = None
+    state: Path = PROJECT
+
+    def await_answer(self) -> None:
+        """Have it log, and give it its release."""
+        assert self.world is not None
+        HttpServerLog().configure(self.address, LogPolicy(enabled=True))
+        HttpServerClient().push(self.address, self.world.bundle, token=1)
+        self.url = self.address.url + PREDICT_PATH
+        super().await_answer()
+
+    @property
+    def address(self) -> ServerAddress:
+        """Where it is, once it says so."""
+        return address_of(self.state)
 
 
-JSON = {"content-type": "application/json"}
+@contextmanager
+def running(servers: Sequence[Contestant], folder: Path, cpu: int = 0) -> Iterator[None]:
+    """Run servers on one processor; all of them have answered rightly."""
+    try:
+        for place, server in enumerate(servers):
+            server.start(folder / f"{place}.log", cpu)
+        for server in servers:
+            server.await_answer()
+        yield
+    finally:
+        for server in servers:
+            server.end()
+        for server in servers:
+            server.stop()
 
 
 def _numbers(found: object) -> list[float]:
@@ -127,72 +184,68 @@ def _numbers(found: object) -> list[float]:
     return [float(found)] if isinstance(found, int | float) else []
 
 
-def contestants(world: World, folder: Path, ports: list[int]) -> list[Contestant]:
-    """Return everything but Titlebout, which has to be given its release first."""
-    python, model = sys.executable, str(world.rival_model)
-    answer_file = folder / "answer.json"
+def ours(world: World, folder: Path) -> Titlebout:
+    """Return Titlebout."""
+    state = folder / "state"
+    command = [sys.executable, "-m", "titlebout.serving", "--model", MODEL, "--state-dir", str(state)]
+    return Titlebout(OURS, command, "", _named(world), world.own_score, world=world, state=state)
+
+
+def noop(world: World, folder: Path, name: str) -> Contestant:
+    """Return a server that does nothing, or even less."""
+    kind = {NOOP: "starlette", BARE: "json", ECHO: "echo"}[name]
+    answer_file, (port,) = folder / "answer.json", free_ports(1)
     answer_file.write_text(json.dumps(_usual_answer(world), separators=(",", ":")))
-    named = {count: _body({"rows": world.rows[:count]}) for count in (1, 100)}
+    command = [sys.executable, str(RIVALS / "noop_server.py"), str(port), str(answer_file), kind]
+    return Contestant(name, command, f"http://127.0.0.1:{port}/", _named(world), None)
+
+
+def rivals(world: World, folder: Path) -> list[Contestant]:
+    """Return what else could serve the same trees."""
+    python, model, score = sys.executable, str(world.rival_model), float(world.scores[0])
     numbers = {count: _encoded(world, count) for count in (1, 100)}
-    noop, bare, echo, fastapi, mlflow, mlserver, metrics, grpc, bento = ports
+    fastapi, mlflow, mlserver, metrics, grpc, bento = free_ports(6)
     _mlflow_model(folder / "mlflow", world)
     _mlserver_settings(folder / "mlserver", model, mlserver, metrics, grpc)
     url = "http://127.0.0.1:{}{}".format
-    v2 = {count: _v2(numbers[count]) for count in numbers}
-    program = str(RIVALS / "noop_server.py")
     return [
-        Contestant(NOOP, [python, program, str(noop), str(answer_file), "starlette"], url(noop, "/"), named),
-        Contestant(BARE, [python, program, str(bare), str(answer_file), "json"], url(bare, "/"), named),
-        Contestant(ECHO, [python, program, str(echo), str(answer_file), "echo"], url(echo, "/"), named),
         Contestant(
             FASTAPI,
             [python, str(RIVALS / "fastapi_server.py"), str(fastapi), model],
             url(fastapi, PREDICT_PATH),
-            named,
+            _named(world),
+            score,
         ),
         Contestant(
             MLFLOW,
             f"{python} -m mlflow models serve -m {folder}/mlflow -p {mlflow} -w 1 --env-manager local".split(),
             url(mlflow, "/invocations"),
             {count: _body({"inputs": numbers[count]}) for count in numbers},
+            score,
             {"PATH": f"{Path(python).parent}:{os.environ['PATH']}", "MLFLOW_DISABLE_TELEMETRY": "true"},
         ),
         Contestant(
             MLSERVER,
             [str(environment_of("mlserver") / "mlserver"), "start", str(folder / "mlserver")],
             url(mlserver, f"/v2/models/{MODEL}/infer"),
-            v2,
+            {count: _v2(numbers[count]) for count in numbers},
+            score,
         ),
         Contestant(
             BENTOML,
             [str(environment_of("bentoml") / "bentoml"), "serve", "bento_service:Demand", "--port", str(bento)],
             url(bento, PREDICT_PATH),
             {count: _body({"rows": numbers[count]}) for count in numbers},
+            score,
             {"MODEL_FILE": model, "BENTOML_DO_NOT_TRACK": "True", "BENTOML_HOME": str(folder / "bentoml")},
             RIVALS,
         ),
     ]
 
 
-def ours(folder: Path) -> Contestant:
-    """Return Titlebout, which has to be given its release once it runs."""
-    command = [sys.executable, "-m", "titlebout.serving", "--model", MODEL, "--state-dir", str(folder / "state")]
-    return Contestant(OURS, command, "", {})
-
-
-def with_release(own: Contestant, world: World, folder: Path) -> ServerAddress:
-    """Turn the inference log of Titlebout on and give it its release."""
-    address = address_of(folder / "state")
-    HttpServerLog().configure(address, LogPolicy(enabled=True))
-    HttpServerClient().push(address, world.bundle, token=1)
-    own.url = address.url + PREDICT_PATH
-    own.bodies.update({count: _body({"rows": world.rows[:count]}) for count in (1, 100)})
-    return address
-
-
 def address_of(state: Path) -> ServerAddress:
     """Wait until a server says where it is."""
-    file, deadline = state / "address.json", time.monotonic() + 60
+    file, deadline = state / "address.json", time.monotonic() + START_SECONDS
     while not file.exists():
         assert time.monotonic() < deadline, "the server did not start"
         time.sleep(0.01)
@@ -211,43 +264,8 @@ def environment_of(name: str) -> Path:
     return folder / "bin"
 
 
-def measured(contestant: Contestant, rows: int, seconds: float, folder: Path) -> Round:
-    """Ask a server for a moment."""
-    assert contestant.process is not None
-    script = folder / f"{contestant.name.replace(' ', '_')}_{rows}.lua"
-    body = contestant.bodies[rows].decode()
-    script.write_text(
-        f'wrk.method="POST"\nwrk.headers["content-type"]="application/json"\nwrk.body=[==[{body}]==]\n'
-        "done=function(summary, latency, requests)\n"
-        "local e=summary.errors\n"
-        'io.write(string.format("JSON %d %d %f %f %d\\n", summary.requests, summary.duration, '
-        "latency:percentile(50), latency:percentile(99), e.connect+e.read+e.write+e.status+e.timeout))\nend\n"
-    )
-    before = cpu_seconds(contestant.process.pid)
-    command = ["taskset", "-c", str(LOAD_CPU), "wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "-s", str(script)]
-    told = subprocess.run([*command, contestant.url], capture_output=True, text=True, check=True).stdout
-    numbers = re.search(r"JSON (\d+) (\d+) ([\d.]+) ([\d.]+) (\d+)", told)
-    assert numbers is not None, told
-    requests, micros, p50, p99, failed = (float(each) for each in numbers.groups())
-    cpu = cpu_seconds(contestant.process.pid) - before
-    return Round(requests / micros * 1e6, p50 / 1e3, p99 / 1e3, cpu / max(1, requests) * 1e6, int(failed))
-
-
-def cpu_seconds(root: int) -> float:
-    """Return the CPU time of a process and of all that it started."""
-    parents: dict[int, int] = {}
-    seconds: dict[int, float] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = file.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        parents[int(file.parent.name)] = int(fields[1])
-        seconds[int(file.parent.name)] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    family = {root}
-    while more := {each for each, parent in parents.items() if parent in family} - family:
-        family |= more
-    return sum(seconds[each] for each in family if each in seconds)
+def _named(world: World) -> dict[int, bytes]:
+    return {count: _body({"rows": world.rows[:count]}) for count in (1, 100)}
 
 
 def _body(document: object) -> bytes:
@@ -287,8 +305,6 @@ def _mlserver_settings(folder: Path, model: str, port: int, metrics: int, grpc: 
 
 def free_ports(count: int) -> list[int]:
     """Return ports that nobody listens on just now."""
-    import socket
-
     sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
     ports = [each.getsockname()[1] for each in sockets]
     for each in sockets:

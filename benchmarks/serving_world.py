@@ -45,6 +45,7 @@ class World:
         encoded: The same rows as the other servers take them: categories are numbers, the time is taken apart.
         rival_model: File of the trees that the other servers serve: as many, as deep, learned from the same rows.
         scores: What the other servers have to answer.
+        own_score: What Titlebout has to answer to the first row, by XGBoost.
     """
 
     bundle: ReleaseBundle
@@ -52,6 +53,7 @@ class World:
     encoded: np.ndarray
     rival_model: Path
     scores: np.ndarray
+    own_score: float
 
 
 def make_world(folder: Path) -> World:
@@ -68,7 +70,7 @@ def make_world(folder: Path) -> World:
     plan = FeaturePlan.fit(spec, table)
     matrix = plan.encode(table)
     target = table.column("rentals").to_numpy()
-    settings = {"max_depth": DEPTH, "tree_method": "hist", "nthread": 2}
+    settings = {"max_depth": DEPTH, "tree_method": "hist", "nthread": 1}
     own = xgboost.DMatrix(
         matrix,
         target,
@@ -81,10 +83,12 @@ def make_world(folder: Path) -> World:
     file = folder / "model.ubj"
     rival.save_model(file)
     encoded_plan = plan.model_dump_json().encode()
-    golden = GoldenRows.pick(Predictor.load(booster, encoded_plan), table.slice(0, 500), 20)
+    predictor = Predictor.load(booster, encoded_plan)
+    golden = GoldenRows.pick(predictor, table.slice(0, 500), 20)
     bundle = ReleaseBundle(MODEL, "2024-01-14-000000000000", booster, encoded_plan, golden.model_dump_json().encode())
     rows = json.loads(json.dumps(plan.rows(table.slice(0, 100)), default=str))
-    return World(bundle, rows, matrix[:100], file, rival.inplace_predict(matrix[:100], missing=np.nan))
+    scores = rival.inplace_predict(matrix[:100], missing=np.nan)
+    return World(bundle, rows, matrix[:100], file, scores, float(predictor.predict_rows(rows[:1])[0]))
 
 
 def _table() -> pa.Table:

@@ -110,6 +110,21 @@ GENERAL: dict[str, tuple[list[bytes], int]] = {
     "a wrong chunk": ([CHUNKED + b"not hex\r\n"], 0),
     "no http": ([b"hello\r\n\r\n"], 0),
     "mixed": ([asked() + asked(b"", "/version", method="GET") + asked()], 1),
+    # What proxies and servers might cut into requests in two ways.
+    "two lengths": ([asked(ONE_ROW, "/predict", "Content-Length: 5")], 0),
+    "a length and chunks": ([asked(b"0\r\n\r\n" + asked(), "/predict", "Transfer-Encoding: chunked")], 0),
+    "another transfer encoding": ([asked(ONE_ROW, "/predict", "Transfer-Encoding: xchunked")], 0),
+    "a length with a sign": ([asked().replace(b"Content-Length: ", b"Content-Length: +")], 0),
+    "a length in two parts": ([asked().replace(b"Content-Length: ", b"Content-Length: 1,")], 0),
+    "a blank before a colon": ([asked(ONE_ROW, "/predict", "Transfer-Encoding : chunked")], 0),
+    "a folded header": ([asked(ONE_ROW, "/predict", "X: a", " Transfer-Encoding: chunked")], 0),
+    "a header without a colon": ([asked(ONE_ROW, "/predict", "Transfer-Encoding")], 0),
+    "a null byte": ([asked(ONE_ROW, "/predict", "X: a\0b")], 0),
+    "bare line feeds": ([asked().replace(b"\r\n", b"\n")], 0),
+    "a bare carriage return": ([asked(ONE_ROW, "/predict", "X: a\rTransfer-Encoding: chunked")], 0),
+    "a chunk with an odd end": ([CHUNKED + b"1\nx\n0\n\n"], 0),
+    "a whole address": ([asked(path="http://x/predict")], 0),
+    "dots": ([asked(path="/x/../predict")], 0),
 }
 ALL = DIRECT | GENERAL
 

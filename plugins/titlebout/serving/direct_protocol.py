@@ -19,6 +19,7 @@ PATIENCE_SECONDS = 0.05
 """Many clients send a body behind its head, in a piece of its own: it comes at once or waits for something."""
 
 _Headers = list[tuple[bytes, bytes]]
+_CLOSE = (b"connection", b"close")
 
 
 class DirectProtocol(PatientConnection):
@@ -139,7 +140,7 @@ class DirectProtocol(PatientConnection):
         content = [STATUS_LINE[answer.status_code], defaults]
         for name, value in answer.raw_headers:
             content += (name, b": ", value, b"\r\n")
-            is_last = is_last or _ends(name, value)
+        is_last = is_last or _CLOSE in answer.raw_headers
         if not (keeps_alive or is_last):
             content.append(b"connection: close\r\n")
         content += (b"\r\n", bytes(answer.body))
@@ -148,12 +149,7 @@ class DirectProtocol(PatientConnection):
 
 
 def _rendered(headers: _Headers) -> tuple[_Headers, bytes, bool]:
-    sent = b"".join(b"%b: %b\r\n" % header for header in headers)
-    return headers, sent, any(_ends(*header) for header in headers)
-
-
-def _ends(name: bytes, value: bytes) -> bool:
-    return name == b"connection" and value == b"close"
+    return headers, b"".join(b"%b: %b\r\n" % header for header in headers), _CLOSE in headers
 
 
 def direct_protocol(door: Door) -> type[DirectProtocol]:
