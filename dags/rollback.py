@@ -1,15 +1,18 @@
-"""`<model>_rollback`, one Airflow DAG per model spec: a person has a version serve again that served before."""
+"""`<model>_rollback`, one Airflow DAG per model: a person has a version serve again that served before.
+
+A model whose spec is broken keeps it: a champion may be bad at the same time.
+"""
 
 from datetime import timedelta
 
 from airflow.sdk import DAG, Param
 
-from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.spec import ModelSpec, nightly_dag_of, rollback_dag_of
 from titlebout.model_assets import model_asset
-from titlebout.notifiers.ledger_alerts import telling
+from titlebout.notifiers.ledger_alerts import alert_callbacks
 from titlebout.operators.rehearse_rollback import RehearseRollbackOperator
 from titlebout.operators.roll_back_model import RollBackModelOperator
-from titlebout.project import readable_specs
+from titlebout.project import named_specs
 
 PARAMS = {
     "version": Param(
@@ -34,12 +37,12 @@ PARAMS = {
 }
 
 
-def rollback(spec: ModelSpec) -> DAG:
+def rollback(model: str, spec: ModelSpec | None) -> DAG:
     """Compose the way back of one model; nothing but a person starts it."""
     with DAG(
-        spec.rollback_dag_id,
-        description=f"Has an earlier version of {spec.name} serve again",
-        doc_md=DOC.format(spec=spec),
+        rollback_dag_of(model),
+        description=f"Has an earlier version of {model} serve again",
+        doc_md=DOC.format(nightly=nightly_dag_of(model)),
         schedule=None,
         catchup=False,
         max_active_runs=1,
@@ -47,27 +50,26 @@ def rollback(spec: ModelSpec) -> DAG:
         is_paused_upon_creation=False,
         allowed_run_types=["manual"],  # type: ignore[list-item]  # converted; the enum is private
         params=PARAMS,
-        tags=["titlebout", spec.name],
+        tags=["titlebout", model],
         default_args={
-            "owner": spec.owner,
+            **({"owner": spec.owner, **alert_callbacks(spec, "failure")} if spec else {}),
             "retries": 2,
             "execution_timeout": timedelta(minutes=30),
-            **telling(spec, "failure"),
         },
     ) as dag:
-        rehearse = RehearseRollbackOperator(task_id="rehearse_rollback", model=spec.name)
+        rehearse = RehearseRollbackOperator(task_id="rehearse_rollback", model=model)
         RollBackModelOperator(
             task_id="roll_back_model",
-            model=spec.name,
+            model=model,
             plan=rehearse.output,
-            **telling(spec, "success"),
-            outlets=[model_asset(spec.name, "champion")],
+            **(alert_callbacks(spec, "success") if spec else {}),
+            outlets=[model_asset(model, "champion")],
         )
     return dag
 
 
 DOC = """Start it with a reason: the version that served before serves again, and what serves now may not be promoted
-again by any run of `{spec.nightly_dag_id}`. If a task fails, the champion still serves; clear it after the repair."""
+again by any run of `{nightly}`. If a task fails, the champion still serves; clear it after the repair."""
 
-for model_spec in readable_specs():
-    rollback(model_spec)
+for model_name, model_spec in named_specs():
+    rollback(model_name, model_spec)

@@ -7,7 +7,16 @@ import yaml
 
 from fakes.specs import demand_document
 from titlebout.core.errors import SpecError, SuiteNotFoundError
-from titlebout.project import load_model_spec, load_suite, model_names, project_home, source_query, spec_mistakes
+from titlebout.project import (
+    load_model_spec,
+    load_suite,
+    model_names,
+    named_specs,
+    project_home,
+    readable_specs,
+    source_query,
+    spec_mistakes,
+)
 
 
 @pytest.fixture
@@ -179,3 +188,32 @@ def test_a_mistake_in_a_query_is_one_of_the_projects_mistakes(home):
     assert str(mistake).startswith(f"{path}: :dya is no parameter (did you mean 'day'?)")
     path.write_text("SELECT * FROM rides WHERE day = :day")
     assert spec_mistakes() == []
+
+
+def test_no_file_however_broken_takes_the_other_models_down(home):
+    write_spec(home)
+    models = home / "include" / "models"
+    (models / "a_day.yaml").write_text("dataset: {first_partition: 2024-13-01}\n")
+    (models / "brackets.yaml").write_text("[" * 5000)
+    (models / "latin.yaml").write_bytes(b"description: \xe9\n")
+    (models / "folder.yaml").mkdir()
+    (models / "nowhere.yaml").symlink_to(home / "gone")
+    (models / "number.yaml").write_text(f"seed: {'9' * 5000}\n")
+    assert [spec.name for spec in readable_specs()] == ["demand"]
+    assert {name: spec and spec.name for name, spec in named_specs()} == {
+        **dict.fromkeys(["a_day", "brackets", "folder", "latin", "nowhere", "number"]),
+        "demand": "demand",
+    }
+    (home / "expectations" / "demand.json").mkdir()
+    said = [str(mistake) for mistake in spec_mistakes()]
+    assert len(said) == 7
+    assert any("folder.yaml: cannot be read: Is a directory" in line for line in said)
+    assert any("demand.json: cannot be read: Is a directory" in line for line in said)
+
+
+def test_the_project_is_found_from_a_folder_inside_it(tmp_path, home, monkeypatch):
+    monkeypatch.delenv("TITLEBOUT_HOME")
+    monkeypatch.delenv("AIRFLOW_HOME", raising=False)
+    (home / "include" / "sql" / "old").mkdir(parents=True)
+    monkeypatch.chdir(home / "include" / "sql" / "old")
+    assert project_home() == home.resolve()

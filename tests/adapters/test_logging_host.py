@@ -47,11 +47,12 @@ def test_finding_and_stopping_a_server_tells_it_nothing_and_needs_no_key():
 
 
 @pytest.mark.parametrize("key", ["", "short"])
-def test_a_key_that_could_be_guessed_is_refused_before_a_server_starts(key):
-    host, inner, _ = host_of(HASHING, lambda: key)
+def test_a_key_that_could_be_guessed_is_refused_and_a_champions_server_runs_all_the_same(key):
+    host, inner, log = host_of(HASHING, lambda: key)
     with pytest.raises(ConnectionSettingsError, match=r"'titlebout_log_key': its password .* needs 16 characters"):
         host.ensure_running("demand")
-    assert inner.servers == {}
+    assert inner.find("demand")
+    assert log.policies == []
 
 
 def test_a_server_that_takes_no_policy_serves_no_new_release():

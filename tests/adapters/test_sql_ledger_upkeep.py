@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from fakes.chains import MODEL, fill
 from fakes.postgres import new_database
 from titlebout.adapters.sql_ledger import SqlLedger, ledger_database, sql_chains
-from titlebout.core.errors import LedgerConflictError, LedgerTamperedError
+from titlebout.core.errors import LedgerClockError, LedgerConflictError, LedgerTamperedError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 
 LEDGER = "titlebout_ledger"
@@ -262,3 +263,25 @@ def test_what_is_proven_is_one_state_whatever_is_written_meanwhile(ledger: SqlLe
     first = next(proven)
     note(ledger)
     assert [first, *proven] == list(ledger.entries(MODEL))[:8]
+
+
+def test_a_person_may_go_on_after_an_entry_from_a_clock_that_was_years_ahead(url: str, ledger: SqlLedger):
+    version = ledger.state(MODEL).champion.model_dump()
+    ahead, now = datetime(2090, 1, 1, tzinfo=UTC), datetime.now(tz=UTC)
+    payload = {name: version[name] for name in ("partition", "token", "reason", "url")} | {"version": "b"}
+    SqlLedger(url, lambda: ahead).append(MODEL, EntryKind.RELEASE_SETTLED, payload, actor="run:r1")
+    with pytest.raises(LedgerClockError, match=f"titlebout ledger rebuild {MODEL} --accept"):
+        note(ledger)
+    ledger.rebuild(MODEL)  # the tables are derived anew, and nothing is accepted
+    with pytest.raises(LedgerClockError):
+        note(ledger)
+    ledger.rebuild(MODEL, accept=True, actor="person:ann")
+    accepted = ledger.entries(MODEL)[-1]
+    assert (accepted.sequence, accepted.kind, accepted.payload["sequence"]) == (10, EntryKind.LEDGER_ACCEPTED, 9)
+    assert now - timedelta(hours=1) < accepted.recorded_at < now + timedelta(hours=1)
+    assert note(ledger) == 11
+    assert ledger.audit(MODEL).problems == ()
+    state = ledger.state(MODEL)
+    assert state == LedgerState.of(ledger.entries(MODEL))
+    assert (state.champion.version, state.champion.since) == ("b", accepted.recorded_at)
+    assert state.served_at(accepted.recorded_at).version == "b"

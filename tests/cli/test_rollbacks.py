@@ -10,7 +10,7 @@ from fakes.demand_days import DemandWorld, run_of
 from fakes.project_folder import make_project
 from fakes.serving_world import verdict_on
 from fakes.specs import demand_document
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.no_server import NoServer
 from titlebout.adapters.sql_ledger import SqlLedger
@@ -180,3 +180,26 @@ def test_after_a_rollback_all_three_reigns_are_told_apart(world, capsys):
 def test_served_at_knows_the_models_of_the_ledger(world, capsys):
     assert main(["served-at", "demnd", "2024-01-15"]) == 2
     assert "did you mean 'demand'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("text", ["name: [demand\n", None], ids=["broken", "deleted"])
+def test_a_rollback_needs_no_spec_and_nor_do_the_other_answers(world, capsys, tmp_path, text):
+    file = tmp_path / "include" / "models" / "demand.yaml"
+    if text is None:
+        file.unlink()
+    else:
+        file.write_text(text, encoding="utf-8")
+    assert main([*ASKED, "--yes"]) == 0
+    printed = capsys.readouterr()
+    assert f"demand: its spec cannot be read, so ledger, lake and server have to do ({file}: " in printed.err
+    assert f"{world.old.version} serves, release " in printed.out
+    assert served(world) == world.old.version
+    assert main(["status"]) == 0
+    assert world.old.version in at("2100-01-01", capsys)
+    assert main(["nights", MODEL]) == 0
+    assert main(["trial", MODEL]) == 1
+
+
+def test_served_at_says_that_it_does_not_see_the_future(world, capsys):
+    assert main(["served-at", MODEL, "2100-01-01"]) == 0
+    assert "2100-01-01 00:00:00Z lies ahead: this is what serves now" in capsys.readouterr().err

@@ -51,3 +51,13 @@ def test_the_trigger_form_asks_for_a_reason_and_takes_a_version(rollback, name, 
     for value in bad:
         with pytest.raises(ParamValidationError):
             rollback.params.get_param(name).resolve(value)
+
+
+def test_a_model_whose_spec_is_broken_keeps_its_way_back(bag):
+    rollback = bag.dags["broken_rollback"]
+    assert [task.model for task in rollback.tasks] == ["broken", "broken"]
+
+
+def test_a_file_that_no_model_can_have_makes_no_dag(project, read_dags):
+    (project / "include" / "models" / "my model.yaml").write_text("name: [", encoding="utf-8")
+    assert [name for name in read_dags().dags if name.endswith("_rollback") and " " in name] == []

@@ -9,7 +9,7 @@ pytestmark = pytest.mark.airflow
 
 
 def test_a_broken_spec_leaves_the_other_models_dags_alone(bag):
-    assert set(bag.dags) == {"demand_nightly", "demand_drift", "demand_news", "demand_rollback"} | {
+    assert set(bag.dags) == {"demand_nightly", "demand_drift", "demand_news", "demand_rollback", "broken_rollback"} | {
         "finished_nightly",
         "finished_drift",
         "finished_news",

@@ -18,7 +18,7 @@ REJECTED = {"partition": "2024-05-01", "data_sha256": "0" * 64, "failures": ["ro
 PROBE = '''"""An Airflow DAG whose task fails, and tells."""
 from airflow.sdk import DAG
 from titlebout.core.errors import PartitionRejectedError
-from titlebout.notifiers.ledger_alerts import telling
+from titlebout.notifiers.ledger_alerts import alert_callbacks
 from titlebout.project import load_model_spec
 from titlebout.step_operator import StepOperator
 
@@ -26,7 +26,7 @@ class Mistake(StepOperator):
     def run_step(self, spec, run, context):
         raise PartitionRejectedError("3 expectations failed; mend the source")
 
-with DAG("probe", schedule=None, default_args={**telling(load_model_spec("demand"), "failure")}):
+with DAG("probe", schedule=None, default_args={**alert_callbacks(load_model_spec("demand"), "failure")}):
     Mistake(task_id="mistake", model="demand")
 '''
 
@@ -103,11 +103,11 @@ def test_a_connection_that_is_missing_fails_no_task(ledger, monkeypatch):
 
 
 def test_without_anybody_to_tell_tasks_have_no_callbacks():
-    from titlebout.notifiers.ledger_alerts import tellers, telling
+    from titlebout.notifiers.ledger_alerts import alert_callbacks, alert_notifiers
 
-    assert tellers(demand_spec()) == []
-    assert telling(demand_spec(), "failure", "success") == {}
-    assert set(telling(demand_spec(alerts={"webhook": True}), "failure", "success")) == {
+    assert alert_notifiers(demand_spec()) == []
+    assert alert_callbacks(demand_spec(), "failure", "success") == {}
+    assert set(alert_callbacks(demand_spec(alerts={"webhook": True}), "failure", "success")) == {
         "on_failure_callback",
         "on_success_callback",
     }

@@ -34,7 +34,7 @@ def test_it_carries_the_plan_out_and_leaves_the_servers_address(step, context):
         "lake": "LocalLake",
         "ledger": "SqlLedger",
         "registry": "MlflowRegistry",
-        "host": "LoggingHost",
+        "host": "ProcessHost",
         "client": "HttpServerClient",
     }
     assert context["ti"].pushed == {ModelServerLink.address_key: "http://127.0.0.1:9000"}

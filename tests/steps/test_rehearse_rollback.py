@@ -3,6 +3,7 @@ import pyarrow as pa
 import pytest
 
 from fakes.demand_days import demand_rows
+from fakes.forged import forge
 from fakes.serving_world import MODEL, NEW, OLD, ServingWorld, verdict_on
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError, DecisionRefusedError, DeploymentError, UnavailableError
@@ -188,3 +189,19 @@ def test_a_ledger_that_does_not_answer_is_worth_a_retry(world, monkeypatch):
 
 def test_the_old_version_need_not_be_of_the_night_before(world):
     assert rehearse(world).to.startswith(OLD)
+
+
+def test_a_version_that_a_person_names_need_not_score_todays_rows(world):
+    columns = {name: kind for name, kind in world.spec.dataset.columns.items() if name != "weather"}
+    world.spec = demand_spec(dataset__columns=columns, training__features={"numeric": ["temperature"]})
+    plan = rehearse(world, world.old.version)
+    assert (plan.to, plan.rehearsal) == (world.old.version, None)
+    assert f"cannot score the rows of {NEW}: field 'weather'" in plan.note
+    assert "requests like them will be refused" in plan.note
+
+
+def test_a_bad_version_that_was_replaced_in_the_lake_is_left_and_never_loaded(world):
+    forge(world.lake, world.new, world.old)
+    plan = rehearse(world)
+    assert plan.to == world.old.version
+    assert (plan.rehearsal.score_now, plan.rehearsal.error_now) == (None, None)

@@ -11,21 +11,10 @@ from titlebout.core.specs.serving_spec import LogSection
 
 
 class LoggingHost:
-    """Tell a server what to log whenever somebody makes sure that it runs, so before each release.
-
-    Attributes:
-        host: Where the servers live.
-    """
+    """Tell a server what to log whenever somebody makes sure that it runs, so before each release."""
 
     def __init__(self, host: ServerHost, server_log: ServerLog, section: LogSection, key: Callable[[], str]) -> None:
-        """Take the host.
-
-        Args:
-            host: Where the servers live.
-            server_log: The conversation with them.
-            section: What is to be logged.
-            key: Looks the secret of the hashes up; asked only where a column is hashed.
-        """
+        """Take the host; the secret of the hashes is looked up only where a column is hashed."""
         self.host, self._server_log, self._section, self._key = host, server_log, section, key
 
     def ensure_running(self, model: str) -> ServerAddress:
@@ -34,9 +23,8 @@ class LoggingHost:
         Raises:
             ConnectionSettingsError: A column is hashed, and the key is too short.
         """
-        policy = self._policy()  # a key that is missing is said before a server is started
-        address = self.host.ensure_running(model)
-        self._server_log.configure(address, policy)
+        address = self.host.ensure_running(model)  # first: a champion comes back, whatever becomes of its log
+        self._server_log.configure(address, self._policy())
         return address
 
     def _policy(self) -> LogPolicy:

@@ -73,7 +73,8 @@ def _add_rebuild(actions: "Commands[argparse.ArgumentParser]") -> None:
     rebuilt.add_argument(
         "--accept",
         action="store_true",
-        help="go on from the last entry that is there, although it is not the one appended last; it is recorded",
+        help="go on from the last entry that is there, although it is not the one appended last, or is dated far ahead "
+        "of the clock; it is recorded",
     )
     rebuilt.add_argument("--by", metavar="NAME", help="who accepts it; default: the name of the user who runs this")
 

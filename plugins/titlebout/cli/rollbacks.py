@@ -1,6 +1,7 @@
 """The command `rollback`: have a version serve again that served before."""
 
 import argparse
+import sys
 import time
 from collections.abc import Iterator
 
@@ -12,8 +13,8 @@ from titlebout.connection_fields import environment_connection
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.pages.report_words import visible
 from titlebout.core.rollback_plan import Rehearsal, RollbackPlan, RollbackRequest
-from titlebout.project import load_model_spec
-from titlebout.wiring import build_client, build_host, build_registry
+from titlebout.emergency import StandingModel
+from titlebout.wiring import build_client, build_registry
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -31,14 +32,16 @@ def rollback(options: argparse.Namespace) -> bool:
     """Rehearse, ask, roll back; False where the answer was no."""
     began = time.monotonic()
     request = RollbackRequest.of(by=options.by or current_user(), reason=options.reason, to=options.to)
-    spec = load_model_spec(options.model)
     lake, ledger = open_lake(), open_ledger()
+    standing = StandingModel.of(options.model, lake=lake, ledger=ledger)
+    if standing.note:
+        print(visible(f"{options.model}: {standing.note}"), file=sys.stderr)
     # They load models, and with them NumPy and XGBoost; the other commands do without.
     from titlebout.steps.rehearse_rollback import rehearse_rollback
     from titlebout.steps.roll_back_model import roll_back_model
 
-    plan = rehearse_rollback(spec, request, lake=lake, ledger=ledger)
-    for line in _plan_lines(plan, ledger.state(spec.name)):
+    plan = rehearse_rollback(standing.spec, request, lake=lake, ledger=ledger)
+    for line in _plan_lines(plan, ledger.state(plan.model)):
         print(visible(line))
     if options.dry_run:
         print("nothing was changed")
@@ -49,13 +52,14 @@ def rollback(options: argparse.Namespace) -> bool:
             print("nothing was changed")
             return False
         began += time.monotonic() - waited
+    spec, host = standing.placed(environment_connection)
     release = roll_back_model(
         spec,
         plan,
         lake=lake,
         ledger=ledger,
         registry=build_registry(environment_connection("titlebout_mlflow")),
-        host=build_host(spec, environment_connection),
+        host=host,
         client=build_client(),
     )
     at = f" at {release.url}" if release.url else ""

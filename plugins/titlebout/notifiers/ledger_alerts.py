@@ -52,16 +52,16 @@ class LedgerAlerts(BaseNotifier):
             self.log.warning("no message was sent: %s: %s", type(error).__name__, error)
 
 
-def telling(spec: ModelSpec, *states: str) -> dict[str, Any]:
+def alert_callbacks(spec: ModelSpec, *states: str) -> dict[str, Any]:
     """Return operator arguments that send messages when a task ends in one of the states; none where alerts are off.
 
     Args:
         spec: The model spec.
         states: `success`, `failure`, `skipped`.
     """
-    return {f"on_{state}_callback": teller for state in states for teller in tellers(spec)}
+    return {f"on_{state}_callback": notifier for state in states for notifier in alert_notifiers(spec)}
 
 
-def tellers(spec: ModelSpec) -> list[BaseNotifier]:
+def alert_notifiers(spec: ModelSpec) -> list[BaseNotifier]:
     """Return who tells a person something while a task waits; nobody where alerts are off."""
     return [LedgerAlerts(model=spec.name)] if spec.alerts.is_on else []

@@ -7,7 +7,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
-from titlebout.project import load_model_spec
+from titlebout.emergency import StandingModel
 from titlebout.step_operator import ModelOperator, step_in_a_task
 
 FORM: Mapping[str, str] = {
@@ -58,12 +58,11 @@ class RehearseRollbackOperator(ModelOperator):
                 reason=self.request.get("reason", ""),
                 to=self.request.get("to", "").strip() or None,
             )
-            plan = rehearse_rollback(
-                load_model_spec(self.model),
-                request,
-                lake=self.lake(),
-                ledger=self.ledger(),
-            )
+            lake, ledger = self.lake(), self.ledger()
+            standing = StandingModel.of(self.model, lake=lake, ledger=ledger)
+            if standing.note:
+                self.log.warning("%s: %s", self.model, standing.note)
+            plan = rehearse_rollback(standing.spec, request, lake=lake, ledger=ledger)
         for name, value in plan.as_json().items():
             self.log.info("%s: %s", name, value)
         if self.is_dry_run.strip().lower() == "true":

@@ -6,10 +6,11 @@ from typing import Any
 from airflow.sdk import Context, XComArg
 from pydantic import JsonValue
 
-from titlebout.connections import release_ports
-from titlebout.project import load_model_spec
+from titlebout.connections import airflow_connection
+from titlebout.emergency import StandingModel
 from titlebout.step_operator import ModelOperator, read_input, step_in_a_task
 from titlebout.task_links import ModelServerLink
+from titlebout.wiring import build_client, build_registry
 
 
 class RollBackModelOperator(ModelOperator):
@@ -44,14 +45,17 @@ class RollBackModelOperator(ModelOperator):
             from titlebout.core.rollback_plan import RollbackPlan
             from titlebout.steps.roll_back_model import roll_back_model
 
-            spec = load_model_spec(self.model)
-            ports = release_ports(
+            lake, ledger = self.lake(), self.ledger()
+            standing = StandingModel.of(self.model, lake=lake, ledger=ledger)
+            spec, host = standing.placed(airflow_connection, conn_id=self.server_conn_id)
+            release = roll_back_model(
                 spec,
-                lake_conn_id=self.lake_conn_id,
-                ledger_conn_id=self.ledger_conn_id,
-                mlflow_conn_id=self.mlflow_conn_id,
-                server_conn_id=self.server_conn_id,
+                read_input(RollbackPlan, self.plan, "plan"),
+                lake=lake,
+                ledger=ledger,
+                registry=build_registry(airflow_connection(self.mlflow_conn_id)),
+                host=host,
+                client=build_client(),
             )
-            release = roll_back_model(spec, read_input(RollbackPlan, self.plan, "plan"), **ports)
         context["ti"].xcom_push(key=ModelServerLink.address_key, value=release.url or "")
         return release.as_json()

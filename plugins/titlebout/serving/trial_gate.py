@@ -70,16 +70,18 @@ class TrialGate(RunningTrial):
 
         Raises:
             StaleTokenError: A newer one runs.
+            OSError: The disk does not take it. The champion answers alone all the same.
         """
         with self._one_at_a_time:
             if token < self._fence.newest:
                 message = f"trial {token} is over, trial {self._fence.newest} was here since"
                 raise StaleTokenError(message)
             self.running = None  # first: whatever the disk does, the champion answers
-            self._remember(TrialFence(newest=token, ended=token))
             with self._keeping:
                 self._kept = None
-                self._store.forget()
+                self._fence = TrialFence(newest=token, ended=token)
+                self._store.forget()  # before the fence: it makes room on a disk that is full
+            self._store.remember(self._fence)
             _logger.info("trial %d ended", token)
 
     def status(self) -> TrialStatus | None:

@@ -6,12 +6,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from titlebout.core.errors import StaleTokenError
 from titlebout.core.live_trials.trial_wire import ADMIN_TRIAL_PATH, TrialPush
 from titlebout.serving.admin_access import refuse_strangers
 from titlebout.serving.questions import JsonAnswer
 from titlebout.serving.refusals import pushes_are_refused
-from titlebout.serving.request_body import RefusedRequestError, read_body
+from titlebout.serving.request_body import read_body
 from titlebout.serving.settings import ServingSettings
 from titlebout.serving.trial_gate import TrialGate
 
@@ -53,8 +52,6 @@ class TrialRoutes:
     async def end_trial(self, request: Request) -> Response:
         """End a trial; the champion answers alone from now on."""
         await refuse_strangers(request, self._settings.admin_token)
-        try:
+        with pushes_are_refused():
             await asyncio.to_thread(self._trials.end, request.path_params["token"])
-        except StaleTokenError as error:
-            raise RefusedRequestError(409, str(error)) from error
         return JsonAnswer({"trial": None})

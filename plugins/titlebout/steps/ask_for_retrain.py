@@ -27,13 +27,6 @@ def ask_for_retrain(
     Whoever asks decides on the very state that the entry is appended to: of two schedulers that look at once, one
     asks and the other sees that it has.
 
-    Args:
-        spec: The model spec.
-        causes: What speaks for a retrain, the weightiest first.
-        champion: Version that the causes are about.
-        ledger: Where it is recorded.
-        now: The present moment, with a time zone.
-
     Raises:
         LedgerTamperedError: What the ledger says of earlier retrains cannot be read.
         UnavailableError: The ledger does not answer, or others kept writing first.
@@ -60,12 +53,6 @@ def ask_for_retrain(
 def foresee_retrain(spec: ModelSpec, causes: Sequence[RetrainCause], *, ledger: Ledger, now: datetime) -> AskedFor:
     """Say what `ask_for_retrain` would do, and do nothing.
 
-    Args:
-        spec: The model spec.
-        causes: What speaks for a retrain, the weightiest first.
-        ledger: Where retrains are recorded.
-        now: The present moment, with a time zone.
-
     Raises:
         DecisionRefusedError: Nobody serves.
         LedgerTamperedError: What the ledger says of earlier retrains cannot be read.
@@ -83,13 +70,6 @@ def foresee_retrain(spec: ModelSpec, causes: Sequence[RetrainCause], *, ledger: 
 
 def wish_for_retrain(spec: ModelSpec, *, person: str, reason: str, ledger: Ledger, now: datetime) -> AskedRetrain:
     """Record a person's wish; the next look of the drift DAG starts the run. No budget and no breaker binds a person.
-
-    Args:
-        spec: The model spec.
-        person: Who wishes.
-        reason: Why.
-        ledger: Where it is recorded.
-        now: The present moment, with a time zone.
 
     Raises:
         DecisionRefusedError: A run that was asked for has no verdict yet, or nobody serves.
@@ -113,12 +93,6 @@ def wish_for_retrain(spec: ModelSpec, *, person: str, reason: str, ledger: Ledge
 def gate_of(spec: ModelSpec, ledger: Ledger, now: datetime, state: LedgerState | None = None) -> Gate:
     """Return the gate as the ledger has it.
 
-    Args:
-        spec: The model spec.
-        ledger: Where retrains are recorded.
-        now: The present moment, with a time zone.
-        state: What the ledger adds up to, where it was read already.
-
     Raises:
         DecisionRefusedError: Nobody serves, so there is nothing to retrain.
         LedgerTamperedError: What the ledger says of earlier retrains cannot be read.
@@ -133,14 +107,7 @@ def gate_of(spec: ModelSpec, ledger: Ledger, now: datetime, state: LedgerState |
 
 
 def resume_retrains(spec: ModelSpec, *, person: str, reason: str, ledger: Ledger) -> None:
-    """Close the breaker: what was without gain so far counts no more.
-
-    Args:
-        spec: The model spec.
-        person: Who says so.
-        reason: Why.
-        ledger: Where it is recorded.
-    """
+    """Close the breaker: what was without gain so far counts no more."""
     ledger.append(spec.name, EntryKind.RETRAIN_RESUMED, {"reason": reason}, actor=f"person:{person}")
 
 

@@ -26,8 +26,8 @@ from titlebout.core.results import SnapshotRef
 from titlebout.core.rollback_plan import Rehearsal, RollbackPlan, RollbackRequest, planned
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.version_proof import proven_version
-from titlebout.core.versions import load_predictor, read_file, read_version
+from titlebout.core.version_proof import known_version, proven_version
+from titlebout.core.versions import load_predictor, read_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -44,15 +44,9 @@ def rehearse_rollback(spec: ModelSpec, request: RollbackRequest, *, lake: Lake, 
     The version must answer its golden rows as it did when it was trained, and must be able to score the newest
     accepted partition. What serves now may be as broken as it likes.
 
-    Args:
-        spec: The model spec.
-        request: What, who and why.
-        lake: Holds snapshots and versions.
-        ledger: Knows what served.
-
     Raises:
         DecisionRefusedError: There is nothing to go back to, the version never served, or it cannot score
-            today's rows.
+            today's rows. One that lacks a column of them is taken all the same where the person named it.
         DeploymentError: It does not answer its golden rows as it did when it was trained.
         ObjectMissingError: The lake lost it.
         CorruptObjectError: It is not what the ledger says was trained.
@@ -68,10 +62,21 @@ def rehearse_rollback(spec: ModelSpec, request: RollbackRequest, *, lake: Lake, 
     if difference := golden.mismatch(then):
         message = f"{plan.to} does not answer as it did when it was trained: {difference}; choose another version"
         raise DeploymentError(message)
-    return _rehearsed(spec, plan, state, then, lake)
+    try:
+        return _rehearsed(spec, plan, state, then, lake, ledger)
+    except FieldError as error:
+        # Today's rows need not be today's requests: callers may still send what the version asks for.
+        problem = f"{plan.to} cannot score the rows of {state.keys(PartitionStatus.ACCEPTED)[-1]}: {error}"
+        if request.to is None:
+            message = f"{problem}; name another version with --to, or this one if its callers still send the field"
+            raise DecisionRefusedError(message) from error
+        note = f"{problem}; requests like them will be refused, and only golden rows were replayed"
+        return plan.model_copy(update={"note": note})
 
 
-def _rehearsed(spec: ModelSpec, plan: RollbackPlan, state: LedgerState, then: Predictor, lake: Lake) -> RollbackPlan:
+def _rehearsed(
+    spec: ModelSpec, plan: RollbackPlan, state: LedgerState, then: Predictor, lake: Lake, ledger: Ledger
+) -> RollbackPlan:
     """Return the plan with what both versions say about the newest accepted partition."""
     keys = state.keys(PartitionStatus.ACCEPTED)
     if not keys:
@@ -79,7 +84,7 @@ def _rehearsed(spec: ModelSpec, plan: RollbackPlan, state: LedgerState, then: Pr
     ref = state.partitions[keys[-1]].ref()
     try:
         past = PastPartitions(spec, lake, (state.partitions[key].ref() for key in keys))
-        rehearsal = _score(spec, plan, ref, then, past)
+        rehearsal = _score(spec, plan, ref, then, past, ledger)
     except (ObjectMissingError, CorruptObjectError, PartitionUnreadableError) as error:
         # Broken data is no reason to leave a bad model where it is.
         logger.warning("%s could not be read, only golden rows were replayed: %s", ref.partition, error)
@@ -88,23 +93,22 @@ def _rehearsed(spec: ModelSpec, plan: RollbackPlan, state: LedgerState, then: Pr
     return plan.model_copy(update={"rehearsal": rehearsal})
 
 
-def _score(spec: ModelSpec, plan: RollbackPlan, ref: SnapshotRef, then: Predictor, past: PastPartitions) -> Rehearsal:
+def _score(
+    spec: ModelSpec, plan: RollbackPlan, ref: SnapshotRef, then: Predictor, past: PastPartitions, ledger: Ledger
+) -> Rehearsal:
     rows = read_rows(spec, past.lake, ref).slice(0, REHEARSED_ROWS)
-    where = f"{plan.to} cannot score the rows of {ref.partition}"
-    try:
-        scores = then.predict_table(past.joined(rows, ref.partition, then.plan.remembered))
-    except FieldError as error:
-        message = f"{where}: {error}; name another version with --to"
-        raise DecisionRefusedError(message) from error
+    scores = then.predict_table(past.joined(rows, ref.partition, then.plan.remembered))
     if not np.isfinite(scores).all():
-        message = f"{where}: {np.count_nonzero(~np.isfinite(scores))} scores are not finite; name another with --to"
+        message = (
+            f"{plan.to} cannot score the rows of {ref.partition}: {np.count_nonzero(~np.isfinite(scores))} scores "
+            "are not finite; name another with --to"
+        )
         raise DecisionRefusedError(message)
     labels = _labels(spec, rows)
     now, champion = None, None
     try:
-        champion = load_predictor(
-            past.lake, read_version(past.lake, spec.name, str(plan.away)), threads=granted_cores()
-        )
+        manifest = known_version(past.lake, ledger, spec.name, str(plan.away))
+        champion = load_predictor(past.lake, manifest, threads=granted_cores())
         now = champion.predict_table(past.joined(rows, ref.partition, champion.plan.remembered))
     except (ObjectMissingError, CorruptObjectError, FieldError) as error:
         logger.warning("%s cannot be compared with: %s", plan.away, error)

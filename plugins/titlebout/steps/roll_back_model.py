@@ -33,15 +33,6 @@ def roll_back_model(
     in between takes the token away; as long as the bad version serves, the person's word goes first and the
     rollback tries again with a newer one.
 
-    Args:
-        spec: The model spec.
-        plan: What `rehearse_rollback` returned.
-        lake: Holds the versions.
-        ledger: Decides what serves.
-        registry: Its alias follows the ledger.
-        host: Where the model's server lives.
-        client: The conversation with it.
-
     Raises:
         DecisionRefusedError: Something else serves than when the rollback was planned.
         DeploymentError: The server did not take the version. What served before serves on, and the ledger holds
@@ -70,7 +61,11 @@ def _carry_out(desk: ReleaseDesk, plan: RollbackPlan) -> Release:
     if plan.is_about(state):
         _end_trial_first(desk, plan)
     patience_seconds = PATIENCE_SECONDS if champion and champion.version == plan.to else 0
-    return desk.decide(lambda state: _rolled_back(desk, plan, state), patience_seconds=patience_seconds)
+    return desk.decide(
+        lambda state: _rolled_back(desk, plan, state),
+        patience_seconds=patience_seconds,
+        needs_alias=not desk.has_server,  # where there is none, somebody serves what the alias names
+    )
 
 
 def _rolled_back(desk: ReleaseDesk, plan: RollbackPlan, state: LedgerState) -> Release:

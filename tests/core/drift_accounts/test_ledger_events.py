@@ -1,7 +1,7 @@
 import pytest
 
 from fakes.ledger import MemoryLedger
-from titlebout.core.drift_accounts.ledger_events import BOUT_KINDS, EVENT_KINDS, bout_errors, events_of
+from titlebout.core.drift_accounts.ledger_events import EVENT_KINDS, bout_errors, events_of
 from titlebout.core.ledgers.ledger import EntryKind
 
 V1, V2 = "2024-01-02-aaaaaaaaaaaa", "2024-01-04-bbbbbbbbbbbb"
@@ -11,7 +11,7 @@ def ledger_with(*entries):
     ledger = MemoryLedger()
     for kind, payload in entries:
         ledger.append("demand", kind, payload, actor="test")
-    return ledger.entries("demand", kinds=EVENT_KINDS | BOUT_KINDS)
+    return ledger.entries("demand", kinds=EVENT_KINDS | {EntryKind.VERDICT_REACHED})
 
 
 def settled(version, **more):

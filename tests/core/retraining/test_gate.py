@@ -106,11 +106,11 @@ def test_a_run_whose_verdict_is_overdue_holds_nobody_up():
 
 
 def test_a_clock_that_was_set_back_frees_nothing():
-    past = Past().asked("f1", NOW + 20 * DAY, outcome=Outcome.KEEP)
+    past = Past().asked("f1", NOW + 20 * HOUR, outcome=Outcome.KEEP)
     decision = past.gate(retrains_per_week=1).decide([cause()])
     assert decision.opened_for is None
     assert decision.stops[0].cause is StopCause.BUDGET
-    assert Past().asked("f1", NOW + 20 * DAY).gate().decide([cause()]).in_flight
+    assert Past().asked("f1", NOW + 20 * HOUR).gate().decide([cause()]).in_flight
 
 
 @pytest.mark.parametrize(("newest", "opens"), [("2024-02-02", False), ("2024-02-03", True)])
@@ -230,3 +230,8 @@ def test_nothing_is_decided_on_a_record_that_cannot_be_read(kind):
     past.write(kind, {"run_id": "x"}, NOW)
     with pytest.raises(LedgerTamperedError, match="upgrade"):
         RetrainRecord.of(past.entries)
+
+
+def test_a_clock_that_was_years_ahead_neither_waits_nor_spends_until_its_time_comes():
+    past = Past().asked("f1", NOW + 900 * DAY, partition="2024-01-01")
+    assert past.gate(retrains_per_week=1, cooldown_days=1).decide([cause()]).opened_for == cause()

@@ -1,6 +1,7 @@
 """The ledger's database: its schema, its two kinds of transaction, and what goes wrong in Titlebout's words."""
 
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ import sqlalchemy as sa
 
 from titlebout.adapters.sql_ledger.derived_tables import rebuild
 from titlebout.adapters.sql_ledger.ledger_tables import every_entry, every_model
-from titlebout.core.errors import AccessRefusedError, LedgerConflictError, UnavailableError, bounded
+from titlebout.core.errors import AccessRefusedError, LedgerConflictError, TitleboutError, UnavailableError, bounded
 
 SCHEMA_REVISION = "0002"
 BUSY_SECONDS = 15
@@ -20,6 +21,11 @@ _VERSION_TABLE = "titlebout_ledger_version"
 # The first of the two keys of an advisory lock: other programs in the same database use other ones.
 _LOCK_SPACE = 0x7469746C
 _NO_ANSWER = (sa.exc.OperationalError, sa.exc.InterfaceError)
+# Postgres gives no code for a connection that it refuses, only the reason in words.
+_NO_ENTRY = re.compile(
+    r"FATAL: .*(authentication failed|does not exist|pg_hba\.conf|not permitted to log in|permission)"
+)
+_READ_ONLY = "25006"
 _POSTGRES_WAITS = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
@@ -72,8 +78,8 @@ class LedgerDatabase:
 
     @property
     def where(self) -> str:
-        """The database's URL without its password."""
-        return self._address.render_as_string(hide_password=True)
+        """The database's URL without its password, and without its options: one of them may be a secret."""
+        return self._address.set(query={}).render_as_string(hide_password=True)
 
     def _own_engine(self) -> sa.Engine:
         if self._pid != os.getpid():
@@ -114,14 +120,23 @@ class LedgerDatabase:
             message = "another writer appended the same ledger entry first; clear the task to decide again"
             raise LedgerConflictError(message) from error
         except sa.exc.SQLAlchemyError as error:
-            # The driver's message may repeat the host, never the secret.
-            said = bounded(" ".join(str(getattr(error, "orig", None) or error).split()), 160)
-            # Every other kind is an answer: no right to the table, no database in this file, an odd value.
-            if isinstance(error, sa.exc.DBAPIError) and not isinstance(error, _NO_ANSWER):
-                message = f"ledger {self.where} refuses: {said}; correct the connection or grant its user the right"
-                raise AccessRefusedError(message) from error
-            message = f"ledger {self.where} does not answer: {said}; start the database, then clear the task"
-            raise UnavailableError(message) from error
+            raise self._fault(error) from error
+
+    def _fault(self, error: sa.exc.SQLAlchemyError) -> TitleboutError:
+        original = getattr(error, "orig", None) or error
+        words = " ".join(str(original).split())
+        said = bounded(words, 160)  # it may repeat the host, never the secret
+        if getattr(original, "pgcode", None) == _READ_ONLY:
+            remedy = (
+                "its connection has to lead to the primary server: correct it or wait for the failover, clear the task"
+            )
+            return UnavailableError(f"ledger {self.where} only reads: {said}; {remedy}")
+        # Every other kind is an answer: no right to the table, no database in this file, an odd value.
+        is_answer = isinstance(error, sa.exc.DBAPIError) and not isinstance(error, _NO_ANSWER)
+        if is_answer or _NO_ENTRY.search(words):
+            remedy = "correct the connection or grant its user the right"
+            return AccessRefusedError(f"ledger {self.where} refuses: {said}; {remedy}")
+        return UnavailableError(f"ledger {self.where} does not answer: {said}; start the database, then clear the task")
 
 
 def _revision(connection: sa.Connection) -> str | None:

@@ -154,15 +154,18 @@ class SqlLedger:
                 raise problem
             lost = recorded_head(connection, model)
             rebuild(connection, model, checked(every_entry(connection, model)))
-            last = last_entry(connection, model)
-            if problem and last.sequence:
+            last, now = last_entry(connection, model), self._clock()
+            is_ahead = accept and last.is_ahead_of(now)
+            if last.sequence and (problem or is_ahead):
                 payload: dict[str, JsonValue] = {"sequence": last.sequence, "sha256": last.sha256}
                 payload |= {
                     "lost_sequence": lost.sequence if lost else None,
                     "lost_sha256": lost.sha256 if lost else None,
                 }
+                if is_ahead:
+                    last = last.model_copy(update={"recorded_at": None})
                 accepted = EntryKind.LEDGER_ACCEPTED
-                _put(connection, last.next_entry(accepted, payload, actor=actor, once=None, now=self._clock()))
+                _put(connection, last.next_entry(accepted, payload, actor=actor, once=None, now=now))
 
     def restore(self, entries: Iterable[LedgerEntry]) -> int:
         """Write an export into an empty ledger; see the port."""

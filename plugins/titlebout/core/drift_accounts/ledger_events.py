@@ -1,84 +1,43 @@
-"""Reads out of the ledger what happened to a model, and the errors of recorded bouts, for the time axis of a report."""
+"""Events of a model and errors of its bouts, read from the ledger for the time axis of a drift report."""
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from titlebout.core.drift_accounts.drift_account import ErrorAccount, EventAccount
-from titlebout.core.errors import bounded
+from titlebout.core.errors import bounded, first_few
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.results import PartitionKey, Verdict
 
 MOST_EVENTS, MOST_ERRORS = 60, 120
 _MAX_WORDS = 240
 
-Payload = Mapping[str, Any]
-
-
-def _drift(payload: Payload) -> str:
-    columns = payload.get("columns", {})
-    worst = sorted(columns, key=lambda name: -columns[name])[:3]
-    return f"drift found in {', '.join(worst)}" + (f" and {len(columns) - 3} more" if len(columns) > 3 else "")
-
-
-def _settled(payload: Payload) -> str:
-    if payload.get("withdraws"):
-        return f"rolled back from {payload['withdraws']} to {payload['version']}"
-    return f"{payload['version']} was released"
-
-
-def _failed(payload: Payload) -> str:
-    return f"the release of {payload['version']} failed: {payload.get('error', '')}"
-
-
-def _asked(payload: Payload) -> str:
-    return f"a retrain was asked for ({payload.get('reason', 'no reason recorded')}): {payload.get('why', '')}"
-
-
-def _judged(payload: Payload) -> str:
-    return f"the retrain {payload.get('run_id', '')} ended: {payload.get('outcome', 'not known')}"
-
-
-def _stopped(payload: Payload) -> str:
-    return f"no retrain, {payload.get('cause', 'stopped')}: {payload.get('why', '')}"
-
-
-def _resumed(payload: Payload) -> str:
-    return f"retrains were allowed again: {payload.get('reason', '')}"
-
-
-def _lost(payload: Payload) -> str:
-    days = payload.get("lost_partitions", ())
-    return f"{payload.get('champion', 'the champion')} predicts worse than when it won, on {len(days)} partitions"
-
-
-def _warned(payload: Payload) -> str:
-    return f"{payload.get('cause', 'warning')}: {payload.get('text', '')}"
-
-
-def _skewed(payload: Payload) -> str:
-    return f"skew: {payload.get('message', 'the live server and the lake do not agree')}"
-
-
-def _not_passed(payload: Payload) -> str:
-    return f"{payload['version']} did not pass its trial"
-
-
-_WORDS: Mapping[EntryKind, Callable[[Payload], str]] = {
-    EntryKind.DRIFT_FOUND: _drift,
-    EntryKind.PERFORMANCE_LOST: _lost,
-    EntryKind.PERFORMANCE_WARNED: _warned,
-    EntryKind.RETRAIN_ASKED: _asked,
-    EntryKind.RETRAIN_JUDGED: _judged,
-    EntryKind.RETRAIN_STOPPED: _stopped,
-    EntryKind.RETRAIN_RESUMED: _resumed,
-    EntryKind.RELEASE_SETTLED: _settled,
-    EntryKind.RELEASE_FAILED: _failed,
-    EntryKind.TRIAL_FAILED: _not_passed,
-    EntryKind.SKEW_FOUND: _skewed,
+# Filled in from the payload of an entry.
+_TEMPLATES: Mapping[EntryKind, str] = {
+    EntryKind.PERFORMANCE_WARNED: "{cause}: {text}",
+    EntryKind.RETRAIN_ASKED: "a retrain was asked for ({reason}): {why}",
+    EntryKind.RETRAIN_JUDGED: "the retrain {run_id} ended: {outcome}",
+    EntryKind.RETRAIN_STOPPED: "no retrain, {cause}: {why}",
+    EntryKind.RETRAIN_RESUMED: "retrains were allowed again: {reason}",
+    EntryKind.RELEASE_SETTLED: "{version} was released",
+    EntryKind.RELEASE_FAILED: "the release of {version} failed: {error}",
+    EntryKind.TRIAL_FAILED: "{version} did not pass its trial",
+    EntryKind.SKEW_FOUND: "skew: {message}",
 }
-EVENT_KINDS = frozenset(_WORDS)
-BOUT_KINDS = frozenset({EntryKind.VERDICT_REACHED})
+EVENT_KINDS = frozenset({*_TEMPLATES, EntryKind.DRIFT_FOUND, EntryKind.PERFORMANCE_LOST})
+
+
+def _words(kind: EntryKind, payload: Mapping[str, Any]) -> str:
+    if kind is EntryKind.DRIFT_FOUND:
+        columns = payload["columns"]
+        return f"drift found in {first_few(sorted(columns, key=lambda name: -columns[name]), 3)}"
+    if kind is EntryKind.PERFORMANCE_LOST:
+        days = len(payload.get("lost_partitions", ()))
+        return f"{payload['champion']} predicts worse than when it won, on {days} partitions"
+    if kind is EntryKind.RELEASE_SETTLED and payload.get("withdraws"):
+        return f"rolled back from {payload['withdraws']} to {payload['version']}"
+    return _TEMPLATES[kind].format_map(defaultdict(str, payload))
 
 
 def events_of(entries: Iterable[LedgerEntry], *, last: PartitionKey) -> tuple[EventAccount, ...]:
@@ -91,11 +50,11 @@ def events_of(entries: Iterable[LedgerEntry], *, last: PartitionKey) -> tuple[Ev
     for entry in entries:
         partition = _partition_of(entry)
         before = partition or before
-        words = _WORDS.get(entry.kind)
         # What is about no partition, such as a budget that is used up, stands where the one before it does.
-        if words and before and before <= last:
+        if entry.kind in EVENT_KINDS and before and before <= last:
             kind = "rolled_back" if entry.payload.get("withdraws") else str(entry.kind)
-            found.append(EventAccount(partition=before, kind=kind, words=bounded(words(entry.payload), _MAX_WORDS)))
+            words = bounded(_words(entry.kind, entry.payload), _MAX_WORDS)
+            found.append(EventAccount(partition=before, kind=kind, words=words))
     return tuple(sorted(found, key=lambda each: each.partition)[-MOST_EVENTS:])
 
 

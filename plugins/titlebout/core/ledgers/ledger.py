@@ -27,7 +27,9 @@ class EntryBody(BaseModel):
 
     model: str
     sequence: int = Field(ge=1)
-    recorded_at: datetime = Field(description="UTC; never before the entry in front of it.")
+    recorded_at: datetime = Field(
+        description="UTC; before the entry in front of it only where a person said that its clock was wrong."
+    )
     kind: EntryKind
     payload: dict[str, JsonValue]
     actor: str
@@ -101,7 +103,9 @@ _STATUS_AFTER: Mapping[EntryKind, PartitionStatus] = {
     EntryKind.PARTITION_DISCARDED: PartitionStatus.DISCARDED,
 }
 _BY_A_PERSON = frozenset({EntryKind.PARTITION_RELEASED, EntryKind.PARTITION_DISCARDED})
-RELEASE_AND_DRIFT_KINDS = frozenset({EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.DRIFT_FOUND})
+RELEASE_AND_DRIFT_KINDS = frozenset(
+    {EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.DRIFT_FOUND, EntryKind.LEDGER_ACCEPTED}
+)
 """The kinds that a state rests on besides those that move a partition."""
 
 
@@ -231,3 +235,6 @@ class _Sums:
             self.releases.append(ServedVersion.of(entry))
         elif entry.kind is EntryKind.DRIFT_FOUND:
             self.last_drift_partition = str(entry.payload["newest_partition"])
+        elif entry.kind is EntryKind.LEDGER_ACCEPTED:  # what a clock far ahead has dated came before this
+            latest = entry.recorded_at
+            self.releases = [served.model_copy(update={"since": min(served.since, latest)}) for served in self.releases]

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import BaseModel, ConfigDict, JsonValue
 
-from titlebout.core.errors import LedgerPayloadError, LedgerTamperedError
+from titlebout.core.errors import LedgerClockError, LedgerPayloadError, LedgerTamperedError
 from titlebout.core.ledgers.ledger import EntryBody, EntryKind, LedgerEntry, LedgerState
 from titlebout.core.results import Sha256
 
@@ -14,6 +14,9 @@ GENESIS = "0" * 64
 """What the first entry of a chain names as its predecessor."""
 MAX_PAYLOAD_BYTES = 256 * 1024
 """Far more than any decision needs; what is larger belongs into the lake, and its path here."""
+
+LARGEST_STEP_BACK = timedelta(days=1)
+"""Clocks of machines differ by seconds, and by hours where one has the wrong time zone; more is a broken clock."""
 
 
 class ChainHead(BaseModel):
@@ -31,6 +34,10 @@ class ChainHead(BaseModel):
         """Take an entry as the head."""
         return cls(model=entry.model, sequence=entry.sequence, sha256=entry.sha256, recorded_at=entry.recorded_at)
 
+    def is_ahead_of(self, now: datetime) -> bool:
+        """Whether the entry is dated so far ahead that its clock was wrong, or this one is."""
+        return self.recorded_at is not None and self.recorded_at - now > LARGEST_STEP_BACK
+
     def next_entry(
         self, kind: EntryKind, payload: Mapping[str, JsonValue], *, actor: str, once: str | None, now: datetime
     ) -> LedgerEntry:
@@ -39,8 +46,17 @@ class ChainHead(BaseModel):
         A clock that was set back does not date a decision before the one that it rests on.
 
         Raises:
+            LedgerClockError: The clock lies more than `LARGEST_STEP_BACK` behind: it is wrong, or the dates to come
+                would all be that of the last entry.
             LedgerPayloadError: The payload is no JSON or too large.
         """
+        if self.recorded_at is not None and self.is_ahead_of(now):
+            message = (
+                f"ledger of {self.model!r}: entry {self.sequence} is dated {self.recorded_at:%Y-%m-%d %H:%M}Z, and the "
+                f"clock here says {now:%Y-%m-%d %H:%M}Z; set the clock right; if the entry is what is wrong, "
+                f"`titlebout ledger rebuild {self.model} --accept` goes on by this clock"
+            )
+            raise LedgerClockError(message)
         body = EntryBody(
             model=self.model,
             sequence=self.sequence + 1,

@@ -1,5 +1,6 @@
 """The ledger as a text file: one entry with its hash on each line, so that the file proves itself."""
 
+import errno
 import json
 import os
 import tempfile
@@ -8,6 +9,7 @@ from pathlib import Path
 
 from titlebout.core.errors import LedgerTamperedError
 from titlebout.core.ledgers.ledger import LedgerEntry
+from titlebout.core.machine.durable_files import sync_folder
 
 
 def export_line(entry: LedgerEntry) -> str:
@@ -32,6 +34,8 @@ def read_export(path: Path) -> Iterator[LedgerEntry]:
 
 def write_export(path: Path, entries: Iterable[LedgerEntry]) -> int:
     """Write entries to a file that appears only when it is whole; return how many they are."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(errno.ENOENT, "there is no such folder", str(path.parent))
     count = 0
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     temporary = Path(name)
@@ -46,14 +50,5 @@ def write_export(path: Path, entries: Iterable[LedgerEntry]) -> int:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    _flush_folder(path.parent)
+    sync_folder(path.parent)
     return count
-
-
-def _flush_folder(folder: Path) -> None:
-    """Bring the new name to the disk, too."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -37,6 +37,7 @@ class Ledger(Protocol):
 
         Raises:
             LedgerConflictError: The last sequence is another than expected.
+            LedgerClockError: The last entry is dated far ahead of the clock.
             LedgerPayloadError: The payload is no JSON, none of its kind, or too large.
             LedgerTamperedError: The last entry is not the one that was appended last.
             UnavailableError: The database does not answer.
@@ -104,7 +105,8 @@ class LedgerUpkeep(Ledger, Protocol):
         Args:
             model: Name of the model.
             accept: Also where the last entry is not the one that was appended last: from now on it counts as such,
-                and an entry says who accepted that.
+                and an entry says who accepted that. The same where it is dated far ahead of the clock: what follows
+                is dated by the clock again.
             actor: The person.
 
         Raises:

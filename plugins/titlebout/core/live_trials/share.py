@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pydantic import JsonValue
 
 BUCKETS = 10_000
+STICKY_KINDS = ("str:", "int:")
+"""How keys of texts and of whole numbers begin."""
 
 
 def bucket_of(key: str, salt: str) -> int:

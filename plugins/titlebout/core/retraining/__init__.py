@@ -1,1 +1,1 @@
-"""Reasons to retrain between two nights, and the gate that keeps them from becoming a storm."""
+"""Reasons to retrain outside the nightly schedule, and the gate that limits how often it happens."""

@@ -1,11 +1,11 @@
-"""Causes for a retrain: what was found, said in one line, with a fingerprint by which it is asked for once."""
+"""Causes for a retrain, each with a fingerprint so that it is asked for once."""
 
-import hashlib
 from collections.abc import Iterable
 
 from pydantic import Field
 
-from titlebout.core.errors import bounded
+from titlebout.core.errors import bounded, first_few
+from titlebout.core.fingerprints import fingerprint_of
 from titlebout.core.ledgers.ledger import LedgerState, PartitionStatus
 from titlebout.core.partitions import days_apart
 from titlebout.core.performance.performance_results import PerformanceFinding
@@ -27,15 +27,11 @@ class RetrainCause(Result):
     def of(cls, reason: RetrainReason, why: str, about: Iterable[str]) -> "RetrainCause":
         """Return a cause whose fingerprint covers everything that it is about.
 
-        Args:
-            reason: What kind of cause.
-            why: What a person reads.
-            about: What tells it from any other cause of its kind.
+        `about` tells it from any other cause of its kind.
         """
-        covered = "\n".join([reason, *about])
         return cls(
             reason=reason,
-            fingerprint=hashlib.sha256(covered.encode()).hexdigest()[:12],
+            fingerprint=fingerprint_of(reason, *about),
             why=bounded(why, WHY_CHARACTERS),
         )
 
@@ -46,14 +42,14 @@ def run_id_of(cause: RetrainCause, partition: PartitionKey) -> str:
 
 
 def drift_cause(finding: DriftFinding) -> RetrainCause:
-    """Return the cause that a drift finding is."""
+    """Return the cause for a retrain after a drift finding."""
     columns = ", ".join(f"{name} {size:.2g} x its limit" for name, size in finding.columns.items())
     why = bounded(f"{', '.join(finding.drifted_partitions)} drifted: {columns}", WHY_CHARACTERS)
     return RetrainCause(reason=RetrainReason.DRIFT, fingerprint=finding.fingerprint, why=why)
 
 
 def loss_cause(finding: PerformanceFinding) -> RetrainCause:
-    """Return the cause that a loss of performance is."""
+    """Return the cause for a retrain after a loss of performance."""
     lost, estimated = ", ".join(finding.lost_partitions), ", an estimate" if finding.is_estimate else ""
     why = f"{finding.metric} {finding.loss:.1%} worse than when {finding.champion} won, on {lost}{estimated}"
     return RetrainCause(
@@ -64,12 +60,7 @@ def loss_cause(finding: PerformanceFinding) -> RetrainCause:
 
 
 def revised_partitions(state: LedgerState, trained_on: Iterable[SnapshotRef]) -> dict[PartitionKey, SnapshotRef]:
-    """Return the partitions of which a later revision was accepted since a version learned from them.
-
-    Args:
-        state: What the ledger adds up to.
-        trained_on: What the version learned from.
-    """
+    """Return the partitions of which a later revision was accepted since a version learned from them."""
     revised = {}
     for ref in trained_on:
         record = state.partitions.get(ref.partition)
@@ -81,27 +72,16 @@ def revised_partitions(state: LedgerState, trained_on: Iterable[SnapshotRef]) ->
 
 
 def revision_cause(champion: str, revised: dict[PartitionKey, SnapshotRef]) -> RetrainCause | None:
-    """Return the cause that corrected rows are, if there are any.
-
-    Args:
-        champion: Version that learned from the rows before they were corrected.
-        revised: The newest revisions, by partition.
-    """
+    """Return the cause for a retrain on corrected rows, if there are any."""
     if not revised:
         return None
-    named = ", ".join([*revised][:_NAMED]) + (f" and {len(revised) - _NAMED} more" if len(revised) > _NAMED else "")
-    why = f"{champion} learned from {named} before a later revision was accepted"
+    why = f"{champion} learned from {first_few([*revised], _NAMED)} before a later revision was accepted"
     about = [champion, *(f"{key} {ref.data_sha256}" for key, ref in sorted(revised.items()))]
     return RetrainCause.of(RetrainReason.NEW_REVISION, why, about)
 
 
 def recipe_cause(champion: str, differences: Iterable[str]) -> RetrainCause | None:
-    """Return the cause that another recipe is, if it differs.
-
-    Args:
-        champion: Version that serves.
-        differences: One line for each setting, as `learning.recipes` tells them.
-    """
+    """Return the cause for a retrain by another recipe, if it differs."""
     lines = tuple(differences)
     if not lines:
         return None
@@ -113,13 +93,10 @@ def recipe_cause(champion: str, differences: Iterable[str]) -> RetrainCause | No
 def staleness_cause(
     champion: str, trained_on: PartitionKey, newest: PartitionKey, retrain_after_days: float | None
 ) -> RetrainCause | None:
-    """Return the cause that age is, once for each time the champion has grown by so many days.
+    """Return the cause for a retrain because of age, once each time the champion grew older by so many days.
 
-    Args:
-        champion: Version that serves.
-        trained_on: Partition of the night that trained it, as where alerts tell its age.
-        newest: Newest accepted partition.
-        retrain_after_days: `drift.retrain_after_days`; None: never.
+    Age counts from the partition of the night that trained it, as in alerts. There is none without
+    `drift.retrain_after_days`.
     """
     if retrain_after_days is None:
         return None
@@ -132,11 +109,8 @@ def staleness_cause(
 
 
 def wish_of(person: str, reason: str, sequence: int) -> RetrainCause:
-    """Return the cause that a person's wish is; each wish is one of its own.
+    """Return the cause for a retrain that a person asked for; no two requests are the same cause.
 
-    Args:
-        person: Who wishes.
-        reason: Why, in the person's words.
-        sequence: Last entry of the ledger when the person wished.
+    `sequence` is that of the last ledger entry at that time.
     """
     return RetrainCause.of(RetrainReason.PERSON, reason, [person, reason, str(sequence)])

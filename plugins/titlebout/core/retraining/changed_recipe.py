@@ -15,10 +15,6 @@ def recipe_changes(spec: ModelSpec, then: Recipe) -> tuple[str, ...]:
     Which rows a version learned from, its golden rows and what is watched for drift make no other model. Parameters
     that a search may change are not compared: they are found anew. A version of a run for drift is compared with what
     such a run would do today.
-
-    Args:
-        spec: The spec of today.
-        then: The recipe of the version.
     """
     ways = (spec, for_reason(spec, RetrainReason.DRIFT))
     found = [tuple(_differences(way, spec.training.search, then)) for way in ways]

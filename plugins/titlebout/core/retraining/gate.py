@@ -28,8 +28,6 @@ class Stop:
     """Something that a person has to know.
 
     Attributes:
-        cause: What stopped.
-        why: In one line.
         once: Tells it from any other stop: it is recorded once.
     """
 
@@ -60,8 +58,6 @@ class Gate:
     """The rules, at one moment.
 
     Attributes:
-        rules: The section `drift`.
-        record: What the ledger knows.
         newest: Partition that a run would be for.
         now: The present moment, with a time zone.
     """
@@ -131,7 +127,7 @@ class Gate:
         return f"the last one was for {last.asked.partition}, drift.cooldown_days is not over on {self.newest}"
 
     def _budget(self) -> Stop | None:
-        spent = self.record.asked_since(self.now - BUDGET_SPAN)
+        spent = self.record.asked_within(BUDGET_SPAN, self.now)
         if len(spent) < self.rules.retrains_per_week:
             return None
         if not spent:

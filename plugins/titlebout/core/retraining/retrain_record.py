@@ -8,6 +8,7 @@ from typing import Self
 from pydantic import Field
 
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
+from titlebout.core.ledgers.ledger_chain import LARGEST_STEP_BACK
 from titlebout.core.results import Outcome, PartitionKey, Result
 from titlebout.core.specs.retrain_spec import RetrainReason
 
@@ -76,7 +77,7 @@ class Retrain:
 
     def is_in_flight(self, now: datetime, patience: timedelta) -> bool:
         """Whether its verdict may still come."""
-        return self.judged is None and now - self.asked_at < patience
+        return self.judged is None and _is_recent(self.asked_at, now, patience)
 
     def __str__(self) -> str:
         """Say how far it has come."""
@@ -144,9 +145,9 @@ class RetrainRecord:
         is_wish = last is not None and last.asked.reason is RetrainReason.PERSON
         return last if last and is_wish and last.is_in_flight(now, patience + BETWEEN_LOOKS) else None
 
-    def asked_since(self, moment: datetime) -> Sequence[Retrain]:
-        """Return what was asked for after a moment, without persons' wishes; a clock that was set back hides none."""
-        return [each for each in self._automatic if each.asked_at > moment]
+    def asked_within(self, span: timedelta, now: datetime) -> Sequence[Retrain]:
+        """Return what was asked for less than a span ago, without persons' wishes."""
+        return [each for each in self._automatic if _is_recent(each.asked_at, now, span)]
 
     def without_gain(self, now: datetime, patience: timedelta) -> Sequence[Retrain]:
         """Return the newest retrains in a row, since the last reset, whose challengers did not win.
@@ -164,6 +165,15 @@ class RetrainRecord:
     @property
     def _automatic(self) -> Sequence[Retrain]:
         return [each for each in self.retrains if each.asked.reason is not RetrainReason.PERSON]
+
+
+def _is_recent(moment: datetime, now: datetime, span: timedelta) -> bool:
+    """Whether a moment lies less than a span ago.
+
+    A clock that was set back makes it so, but not one that was years ahead: it would hold up retrains for years.
+    Further ahead than `LARGEST_STEP_BACK` lie only entries whose clock was wrong by a person's word.
+    """
+    return -LARGEST_STEP_BACK <= now - moment < span
 
 
 def _new_champions(entries: Iterable[LedgerEntry]) -> Iterator[int]:

@@ -1,4 +1,4 @@
-"""What a run for a changed world trains with, in place of what a night does."""
+"""The spec that a run for drift or a loss of performance trains by."""
 
 from typing import Any
 
@@ -12,10 +12,6 @@ def for_reason(spec: ModelSpec, reason: str) -> ModelSpec:
 
     The recipe of a version holds its training section whole, so it shows what was different and makes the version
     again, whatever the spec says by then.
-
-    Args:
-        spec: The model spec.
-        reason: Of the run.
     """
     retrain = spec.drift.retrain
     if reason not in OF_A_CHANGED_WORLD:

@@ -1,4 +1,4 @@
-"""Retrains of a model in a few lines, for people."""
+"""Retrains of a model as lines of text."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ def gate_lines(gate: Gate) -> Iterator[str]:
     rules, record = gate.rules, gate.record
     if flying := record.in_flight(gate.now, gate.patience):
         yield f"under way  {flying.asked.run_id}, since {_moment(flying.asked_at)}: {flying.asked.why}"
-    spent = len(record.asked_since(gate.now - BUDGET_SPAN))
+    spent = len(record.asked_within(BUDGET_SPAN, gate.now))
     yield f"budget     {spent} of {rules.retrains_per_week} within seven days"
     row = len(record.without_gain(gate.now, gate.patience))
     breaker = gate.breaker()
@@ -32,7 +32,7 @@ def status_line(record: RetrainRecord, now: datetime) -> str | None:
     last = record.last
     if last is None:
         return None
-    week = len(record.asked_since(now - BUDGET_SPAN))
+    week = len(record.asked_within(BUDGET_SPAN, now))
     return f"retrains    {week} within seven days; last {last.asked.run_id}: {_ending(last)}"
 
 

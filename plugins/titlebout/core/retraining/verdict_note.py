@@ -1,4 +1,4 @@
-"""The ledger's note of what came of a run that somebody asked for."""
+"""Records in the ledger how a requested run ended."""
 
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Ledger
@@ -11,11 +11,6 @@ def note_verdict(ledger: Ledger, run: RunContext, verdict: Verdict) -> None:
 
     A retrain may come to a verdict that the ledger holds already, where rows and recipe are those of a night before:
     then this note is its only trace.
-
-    Args:
-        ledger: Where it is recorded.
-        run: The run.
-        verdict: What its bout came to.
 
     Raises:
         UnavailableError: The ledger does not answer.

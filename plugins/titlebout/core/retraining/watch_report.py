@@ -1,4 +1,4 @@
-"""What one look at a model said: what was found, what was asked for, and why nothing else was."""
+"""The result of one look at a model: findings, the retrain that was asked for, and why no other was."""
 
 from pydantic import Field
 

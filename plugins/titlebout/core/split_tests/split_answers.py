@@ -1,4 +1,4 @@
-"""Who was answered by whom during a trial of strategy ab, out of the inference log."""
+"""Finds in the inference log which group answered which request during a trial of strategy ab."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from titlebout.core.inference_log.log_tables import FIELD_PREFIX, SCHEMA
-from titlebout.core.live_trials.share import is_in_share
+from titlebout.core.live_trials.share import STICKY_KINDS, is_in_share
 from titlebout.core.live_trials.trial import Trial
 from titlebout.core.live_trials.trial_wire import salt_of
 from titlebout.core.release_roles import ReleaseRole
@@ -98,11 +98,6 @@ def split_answers(parts: Sequence[pa.Table], trial: Trial, rules: SplitRules) ->
     """Put the partitions of the log together; None where the candidate has answered nothing that can be joined.
 
     The trial counts from the candidate's first answer on, without it: before, all were the champion's.
-
-    Args:
-        parts: Rows of each `LoggedPart`, oldest first; at least one.
-        trial: The trial.
-        rules: What decides it.
     """
     rows = pa.concat_tables(parts)
     first = pc.min(rows.filter(rows[BY_CANDIDATE])[TIME])
@@ -130,13 +125,16 @@ def split_answers(parts: Sequence[pa.Table], trial: Trial, rules: SplitRules) ->
 def _groups(answered: Mapping[str, bool], trial: Trial, rules: SplitRules) -> dict[str, bool]:
     """Return which units are the candidate's: also those that it failed and the champion answered.
 
-    Otherwise what a candidate cannot do would drop out of what it is judged by. A request's share is computed anew; a
-    customer whom the candidate ever answered is in its share.
+    Otherwise what a candidate cannot do would drop out of what it is judged by. A share is computed anew. Of a customer
+    the log may hold a hash, or another spelling than the server was sent: then the share of those whom the candidate
+    did answer comes out wrong, and who was answered has to do.
     """
-    if rules.sticky_by is not None:
-        return dict(answered)
     salt = salt_of(trial.model, trial.token)
-    return {unit: by_it or is_in_share(unit, salt, trial.percent) for unit, by_it in answered.items()}
+    for kind in ("",) if rules.sticky_by is None else STICKY_KINDS:
+        dealt = {unit: is_in_share(f"{kind}{unit}", salt, trial.percent) for unit in answered}
+        if rules.sticky_by is None or all(dealt[unit] for unit, by_it in answered.items() if by_it and unit):
+            return {unit: by_it or dealt[unit] for unit, by_it in answered.items()}
+    return dict(answered)
 
 
 def _answered(log: pa.Table, role: ReleaseRole, token: int) -> pa.ChunkedArray:
