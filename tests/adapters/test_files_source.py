@@ -129,6 +129,28 @@ def test_a_link_that_leaves_the_root_is_refused(tmp_path: Path, pattern: str):
         FilesSourceReader(root, dataset(pattern)).read("2024-01-05")
 
 
+@pytest.mark.parametrize("pattern", ["{partition}.csv", "in/{partition}.csv", "in/*.csv"])
+def test_a_link_that_is_put_there_after_the_look_is_not_followed(tmp_path: Path, monkeypatch, pattern: str):
+    root, outside, hashed = tmp_path / "root", tmp_path / "outside", files_source._hashed
+    for folder in (root, root / "in", outside):
+        folder.mkdir()
+    for folder in (root, root / "in", outside):
+        (folder / "2024-01-05.csv").write_text(HEADER + row("2024-01-05"))
+
+    def after_a_swap(*of):
+        if pattern.startswith("in/"):
+            (root / "in").rename(root / "was")
+            (root / "in").symlink_to(outside)
+        else:
+            (root / "2024-01-05.csv").unlink()
+            (root / "2024-01-05.csv").symlink_to(outside / "2024-01-05.csv")
+        return hashed(*of)
+
+    monkeypatch.setattr(files_source, "_hashed", after_a_swap)
+    with pytest.raises(UnavailableError):
+        all_rows(FilesSourceReader(root, dataset(pattern)).read("2024-01-05"))
+
+
 def test_a_link_inside_the_root_is_followed(tmp_path: Path):
     (tmp_path / "real.csv").write_text(HEADER + row("2024-01-05"))
     (tmp_path / "2024-01-05.csv").symlink_to("real.csv")
@@ -167,7 +189,7 @@ def test_an_error_of_the_disk_is_translated(tmp_path: Path, monkeypatch, raised,
     def fail(*args: object) -> None:
         raise raised
 
-    monkeypatch.setattr(Path, "open", fail)
+    monkeypatch.setattr(files_source, "_open_below", fail)
     with pytest.raises(expected, match=r"2024-01-05\.csv"):
         FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")
 

@@ -120,6 +120,21 @@ def test_rows_behind_a_condition_are_found_at_their_place(judge):
     assert failure.examples == ({"hour": 3, "temp": 7.0},)
 
 
+CODE = ["hour.to_csv('{}') == None", "@pd.io.common.os.system('touch {}') == 0", "__import__('os').mkdir('{}')"]
+
+
+@pytest.mark.parametrize("condition", CODE)
+def test_a_condition_on_rows_runs_no_code(judge, tmp_path, condition):
+    made = tmp_path / "made"
+    hostile = on("temp", "expect_column_values_to_be_between", max_value=1, condition_parser="pandas",
+                 row_condition=condition.format(made))  # fmt: skip
+
+    with pytest.raises(SpecError, match=r"row_condition may compare columns with values, and nothing else"):
+        judge({"hour": [1, 2], "temp": [0.5, 9.0]}, hostile)
+
+    assert not made.exists()
+
+
 def test_mostly_forgives_a_few_rows(judge):
     mostly = on("temp", "expect_column_values_to_be_between", max_value=1, mostly=0.5)
 

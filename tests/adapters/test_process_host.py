@@ -3,6 +3,7 @@ import http.server
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -14,7 +15,7 @@ import pytest
 from fakes.bundles import ROW, demand_bundle, scores_of
 from fakes.ports import own_port
 from titlebout.adapters import process_host
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.process_host import ProcessHost
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.ports import ServedRelease, ServerAddress
@@ -205,3 +206,10 @@ def test_a_long_log_is_set_aside(host, tmp_path, monkeypatch):
     host.stop(MODEL)
     assert isinstance(host.ensure_running(MODEL), ServerAddress)
     assert (tmp_path / "servers" / MODEL / "server.log.1").exists()
+
+
+def test_nobody_else_reads_the_log_of_a_server_or_holds_its_lock(tmp_path: Path):
+    """A file that others may open they may lock, too: no release would ever get through."""
+    folder = tmp_path / "servers" / MODEL
+    with process_host._sole_starter(folder, PATIENCE_SECONDS):
+        assert [stat.S_IMODE(each.stat().st_mode) for each in (folder, folder / "state")] == [0o700, 0o700]

@@ -9,8 +9,9 @@ import pytest
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import ADMIN_TOKEN, client_of_server, push_release
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.core.ports import ServerAddress
+from titlebout.core.wire import REPLAY_PREFIX
 from titlebout.serving import access, token_file
 from titlebout.serving.access import Access
 from titlebout.serving.settings import ServingSettings
@@ -193,3 +194,12 @@ def test_every_token_is_compared_in_full(tmp_path: Path, monkeypatch: pytest.Mon
     assert tokens.has(CALLER.encode())
     assert compared == [CALLER.encode(), OTHER.encode()]
     assert access.hmac is token_file.hmac
+
+
+def test_nobody_hides_from_the_log_behind_the_name_of_the_products_own_questions(tmp_path: Path):
+    sent = {"x-request-id": f"{REPLAY_PREFIX}1"}
+    with server(tmp_path) as client:
+        answers = [client.post("/predict", content=BODY, headers=sent | more) for more in ({}, bearer(ADMIN_TOKEN))]
+    ours, theirs = (answer.headers["x-request-id"] for answer in reversed(answers))
+    assert ours == sent["x-request-id"]
+    assert not theirs.startswith(REPLAY_PREFIX)

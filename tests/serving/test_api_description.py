@@ -1,7 +1,11 @@
 """The server's description of itself, read by a validator, by a schema checker and in a browser's eyes."""
 
+import html
+import json
 import re
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import jsonschema
@@ -76,3 +80,28 @@ def test_a_token_is_named_where_one_is_needed_and_nowhere_else(tmp_path, client)
     assert "securitySchemes" not in unguarded["components"]
     assert "security" not in unguarded["paths"]["/predict"]["post"]
     assert "Bearer" not in client.get("/docs").text
+
+
+def ran(call: str, folder: Path) -> list[str]:
+    """Paste a call into a shell in which `curl` only says what it was given."""
+    command = ["bash", "-c", f'curl() {{ printf "%s\\0" "$@"; }}\n{call}']
+    told = subprocess.run(command, cwd=folder, capture_output=True, check=True, text=True)
+    return told.stdout.split("\0")[:-1]
+
+
+def test_the_call_to_copy_runs_nothing_that_the_data_or_the_caller_says(tmp_path: Path):
+    hostile = "it's; touch pwned; echo '"
+    with client_of_server(tmp_path / "state") as client:
+        push_release(client, demand_bundle(weather=hostile))
+        sent = {"host": "x$(touch${IFS}pwned)"}
+        page = html.unescape(client.get("/docs", headers=sent).text)
+        *_, body = ran(re.search(r"<pre>(curl .*?)</pre>", page, re.DOTALL)[1], tmp_path)
+        assert json.loads(body)["rows"][0]["weather"] == hostile
+        ran(client.get("/", headers=sent).json()["predict"], tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["state"]
+
+
+def test_the_page_may_run_and_load_nothing(client):
+    headers = client.get("/docs").headers
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,8 +37,9 @@ _WILDCARDS = "*?["
 
 @dataclass(frozen=True)
 class _Hashed:
-    """A file, and the hash of the very bytes that it had while its stamp was this one."""
+    """A file below a root, and the hash of the very bytes that it had while its stamp was this one."""
 
+    root: Path
     path: Path
     stamp: tuple[int, ...]
     sha256: str
@@ -82,7 +84,7 @@ class FilesSourceReader:
         with _translated(self._root / pattern):
             paths = self._matching(pattern, partition)
             if PLACE in self._pattern:
-                files = [_hashed(path) for path in paths]
+                files = [_hashed(self._root, path) for path in paths]
                 return RawPartition(self._batches(files), uri, _etag(files))
             calendar = self._calendar_of(paths)
         if not calendar.rows.has(partition):
@@ -98,13 +100,15 @@ class FilesSourceReader:
             raise AccessRefusedError(message)
         is_glob = any(sign in pattern for sign in _WILDCARDS)
         candidates = sorted(self._root.glob(pattern)) if is_glob else [self._root / pattern]
-        for path in candidates:
+        resolved = {path: path.resolve() for path in candidates}
+        for path, file in resolved.items():
             # A link could lead to anything on this machine that Airflow may read.
-            if not path.resolve().is_relative_to(self._root):
+            if not file.is_relative_to(self._root):
                 message = f"{path}: leads out of {self._root} by a symbolic link; put the file itself below the root"
                 raise AccessRefusedError(message)
         # As in a shell, a wildcard does not match what is hidden, such as an upload that goes on.
-        found = [path for path in candidates if path.is_file() and not (is_glob and path.name.startswith("."))]
+        shown = (file for path, file in resolved.items() if not (is_glob and path.name.startswith(".")))
+        found = [file for file in shown if file.is_file()]
         if not found:
             message = (
                 f"{self._root / pattern}: there is no such file for partition {partition}; "
@@ -128,7 +132,7 @@ class FilesSourceReader:
         stamps = tuple(_stamp(path.stat()) for path in paths)
         if self._cut is None or self._cut.stamps != stamps:
             self._cut = None
-            files = [_hashed(path) for path in paths]
+            files = [_hashed(self._root, path) for path in paths]
             try:
                 rows = RowCalendar(self._batches(files), self._dataset, self._calendar)
             except PartitionEmptyError as error:
@@ -141,19 +145,33 @@ class FilesSourceReader:
         return self._cut
 
 
-def _hashed(path: Path) -> _Hashed:
+def _open_below(root: Path, path: Path) -> BufferedReader:
+    """Open a file by a path without links: one that was put there since it was looked at is not followed."""
+    *folders, name = path.relative_to(root).parts
+    at = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for each in folders:
+            inner = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            os.close(at)
+            at = inner
+        return os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=at), "rb")
+    finally:
+        os.close(at)
+
+
+def _hashed(root: Path, path: Path) -> _Hashed:
     """Hash a file whose writer is done with it."""
-    with _translated(path), path.open("rb") as file:
+    with _translated(path), _open_below(root, path) as file:
         before = _stamp(os.fstat(file.fileno()))
         sha256 = hashlib.file_digest(file, "sha256").hexdigest()
         if _stamp(os.fstat(file.fileno())) != before:
             raise _unsettled(path)
-    return _Hashed(path, before, sha256)
+    return _Hashed(root, path, before, sha256)
 
 
 def _opened(files: Iterable[_Hashed]) -> Iterator[SourceFile]:
     for hashed in files:
-        with hashed.path.open("rb") as file:
+        with _open_below(hashed.root, hashed.path) as file:
             yield SourceFile(file, str(hashed.path))
 
 

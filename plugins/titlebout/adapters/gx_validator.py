@@ -14,6 +14,7 @@ from titlebout.core.errors import PartitionUnreadableError, SpecError, bounded, 
 from titlebout.core.plain_json import MAX_TEXT_CHARACTERS
 from titlebout.core.ports import SuiteResult
 from titlebout.core.results import Severity
+from titlebout.core.suites.condition_guard import runs_code
 from titlebout.core.suites.judgements import MAX_EXAMPLES, Judgement, columns_to_show, suite_result
 
 if TYPE_CHECKING:
@@ -117,6 +118,9 @@ def _parse_expectation(document: JsonValue, where: str) -> "Expectation":
         message = f"{where}: there is no expectation {kind!r}; {did_you_mean(kind, known)}"
         raise SpecError(message)
     arguments: dict[str, Any] = {"kwargs": {}, **{key: document[key] for key in document if key in _READ_KEYS}}
+    if isinstance(arguments["kwargs"], dict) and runs_code(arguments["kwargs"].get("row_condition")):
+        message = f"{where} ({kind}): row_condition may compare columns with values, and nothing else: it runs as code"
+        raise SpecError(message)
     try:
         expectation = ExpectationConfiguration(**arguments).to_domain_obj()
     except (GreatExpectationsError, TypeError, ValueError) as error:

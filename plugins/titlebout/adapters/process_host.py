@@ -200,7 +200,8 @@ def _sole_starter(folder: Path, patience_seconds: float) -> Iterator[None]:
     """Let one process at a time start or stop the server; the kernel frees the lock of one that dies."""
     lock = folder / "host.lock"
     try:
-        (folder / STATE).mkdir(parents=True, exist_ok=True, mode=0o700)
+        for each in (folder, folder / STATE):  # parents are made with a mode of their own
+            each.mkdir(parents=True, exist_ok=True, mode=0o700)
         with lock.open("ab") as held:
             if not _waited_for(lambda: _locks(held.fileno(), fcntl.LOCK_EX), patience_seconds):
                 message = f"another process has held {lock} for {patience_seconds:g} s; clear this task"

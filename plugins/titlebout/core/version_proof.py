@@ -12,7 +12,7 @@ from titlebout.core.layout import version_manifest, version_report
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import TrainedChallenger
-from titlebout.core.versions import read_file, read_version
+from titlebout.core.versions import read_file, read_sealed, read_version
 
 
 def seal(lake: Lake, version: TrainedChallenger) -> str:
@@ -30,25 +30,46 @@ def proven_version(lake: Lake, ledger: Ledger, model: str, version: str) -> Trai
     What a model learned from stands in its manifest; the recipe says it a second time, and its hash is part of the
     version's name. The ledger's chain holds name, model and manifest by hash: none of them can be changed alone.
 
-    Args:
-        lake: Holds manifest and recipe.
-        ledger: Recorded the training.
-        model: Name of the model.
-        version: Name of the version.
-
     Raises:
         CorruptObjectError: They contradict each other.
         ObjectMissingError: The lake does not hold the manifest or the recipe.
     """
-    manifest = read_version(lake, model, version)
+    manifest, trained = _known(lake, ledger, model, version)
+    recipe = read_file(lake, manifest, "recipe")
+    if problem := _other_search(lake, manifest, trained) or _other_recipe(manifest, recipe):
+        raise _refusal(lake, manifest, problem)
+    return manifest
+
+
+def known_version(lake: Lake, ledger: Ledger, model: str, version: str) -> TrainedChallenger:
+    """Read a version's manifest and hold it against the ledger alone, which is enough to load and serve it.
+
+    Raises:
+        CorruptObjectError: They contradict each other.
+        ObjectMissingError: The lake does not hold the manifest.
+    """
+    return _known(lake, ledger, model, version)[0]
+
+
+def _known(lake: Lake, ledger: Ledger, model: str, version: str) -> tuple[TrainedChallenger, Mapping[str, JsonValue]]:
     entries = ledger.entries(model, kinds={EntryKind.CHALLENGER_TRAINED})
     trained = next((entry.payload for entry in entries if entry.payload["version"] == version), None)
-    problem = (
-        "the ledger knows of no such training"
-        if trained is None
-        else _other_than_recorded(manifest, trained, seal(lake, manifest)) or _other_search(lake, manifest, trained)
-    )
-    _refuse(lake, manifest, problem or _other_recipe(manifest, read_file(lake, manifest, "recipe")))
+    if trained is None:
+        manifest = read_version(lake, model, version)
+        raise _refusal(lake, manifest, "the ledger knows of no such training")
+    return recorded_version(lake, model, trained), trained
+
+
+def recorded_version(lake: Lake, model: str, trained: Mapping[str, JsonValue]) -> TrainedChallenger:
+    """Read a version's manifest and hold it against what the ledger recorded of its training.
+
+    Raises:
+        CorruptObjectError: They contradict each other.
+        ObjectMissingError: The lake does not hold the manifest.
+    """
+    manifest, sha256 = read_sealed(lake, model, str(trained["version"]))
+    if problem := _other_than_recorded(manifest, trained, sha256):
+        raise _refusal(lake, manifest, problem)
     return manifest
 
 
@@ -61,7 +82,7 @@ def same_version(lake: Lake, ledger: Ledger, handed: TrainedChallenger) -> Train
     """
     manifest = proven_version(lake, ledger, handed.model, handed.version)
     if _as_text(manifest) != _as_text(handed):
-        _refuse(lake, manifest, "the task before handed over another manifest")
+        raise _refusal(lake, manifest, "the task before handed over another manifest")
     return manifest
 
 
@@ -70,11 +91,9 @@ def _as_text(version: TrainedChallenger) -> str:
     return json.dumps(json.loads(version.model_dump_json()), sort_keys=True)
 
 
-def _refuse(lake: Lake, manifest: TrainedChallenger, problem: str | None) -> None:
-    if problem:
-        where = lake.uri(version_manifest(manifest.model, manifest.version))
-        message = f"{where}: {problem}; restore the lake from a backup, or train a new version"
-        raise CorruptObjectError(message)
+def _refusal(lake: Lake, manifest: TrainedChallenger, problem: str) -> CorruptObjectError:
+    where = lake.uri(version_manifest(manifest.model, manifest.version))
+    return CorruptObjectError(f"{where}: {problem}; restore the lake from a backup, or train a new version")
 
 
 def _other_than_recorded(

@@ -22,14 +22,7 @@ FILES: Mapping[str, str] = {
 
 
 def publish_files(lake: Lake, model: str, version: str, files: Mapping[str, bytes]) -> dict[str, str]:
-    """Publish a version's files and return the manifest's fields about them.
-
-    Args:
-        lake: Where to.
-        model: Name of the model.
-        version: Name of the version.
-        files: One per key of `FILES`.
-    """
+    """Publish a version's files and return the manifest's fields about them."""
     fields: dict[str, str] = {}
     for word, name in FILES.items():
         path = f"{version_folder(model, version)}/{name}"
@@ -39,7 +32,12 @@ def publish_files(lake: Lake, model: str, version: str, files: Mapping[str, byte
 
 
 def read_version(lake: Lake, model: str, version: str) -> TrainedChallenger:
-    """Read a version's manifest.
+    """Read a version's manifest, as `read_sealed` does."""
+    return read_sealed(lake, model, version)[0]
+
+
+def read_sealed(lake: Lake, model: str, version: str) -> tuple[TrainedChallenger, str]:
+    """Read a version's manifest, and return it with the SHA-256 of the very bytes that were read.
 
     Raises:
         ObjectMissingError: The lake holds no such version.
@@ -47,23 +45,19 @@ def read_version(lake: Lake, model: str, version: str) -> TrainedChallenger:
     """
     path = version_manifest(model, version)
     try:
-        manifest = TrainedChallenger.model_validate_json(lake.read(path))
+        content = lake.read(path)
+        manifest = TrainedChallenger.model_validate_json(content)
     except ValidationError as error:
         message = f"{lake.uri(path)}: not readable as the manifest of a version; restore the lake from a backup"
         raise CorruptObjectError(message) from error
     if (manifest.model, manifest.version) != (model, version):
         message = f"{lake.uri(path)}: is the manifest of {manifest.version}; restore the lake from a backup"
         raise CorruptObjectError(message)
-    return manifest
+    return manifest, hashlib.sha256(content).hexdigest()
 
 
 def read_file(lake: Lake, manifest: TrainedChallenger, word: str) -> bytes:
     """Read one of a version's files, checked against the SHA-256 in its manifest.
-
-    Args:
-        lake: Where from.
-        manifest: The version.
-        word: A key of `FILES`.
 
     Raises:
         ObjectMissingError: The lake does not hold the file.

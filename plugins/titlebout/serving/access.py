@@ -66,6 +66,11 @@ class Access:
         whose = "the admin token" if is_administration else "a token"
         return RefusedRequestError(401, f"send {whose} of this server as `Authorization: Bearer <token>`")
 
+    def is_admin(self, scope: Scope) -> bool:
+        """Whether the caller presents the admin token, needed or not."""
+        token = _bearer_token(scope)
+        return bool(token) and self._is_admin(token)
+
     def _is_admin(self, token: bytes) -> bool:
         return self._admins.has(token) if self._admins else hmac.compare_digest(token, self._admin)
 

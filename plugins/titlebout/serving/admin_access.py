@@ -19,7 +19,7 @@ async def refuse_strangers(request: Request, admin_token: str) -> None:
         RefusedRequestError: The token is missing or wrong.
     """
     if request.scope.get(IS_ADMIN):
-        return  # the guard at the door knows them
+        return  # `Guard` has checked them
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     is_known = secrets.compare_digest(token.encode(), admin_token.encode())
     if scheme.lower() != "bearer" or not is_known:

@@ -2,6 +2,7 @@
 
 import html
 import json
+import shlex
 from collections.abc import Mapping
 
 from pydantic import JsonValue
@@ -35,13 +36,7 @@ _EXAMPLES: Mapping[ColumnType, JsonValue] = {
 
 
 def openapi_document(release: LoadedRelease, settings: ServingSettings, *, needs_token: bool) -> dict[str, JsonValue]:
-    """Return the OpenAPI 3.1 document of a release: what `/predict` takes, field by field.
-
-    Args:
-        release: What answers.
-        settings: The limits.
-        needs_token: Whether a prediction needs one now.
-    """
+    """Return the OpenAPI 3.1 document of a release: what `/predict` takes, field by field."""
     receipt, plan = release.receipt, release.predictor.plan
     security: dict[str, JsonValue] = {"security": [{"token": []}]} if needs_token else {}
     schemes: dict[str, JsonValue] = {"securitySchemes": {"token": _TOKEN}} if needs_token else {}
@@ -140,7 +135,9 @@ def docs_page(release: LoadedRelease, settings: ServingSettings, base_url: str, 
     )
     body = json.dumps({"rows": [example_row(plan)]}, ensure_ascii=False)
     token = " -H 'authorization: Bearer <token>'" if needs_token else ""
-    call = f"curl -X POST {base_url.rstrip('/')}{PREDICT_PATH} -H 'content-type: application/json'{token} -d '{body}'"
+    # Somebody pastes it into a shell: a category is a value of the data and may hold a quotation mark.
+    url, data = shlex.quote(f"{base_url.rstrip('/')}{PREDICT_PATH}"), shlex.quote(body)
+    call = f"curl -X POST {url} -H 'content-type: application/json'{token} -d {data}"
     return _PAGE.format(
         model=_text(receipt.model),
         version=_text(receipt.version),

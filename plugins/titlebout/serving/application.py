@@ -39,8 +39,8 @@ def create_app(settings: ServingSettings) -> Guard:
     gate = ReleaseGate(settings)
     trials = TrialGate(settings, gate)
     scorer = Scorer([measurements.scored, log.observe], trials)
-    endpoints = Endpoints(settings, gate, measurements, scorer)
     access = Access(settings)
+    endpoints = Endpoints(settings, gate, measurements, scorer, access)
     admin = (LogRoutes(settings, log), TrialRoutes(settings, trials), TokenRoutes(settings, access))
     app = Starlette(
         routes=[*endpoints.routes(), *(route for each in admin for route in each.routes())],

@@ -1,6 +1,7 @@
 """The routes of the model server."""
 
 import asyncio
+import shlex
 
 from pydantic import JsonValue
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from titlebout.core.wire import (
     RELEASE_PATH,
     ReleasePush,
 )
+from titlebout.serving.access import Access
 from titlebout.serving.admin_access import NEEDED_TOKEN, refuse_strangers
 from titlebout.serving.api_description import docs_page, openapi_document
 from titlebout.serving.measurements import MEDIA_TYPE, Measurements
@@ -35,19 +37,29 @@ from titlebout.serving.shortcut import Shortcuts
 INVOCATIONS_PATH = "/invocations"
 OPENAPI_PATH = "/openapi.json"
 V2_PATH = "/v2"
+PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+}
+"""The page runs no script and loads nothing, whatever a category of the data is called."""
 
 
 class Endpoints:
     """Answers the requests of one server."""
 
     def __init__(
-        self, settings: ServingSettings, gate: ReleaseGate, measurements: Measurements, scorer: Scorer
+        self,
+        settings: ServingSettings,
+        gate: ReleaseGate,
+        measurements: Measurements,
+        scorer: Scorer,
+        access: Access,
     ) -> None:
         """Take what the routes share."""
         self._measurements = measurements
         self._settings = settings
         self._gate = gate
-        self._predictions = Predictions(settings, self._current, scorer)
+        self._predictions = Predictions(settings, self._current, scorer, access.is_admin)
 
     def routes(self) -> list[Route]:
         """Return all routes."""
@@ -97,14 +109,14 @@ class Endpoints:
 
     async def overview(self, request: Request) -> Response:
         """Say what this server is and what to send it."""
-        current = self._gate.current
+        current, url = self._gate.current, shlex.quote(f"{request.base_url}predict")
         document: dict[str, JsonValue] = {
             "server": "titlebout model server",
             "model": self._settings.model,
             "release": current.receipt.model_dump(mode="json") if current else None,
             "fields": {name: str(kind) for name, kind in current.predictor.plan.fields.items()} if current else None,
             "routes": {str(route.path): sorted((route.methods or set()) - {"HEAD"})[0] for route in self.routes()},
-            "predict": f'curl -X POST {request.base_url}predict -d \'{{"rows": [{{"<field>": <value>, …}}]}}\'',
+            "predict": f'curl -X POST {url} -d \'{{"rows": [{{"<field>": <value>, …}}]}}\'',
         }
         return JsonAnswer(document)
 
@@ -163,7 +175,8 @@ class Endpoints:
     async def docs(self, request: Request) -> Response:
         """Describe it for people."""
         needs_token = NEEDED_TOKEN in request.scope
-        return HTMLResponse(docs_page(self._current(), self._settings, str(request.base_url), needs_token=needs_token))
+        page = docs_page(self._current(), self._settings, str(request.base_url), needs_token=needs_token)
+        return HTMLResponse(page, headers=PAGE_HEADERS)
 
     async def push(self, request: Request) -> Response:
         """Take a release."""

@@ -9,6 +9,7 @@ import io
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 
 from pydantic import JsonValue
 from starlette.responses import Response
@@ -110,7 +111,9 @@ def _csv_rows(sent: Sent) -> list[Row]:
     """Read a header line and rows; an empty cell is a missing value, every other one must fit its field's type."""
     try:
         lines = csv.reader(io.StringIO(sent.body.decode("utf-8-sig"), newline=""), strict=True)
-        table = [line for line in lines if line]
+        filled = (line for line in lines if line)
+        table = [*islice(filled, sent.max_rows + 2)]
+        left_out = sum(1 for _ in filled)  # counted and not kept: a line of one comma takes a hundred bytes
     except (UnicodeDecodeError, csv.Error) as error:
         raise RefusedRequestError(400, f"the body is no CSV in UTF-8: {str(error)[:200]}") from None
     names, cells = (table[0], table[1:]) if table else ([], [])
@@ -118,7 +121,7 @@ def _csv_rows(sent: Sent) -> list[Row]:
         raise RefusedRequestError(422, "a header line and at least one row are expected")
     if len(set(names)) < len(names):
         raise RefusedRequestError(422, "the header names a field twice")
-    refuse_too_many(len(cells), "rows", sent.max_rows)
+    refuse_too_many(len(cells) + left_out, "rows", sent.max_rows)
     fields = sent.release.predictor.plan.fields
     readers = [_READERS.get(fields[name], str) if name in fields else str for name in names]
     return [_csv_row(index, names, readers, line) for index, line in enumerate(cells)]

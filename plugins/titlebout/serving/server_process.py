@@ -25,8 +25,10 @@ from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.wire import LOCK_FILE, ServerDescription, first_token
 from titlebout.serving.access import Guard
 from titlebout.serving.application import create_app
+from titlebout.serving.caller_warnings import Rarely
 from titlebout.serving.protocol_choice import http_protocol
 from titlebout.serving.settings import ServingSettings
+from titlebout.serving.token_file import checked_tokens
 
 LOCK_PATIENCE_SECONDS = 2.0
 GRACE_SECONDS = 10
@@ -122,6 +124,7 @@ def serve(settings: ServingSettings, *, host: str, port: int, address_file: Path
             "model server of %s on %s port %d, state in %s", settings.model, host, bound_port, settings.state_dir
         )
         collect_rarely()
+        logging.getLogger("uvicorn.error").addFilter(Rarely())
         AddressedServer(config, address_file, description, app).run(sockets=[listener])
 
 
@@ -151,9 +154,10 @@ def admin_token(file: Path) -> str:
     """Return the admin token from the environment, or the first of a file that is made on the first start.
 
     Raises:
-        DeploymentError: Others may read the file, or it is empty.
+        DeploymentError: Others may read the file, it is empty, or the token of the environment is none.
     """
     if token := os.environ.get("TITLEBOUT_ADMIN_TOKEN"):
+        checked_tokens([token], "TITLEBOUT_ADMIN_TOKEN")
         return token
     if not file.exists():
         _make_token(file)

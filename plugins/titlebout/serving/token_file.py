@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from titlebout.core.errors import DeploymentError
-from titlebout.serving.durable_files import write_durably
+from titlebout.core.machine.durable_files import write_durably
 
 SHORTEST_TOKEN, LONGEST_TOKEN = 16, 512
 MOST_TOKENS = 10
@@ -30,7 +30,7 @@ class TokenFile:
             DeploymentError: Others may read the file, or what it holds are no tokens.
         """
         self._file = file
-        self._fixed = tuple(_checked(fixed, "the environment"))
+        self._fixed = tuple(checked_tokens(fixed, "the environment"))
         self._seen: tuple[int, int, int] | None = None
         self._looked_at = time.monotonic()
         self._tokens: tuple[bytes, ...] = self._fixed
@@ -57,7 +57,7 @@ class TokenFile:
             DeploymentError: They are no tokens.
             OSError: The disk does not take them; those before stay valid.
         """
-        _checked(tokens, "the request")
+        checked_tokens(tokens, "the request")
         write_durably(self._file, "".join(f"{token}\n" for token in tokens).encode("ascii"))
         self._read()
 
@@ -87,11 +87,17 @@ class TokenFile:
         except UnicodeDecodeError as error:
             message = f"{self._file} is no text in UTF-8; write one token a line"
             raise DeploymentError(message) from error
-        self._tokens = (*self._fixed, *_checked([line.strip() for line in lines if line.strip()], str(self._file)))
+        written = [line.strip() for line in lines if line.strip()]
+        self._tokens = (*self._fixed, *checked_tokens(written, str(self._file)))
         self._seen = seen
 
 
-def _checked(tokens: Sequence[str], where: str) -> list[bytes]:
+def checked_tokens(tokens: Sequence[str], where: str) -> list[bytes]:
+    """Return tokens as they are compared.
+
+    Raises:
+        DeploymentError: One of them could be guessed or sent wrongly, or they are too many.
+    """
     for token in tokens:
         is_short = not SHORTEST_TOKEN <= len(token) <= LONGEST_TOKEN
         if is_short or not token.isascii() or not token.isprintable() or " " in token:

@@ -8,6 +8,7 @@ from fastapi import Path as PathParameter
 from fastapi.responses import HTMLResponse
 from starlette.middleware.base import RequestResponseEndpoint
 
+from titlebout.core.insights.model_card import ModelCard
 from titlebout.core.pages.bout_page import bout_page
 from titlebout.core.pages.card_markdown import card_markdown
 from titlebout.core.pages.card_page import card_page
@@ -147,18 +148,19 @@ def show_split(model: ReadableModel, trial: TrialNumber, request: Request) -> st
 
 def show_card(model: ReadableModel, version: str, request: Request) -> str:
     """Show the card of a version."""
-    card = find_card(LEDGER.get(), LAKE.get(), model, version)
-    if card is None:
-        not_found(f"{model} has no such version.")
-    return card_page(card, Place("../../", is_framed=is_framed(request)))
+    return card_page(_card(model, version), Place("../../", is_framed=is_framed(request)))
 
 
 def show_card_markdown(model: ReadableModel, version: str) -> Response:
     """Return the card of a version in Markdown."""
+    return Response(card_markdown(_card(model, version)), media_type="text/markdown; charset=utf-8")
+
+
+def _card(model: str, version: str) -> ModelCard:
     card = find_card(LEDGER.get(), LAKE.get(), model, version)
     if card is None:
         not_found(f"{model} has no such version.")
-    return Response(card_markdown(card), media_type="text/markdown; charset=utf-8")
+    return card
 
 
 async def _with_headers(request: Request, call_next: RequestResponseEndpoint) -> Response:

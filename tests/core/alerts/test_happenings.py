@@ -259,3 +259,10 @@ class TestDue:
         (alert,) = self.due(many)
         assert "line 9\nand 3 more\n" in alert.text
         assert "line 10" not in alert.text
+
+
+def test_a_value_of_the_data_does_not_look_like_a_line_of_ours():
+    hostile = "found a\r\n\nhttp://evil.example/log-in \x1b[2J\u202egnp"
+    payload = {"partition": "2024-05-01", "data_sha256": "0" * 64, "failures": [hostile]}
+    ((happening),) = told(EntryKind.PARTITION_REJECTED, payload)
+    assert happening.line == "2024-05-01 is in quarantine: found a http://evil.example/log-in [2J gnp"

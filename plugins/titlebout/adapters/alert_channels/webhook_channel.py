@@ -22,7 +22,7 @@ class WebhookChannel:
     def send(self, alert: Alert) -> None:
         """Post one message; see the port."""
         document = {
-            "text": f"*{alert.subject}*\n{alert.text}",
+            "text": f"*{alert.subject}*\n{_plain(alert.text)}",
             "model": alert.model,
             "cause": alert.cause.value,
             "lines": list(alert.lines),
@@ -47,3 +47,13 @@ class WebhookChannel:
             return httpx.URL(self._url).host
         except httpx.InvalidURL:
             return "an address that is none"
+
+
+def _plain(text: str) -> str:
+    """Write a text so that a chat shows it as it is: what it tells may hold values of the data.
+
+    Slack reads `<!channel>` and `<address|words>`, Mattermost `@channel` and `[words](address)`.
+    """
+    for read, shown in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;"), ("@", "@\u200b"), ("](", "] (")):
+        text = text.replace(read, shown)
+    return text

@@ -35,12 +35,7 @@ def connected_engine(engine_url: str, conn_id: str) -> "DockerClient":
 
 @contextmanager
 def own_errors(engine_url: str, what: str) -> Iterator[None]:
-    """Translate whatever the engine's client raises.
-
-    Args:
-        engine_url: Where the engine is.
-        what: What it was asked to do.
-    """
+    """Translate whatever the engine's client raises."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 

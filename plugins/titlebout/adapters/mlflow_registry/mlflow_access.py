@@ -1,5 +1,6 @@
 """The way to an MLflow server or database, with its waits cut short and its errors translated."""
 
+import errno
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,7 @@ SETTINGS = {
 }
 # Without a server MLflow tries ten times to open its database, for 100 s in all; it has no setting for that.
 DATABASE_TRIES = 4
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT}
 
 
 class MlflowAccess:
@@ -48,6 +50,9 @@ class MlflowAccess:
             self._client = self._client or _connect(self._uri)
             yield self._client
         except (ImportError, MlflowException, SQLAlchemyError, OSError, CommandError) as error:
+            if isinstance(error, OSError) and error.errno in _NO_SPACE:
+                message = f"no room for what goes to MLflow: {error.strerror}; make room in TMPDIR, then clear the task"
+                raise UnavailableError(message) from error
             said = bounded(without_secrets(str(error), self._uri), 200)
             if isinstance(error, ImportError | ArgumentError):
                 message = f"{where} cannot be used: {said}; install what is missing, or correct the Airflow connection"

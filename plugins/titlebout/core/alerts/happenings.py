@@ -1,4 +1,4 @@
-"""What a ledger says that a person may want to be told."""
+"""The ledger entries that a person is alerted to."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -18,9 +18,7 @@ class Happening:
     """One thing to tell.
 
     Attributes:
-        cause: What kind of thing.
         about: Tells it from all others of its cause: it is told once.
-        line: What happened, in one line.
         page: Where Airflow's UI shows it, relative to the UI's address; empty: nowhere.
     """
 
@@ -42,7 +40,12 @@ def happenings(entries: Iterable[LedgerEntry]) -> Iterator[Happening]:
         is_fine = entry.kind is EntryKind.CANDIDATE_CHECKED and not _problems(entry.payload)
         if read and not is_watched and not is_over and not is_fine:
             cause, line, page = read(entry.model, entry.payload)
-            yield Happening(cause, f"entry {entry.sequence}", bounded(line, LINE_CHARACTERS), page)
+            yield Happening(cause, f"entry {entry.sequence}", bounded(_one_line(line), LINE_CHARACTERS), page)
+
+
+def _one_line(said: str) -> str:
+    """Return what is said in one visible line: a value of the data must not look like a line of ours."""
+    return " ".join("".join(each if each.isprintable() else " " for each in said).split())
 
 
 def is_by_hindsight(entry: LedgerEntry) -> bool:
@@ -53,9 +56,7 @@ def is_by_hindsight(entry: LedgerEntry) -> bool:
 def staleness(state: LedgerState, stale_after_days: float) -> Iterator[Happening]:
     """Yield that the champion is old, if it is: once for each champion.
 
-    Args:
-        state: What the ledger adds up to.
-        stale_after_days: Days between the champion's partition and the newest accepted one.
+    It counts from the champion's partition to the newest accepted one.
     """
     accepted = state.keys(PartitionStatus.ACCEPTED)
     if state.champion is None or not accepted:
