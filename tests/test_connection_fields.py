@@ -6,6 +6,7 @@ from titlebout.connection_fields import ConnectionFields, database_url, http_add
 from titlebout.core.errors import ConnectionSettingsError
 
 POSTGRES = {"conn_type": "postgres", "host": "db", "schema": "titlebout"}
+SQLITE = {"conn_type": "sqlite", "host": "/srv/ledger.db"}
 
 
 def connection(**fields) -> ConnectionFields:
@@ -20,10 +21,23 @@ def connection(**fields) -> ConnectionFields:
         ({**POSTGRES, "conn_type": "postgresql", "port": 5433}, "postgresql+psycopg2://db:5433/titlebout"),
         ({**POSTGRES, "login": "me"}, "postgresql+psycopg2://me@db/titlebout"),
         ({**POSTGRES, "login": "me", "password": "p@s/s:w?"}, "postgresql+psycopg2://me:p%40s%2Fs%3Aw%3F@db/titlebout"),
+        (
+            {**POSTGRES, "host": "db1,db2", "extra": {"options": "sslmode=require&target_session_attrs=read-write"}},
+            "postgresql+psycopg2://db1,db2/titlebout?sslmode=require&target_session_attrs=read-write",
+        ),
     ],
 )
 def test_a_database_url_quotes_what_would_change_its_meaning(fields, url):
     assert database_url(connection(**fields)) == url
+
+
+@pytest.mark.parametrize(
+    ("fields", "key"),
+    [({**POSTGRES, "extra": {"sslmode": "require"}}, "sslmode"), ({**SQLITE, "extra": {"options": "x=1"}}, "options")],
+)
+def test_a_key_that_the_ledger_would_leave_aside_is_refused_by_name(fields, key):
+    with pytest.raises(ConnectionSettingsError, match=f"unknown key '{key}'"):
+        database_url(connection(**fields))
 
 
 @pytest.mark.parametrize(

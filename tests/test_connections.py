@@ -1,10 +1,11 @@
 """Airflow's connections as plain fields."""
 
 import json
+from unittest.mock import Mock
 
 import pytest
 
-from titlebout.core.errors import ConnectionSettingsError
+from titlebout.core.errors import ConnectionSettingsError, UnavailableError
 
 pytestmark = pytest.mark.airflow
 
@@ -45,6 +46,45 @@ def test_an_unknown_connection_is_named_with_the_two_places_to_define_it():
         ConnectionSettingsError, match=r"'titlebout_elsewhere'.*Connections.*AIRFLOW_CONN_TITLEBOUT_ELSE"
     ):
         airflow_connection("titlebout_elsewhere")
+
+
+def ask_a_supervisor(monkeypatch, answer):
+    """Look a connection up in a task whose supervisor answers so."""
+    from airflow.sdk.execution_time import task_runner
+
+    from titlebout.connections import airflow_connection
+
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Mock(send=Mock(side_effect=answer)), raising=False)
+    return airflow_connection("titlebout_elsewhere")
+
+
+@pytest.mark.parametrize("said", ["API_SERVER_ERROR", "GENERIC_ERROR"])
+def test_a_connection_that_nobody_could_look_up_is_not_called_undefined(monkeypatch, said):
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    silence = AirflowRuntimeError(ErrorResponse(error=ErrorType(said)))
+    with pytest.raises(UnavailableError, match=r"'titlebout_elsewhere' could not be looked up.*API server"):
+        ask_a_supervisor(monkeypatch, silence)
+
+
+def test_an_api_server_that_answers_again_a_moment_later_is_worth_a_retry(monkeypatch):
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time.comms import ConnectionResult, ErrorResponse
+
+    silence = AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR))
+    found = ConnectionResult.model_validate({**DOCUMENT, "conn_id": "titlebout_elsewhere", "extra": None})
+    with pytest.raises(UnavailableError, match="could not be looked up"):
+        ask_a_supervisor(monkeypatch, [silence, found])
+
+
+def test_a_connection_that_the_api_server_does_not_know_is_undefined(monkeypatch):
+    from airflow.sdk.exceptions import ErrorType
+    from airflow.sdk.execution_time.comms import ErrorResponse
+
+    unknown = ErrorResponse(error=ErrorType.CONNECTION_NOT_FOUND)
+    with pytest.raises(ConnectionSettingsError, match="is not defined"):
+        ask_a_supervisor(monkeypatch, [unknown, unknown])
 
 
 def test_secrets_stay_out_of_what_is_printed(monkeypatch):

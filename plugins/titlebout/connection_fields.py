@@ -110,19 +110,25 @@ def named_extra(
 
 
 def database_url(connection: ConnectionFields) -> str:
-    """Return the SQLAlchemy URL of a connection of type `sqlite` (the file is its host) or `postgres`."""
+    """Return the SQLAlchemy URL of a connection of type `sqlite` (the file is its host) or `postgres`.
+
+    `options` in the extra of the latter are the part of the URL after the question mark.
+    """
     where = f"connection {connection.conn_id!r}"
+    is_postgres = connection.conn_type in POSTGRES_TYPES
+    options = named_extra(connection, optional=("options",) if is_postgres else ()).get("options")
     if connection.conn_type == "sqlite":
         if not connection.host.startswith("/"):
             message = f"{where}: host must be the absolute path of the SQLite file"
             raise ConnectionSettingsError(message)
         return f"sqlite:///{connection.host}"
-    if connection.conn_type in POSTGRES_TYPES:
+    if is_postgres:
         if not (connection.host and connection.schema):
             message = f"{where}: a Postgres connection needs host and schema (the database's name)"
             raise ConnectionSettingsError(message)
         address = f"{_user_part(connection)}{connection.host}" + (f":{connection.port}" if connection.port else "")
-        return f"postgresql+psycopg2://{address}/{quote(connection.schema, safe='')}"
+        query = f"?{options}" if options else ""
+        return f"postgresql+psycopg2://{address}/{quote(connection.schema, safe='')}{query}"
     message = f"{where}: connection type must be sqlite or postgres, found {connection.conn_type!r}"
     raise ConnectionSettingsError(message)
 

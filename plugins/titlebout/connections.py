@@ -19,6 +19,7 @@ def airflow_connection(conn_id: str) -> ConnectionFields:
 
     Raises:
         ConnectionSettingsError: No connection has this id.
+        UnavailableError: Nobody can say so: Airflow's API server does not answer.
     """
     from airflow.sdk import BaseHook
     from airflow.sdk.exceptions import AirflowNotFoundException
@@ -26,6 +27,7 @@ def airflow_connection(conn_id: str) -> ConnectionFields:
     try:
         found = BaseHook.get_connection(conn_id)
     except AirflowNotFoundException:
+        _ask_whether_it_is_missing(conn_id)
         message = (
             f"connection {conn_id!r} is not defined; add it under Admin > Connections "
             f"or as the environment variable AIRFLOW_CONN_{conn_id.upper()}"
@@ -41,6 +43,31 @@ def airflow_connection(conn_id: str) -> ConnectionFields:
         schema=found.schema or "",
         extra=found.extra_dejson,
     )
+
+
+def _ask_whether_it_is_missing(conn_id: str) -> None:
+    """Ask the API server itself: Airflow says *not defined* as well where nobody answers.
+
+    Raises:
+        UnavailableError: Nobody did.
+    """
+    from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+    from airflow.sdk.execution_time import task_runner
+    from airflow.sdk.execution_time.comms import ErrorResponse, GetConnection
+
+    supervisor = getattr(task_runner, "SUPERVISOR_COMMS", None)
+    if supervisor is None:  # not in a task
+        return
+    try:
+        answer = supervisor.send(GetConnection(conn_id=conn_id))
+    except AirflowRuntimeError as error:
+        answer = error.error
+    if not isinstance(answer, ErrorResponse) or answer.error is not ErrorType.CONNECTION_NOT_FOUND:
+        message = (
+            f"connection {conn_id!r} could not be looked up: Airflow's API server or its database did not answer; "
+            "start it, then clear the task"
+        )
+        raise UnavailableError(message)
 
 
 class ReleasePorts(TypedDict):

@@ -18,6 +18,7 @@ import pytest
 from fakes.ports import own_port
 from fakes.tracked import a_challenger, a_verdict
 from titlebout.adapters.mlflow_registry import SETTINGS, MlflowRegistry, tracked_models
+from titlebout.adapters.mlflow_registry.mlflow_access import MlflowAccess
 from titlebout.core.errors import AccessRefusedError, ConnectionSettingsError, UnavailableError
 from titlebout.core.tracking import ModelExample, TrackedDetails, TrackedTrial
 
@@ -216,6 +217,13 @@ def silent_server() -> Iterator[tuple[str, list[socket.socket]]]:
         thread.join()
     for connection in came:
         connection.close()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a device that is always full")
+def test_a_full_disk_of_the_worker_is_not_called_a_server_that_is_down(tmp_path: Path):
+    access = MlflowAccess(f"sqlite:///{tmp_path}/mlflow.db")
+    with pytest.raises(UnavailableError, match=r"^no room .*: No space left on device; make room"), access.client():
+        Path("/dev/full").write_bytes(b"an artifact")
 
 
 def test_a_server_that_is_silent_is_given_up_after_two_timeouts(silent_server, model, monkeypatch):

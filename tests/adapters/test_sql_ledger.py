@@ -216,6 +216,35 @@ def test_a_server_that_is_down_is_unavailable_and_its_password_stays_hidden():
     assert "hidden" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("database", "elsewhere", 'database "elsewhere" does not exist'),
+        ("username", "stranger", 'role "stranger" does not exist'),
+    ],
+)
+def test_a_server_that_lets_nobody_in_is_refused_and_the_connection_is_to_be_corrected(
+    column: str, value: str, said: str
+):
+    url = sa.make_url(new_database()).set(**{column: value})
+    with pytest.raises(AccessRefusedError, match=f"{said}.*correct the connection"):
+        SqlLedger(url.render_as_string(hide_password=False))
+
+
+def test_a_server_that_only_reads_for_now_is_worth_a_retry():
+    url = new_database()
+    ledger = fill(url)
+    name = sa.make_url(url).database
+    execute(url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    standby = SqlLedger(url)
+    assert len(standby.entries("demand")) == 4
+    with pytest.raises(UnavailableError, match=r"only reads.*primary"):
+        note(standby)
+    with pytest.raises(UnavailableError, match="read-only"):
+        SqlLedger(f"{url}&target_session_attrs=read-write")
+    assert note(ledger) == 5  # opened before
+
+
 def test_no_error_of_the_database_slips_through(any_url: str):
     ledger = fill(any_url)
     execute(any_url, "DROP TABLE titlebout_ledger")

@@ -28,16 +28,7 @@ def write_values(
     curves: Mapping[str, Sequence[tuple[int, float]]] | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> None:
-    """Write to a run; metrics that are no number become tags, and leave a gap in a curve.
-
-    Args:
-        client: Where to.
-        run_id: The run.
-        params: Written once, never changed.
-        metrics: Name to number.
-        curves: Name to step and number: a metric with a history.
-        tags: Name to text.
-    """
+    """Write to a run; metrics that are no number become tags, and leave a gap in a curve."""
     from mlflow.entities import Metric, Param, RunTag
 
     now_ms = int(time.time() * 1000)
