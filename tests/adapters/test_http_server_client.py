@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import listening
-from titlebout.adapters.http_server_client import HttpServerClient, Predictions
+from titlebout.adapters.http_server import HttpServerClient, Predictions
 from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError
 from titlebout.core.ports import ServerAddress
 

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerLog
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.ports import ServerAddress

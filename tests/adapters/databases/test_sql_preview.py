@@ -1,8 +1,11 @@
 """A look at a database before there is a spec."""
 
+from datetime import date
+
 import pytest
 import sqlalchemy as sa
 
+from fakes.postgres import new_database
 from titlebout.adapters.databases.sql_preview import SqlPreview
 from titlebout.core.errors import AccessRefusedError, ConnectionSettingsError, SpecError
 
@@ -52,5 +55,16 @@ def test_a_missing_sqlite_file_is_not_made(tmp_path):
 
 
 def test_a_driver_that_is_not_installed_is_named():
-    with pytest.raises(ConnectionSettingsError, match="not installed"):
+    with pytest.raises(ConnectionSettingsError, match=r"'shop': .*not installed; install the package that brings it"):
         SqlPreview(sa.make_url("nosuch://host/db"), "shop")
+
+
+def test_a_preview_sees_the_days_that_a_night_will_see_and_does_not_wait_for_ever():
+    url = sa.make_url(new_database())
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        connection.exec_driver_sql(f"ALTER DATABASE {url.database} SET timezone TO 'Pacific/Auckland'")
+    preview = SqlPreview(url, "shop")
+    moments = "SELECT CAST(TIMESTAMPTZ '2024-05-01 20:00+00' AS date) AS day"
+    assert preview.span(moments, "day") == (date(2024, 5, 1), date(2024, 5, 1))
+    assert preview.rows("SELECT current_setting('statement_timeout')", 1)[1] == [("10min",)]

@@ -325,17 +325,17 @@ def test_a_database_that_does_not_answer_is_worth_a_retry_and_no_password_is_rep
 
 
 def test_a_query_that_takes_too_long_is_stopped(on_postgres, monkeypatch):
-    from titlebout.adapters.databases import sql_source
+    from titlebout.adapters.databases import read_only_engine
 
-    monkeypatch.setitem(sql_source._MANNERS, "postgresql", ("SET LOCAL statement_timeout = '100ms'",))
+    monkeypatch.setitem(read_only_engine._FIRST_STATEMENTS, "postgresql", ("SET LOCAL statement_timeout = '100ms'",))
     text = "SELECT pg_sleep(5), :day"
     assert "statement timeout" in refusal(lambda: on_postgres.reader(text).read(DAY), UnavailableError)
 
 
 def test_a_locked_sqlite_database_is_worth_a_retry(on_sqlite, monkeypatch):
-    from titlebout.adapters.databases import sql_source
+    from titlebout.adapters.databases import read_only_engine
 
-    monkeypatch.setitem(sql_source._WAITS, "pysqlite", {"timeout": 0.01})
+    monkeypatch.setitem(read_only_engine._WAITS, "pysqlite", {"timeout": 0.01})
     on_sqlite.do(*TWO_DAYS)
     holder = sa.create_engine(on_sqlite.url, isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
     with holder.connect() as connection:

@@ -2,21 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import sqlalchemy as sa
 
 from titlebout.adapters.databases.database_errors import translated
-from titlebout.core.errors import AccessRefusedError, ConnectionSettingsError
-
-# A preview only reads, whatever was typed.
-_MANNERS = {
-    "sqlite": "PRAGMA query_only = ON",
-    "postgresql": "SET TRANSACTION READ ONLY",
-    "mysql": "SET TRANSACTION READ ONLY",
-    "mariadb": "SET TRANSACTION READ ONLY",
-    "oracle": "SET TRANSACTION READ ONLY",
-}
+from titlebout.adapters.databases.read_only_engine import read_only_connection, read_only_engine, shown_url
 
 
 class SqlPreview:
@@ -28,13 +18,7 @@ class SqlPreview:
         Raises:
             ConnectionSettingsError: The package that speaks to such a database is not installed.
         """
-        try:
-            self._engine = sa.create_engine(url, poolclass=sa.NullPool)
-        except (ImportError, sa.exc.NoSuchModuleError) as error:
-            needed = getattr(error, "name", None) or f"the SQLAlchemy dialect {url.drivername!r}"
-            message = f"connection {conn_id!r}: {needed} is not installed; install the package that brings it"
-            raise ConnectionSettingsError(message) from error
-        self._where = url.set(query={}).render_as_string(hide_password=True)
+        self._engine = read_only_engine(url, conn_id)
 
     @property
     def dialect(self) -> str:
@@ -65,14 +49,8 @@ class SqlPreview:
 
     @contextmanager
     def _connected(self) -> Iterator[sa.Connection]:
-        file = self._engine.url.database if self.dialect == "sqlite" else None
-        if file and not Path(file).is_file():  # SQLite would make an empty one
-            message = f"{file}: there is no such SQLite file; mount it or correct `host` of its connection"
-            raise AccessRefusedError(message)
         try:
-            with self._engine.connect() as connection:
-                if manner := _MANNERS.get(self.dialect):
-                    connection.exec_driver_sql(manner)
+            with read_only_connection(self._engine) as connection:
                 yield connection
         except sa.exc.SQLAlchemyError as error:
-            raise translated(error, self._where, self._engine.url.password) from error
+            raise translated(error, shown_url(self._engine), self._engine.url.password) from error

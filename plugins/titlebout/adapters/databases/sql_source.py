@@ -3,21 +3,14 @@
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import sqlalchemy as sa
 
 from titlebout.adapters.databases.database_errors import translated
-from titlebout.core.errors import (
-    AccessRefusedError,
-    ConnectionSettingsError,
-    PartitionMissingError,
-    PartitionUnreadableError,
-    SpecError,
-    bounded,
-)
+from titlebout.adapters.databases.read_only_engine import read_only_connection, read_only_engine, shown_url
+from titlebout.core.errors import PartitionMissingError, PartitionUnreadableError, SpecError, bounded
 from titlebout.core.partitions import Calendar
 from titlebout.core.reading.derivations import with_derived
 from titlebout.core.reading.partition_query import PartitionQuery
@@ -29,38 +22,6 @@ if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource
 
 _ROWS_PER_BATCH = 10_000
-_CONNECT_SECONDS = 10
-_STATEMENT_SECONDS = 600
-_Waits = Mapping[str, int | str]
-_LIBPQ_WAITS: _Waits = {
-    "connect_timeout": _CONNECT_SECONDS,
-    "keepalives_idle": 10,
-    "keepalives_interval": 5,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 20_000,
-    "application_name": "titlebout",
-}
-_MYSQL_WAITS: _Waits = {"connect_timeout": _CONNECT_SECONDS, "read_timeout": _STATEMENT_SECONDS}
-# How long a driver waits; one that is not named here keeps its own limits.
-_WAITS: Mapping[str, _Waits] = {
-    "pysqlite": {"timeout": 15},
-    "psycopg": _LIBPQ_WAITS,
-    "psycopg2": _LIBPQ_WAITS,
-    "pymysql": _MYSQL_WAITS,
-    "mysqldb": _MYSQL_WAITS,
-}
-# Said at the start of the transaction: it only reads, and a moment without an offset is UTC.
-_MANNERS: Mapping[str, tuple[str, ...]] = {
-    "sqlite": ("PRAGMA query_only = ON",),
-    "postgresql": (
-        "SET TRANSACTION READ ONLY",
-        "SET LOCAL TIME ZONE 'UTC'",
-        f"SET LOCAL statement_timeout = '{_STATEMENT_SECONDS}s'",
-    ),
-    "mysql": ("SET TRANSACTION READ ONLY", "SET time_zone = '+00:00'"),
-    "mariadb": ("SET TRANSACTION READ ONLY", "SET time_zone = '+00:00'"),
-    "oracle": ("SET TRANSACTION READ ONLY", "ALTER SESSION SET TIME_ZONE = '+00:00'"),
-}
 
 
 class SqlSourceReader:
@@ -77,26 +38,19 @@ class SqlSourceReader:
             message = f"dataset.source: kind {dataset.source.kind!r} is not read by a query"
             raise SpecError(message)
         query.check_cadence(dataset.cadence)
-        self._engine = _engine(url, dataset.source.conn_id)
+        self._engine = read_only_engine(url, dataset.source.conn_id)
         self._dataset = dataset
         self._query = query
         self._calendar = Calendar(dataset.cadence, timezone)
-        # Without its options: one of them may be a secret.
-        shown = self._engine.url.set(query={}).render_as_string(hide_password=True)
-        self._uri = f"{shown}#{query.name}"
+        self._uri = f"{shown_url(self._engine)}#{query.name}"
 
     def read(self, partition: str) -> RawPartition:
         """Return one partition's rows; see the port.
 
         A query cannot say whether a day is not there yet or has no rows: none is a day that is missing.
         """
-        values = self._values(partition)
-        file = self._engine.url.database if self._dialect == "sqlite" else None
-        if file and not Path(file).is_file():  # SQLite would make an empty one
-            message = f"{file}: there is no such SQLite file; mount it or correct `host` of its connection"
-            raise AccessRefusedError(message)
         uri = f"{self._uri}/{partition}"
-        batches = self._batches(values, uri)
+        batches = self._batches(self._values(partition), uri)
         first = next(batches, None)
         if first is None:
             noun = self._calendar.grid.noun
@@ -129,9 +83,7 @@ class SqlSourceReader:
             sa.bindparam(name, values[name]) for name in sorted(self._query.parameters)
         ]
         statement = sa.text(self._query.escaped).bindparams(*parameters)
-        with self._translated(where), self._engine.connect() as connection:
-            for manner in _MANNERS.get(self._dialect, ()):
-                connection.exec_driver_sql(manner)
+        with self._translated(where), read_only_connection(self._engine) as connection:
             options = {"yield_per": _ROWS_PER_BATCH}
             with closing(connection.execute(statement, execution_options=options)) as result:
                 names = list(result.keys())
@@ -151,39 +103,6 @@ class SqlSourceReader:
     @property
     def _dialect(self) -> str:
         return self._engine.dialect.name
-
-
-def _engine(address: sa.URL, conn_id: str) -> sa.Engine:
-    """Make an engine that keeps no connection open: there is none to break when Airflow forks."""
-    try:
-        driver = address.get_dialect().driver
-        return sa.create_engine(address, poolclass=sa.NullPool, connect_args=dict(_WAITS.get(driver, {})))
-    except (ImportError, sa.exc.NoSuchModuleError) as error:
-        needed = getattr(error, "name", None) or f"the SQLAlchemy dialect {address.drivername!r}"
-        message = (
-            f"connection {conn_id!r}: {needed} is not installed; install {_package(address)} where Airflow runs, "
-            "or name another `dialect` in the connection's extra"
-        )
-        raise ConnectionSettingsError(message) from error
-
-
-_PACKAGES = {
-    "bigquery": "sqlalchemy-bigquery",
-    "duckdb": "duckdb-engine",
-    "mssql+pymssql": "pymssql",
-    "mysql+pymysql": "pymysql",
-    "oracle+oracledb": "oracledb",
-    "postgresql+psycopg": "psycopg[binary]",
-    "postgresql+psycopg2": "psycopg2-binary",
-    "redshift": "sqlalchemy-redshift",
-    "snowflake": "snowflake-sqlalchemy",
-    "trino": "trino[sqlalchemy]",
-}
-
-
-def _package(address: sa.URL) -> str:
-    """Name the package that brings a driver along."""
-    return _PACKAGES.get(address.drivername) or _PACKAGES.get(address.get_backend_name(), "the package that brings it")
 
 
 def _resumed(first: pa.RecordBatch, others: Generator[pa.RecordBatch, None, None]) -> Iterator[pa.RecordBatch]:

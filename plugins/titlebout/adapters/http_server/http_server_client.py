@@ -2,12 +2,19 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Self, TypeVar
+from typing import TYPE_CHECKING, Self
 
 import httpx
-from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, TypeAdapter, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, FiniteFloat, JsonValue, model_validator
 
-from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError, bounded
+from titlebout.adapters.http_server.server_requests import (
+    CONNECT_TIMEOUT_SECONDS,
+    error_document,
+    parsed,
+    raise_for_status,
+    send,
+)
+from titlebout.core.errors import DeploymentError
 from titlebout.core.live_trials.trial_wire import ADMIN_TRIAL_PATH, TrialOffer, TrialPush, TrialStatus
 from titlebout.core.ports import ReleaseBundle, ServedRelease, ServedScores, ServerAddress
 from titlebout.core.skew.replay_port import ServedAnswer
@@ -19,15 +26,9 @@ if TYPE_CHECKING:
     from titlebout.core.ports import ServerClient
     from titlebout.core.skew.replay_port import ReplayClient
 
-Answer = TypeVar("Answer", bound=BaseModel)
-
-CONNECT_TIMEOUT_SECONDS = 3.0
 ANSWER_TIMEOUT_SECONDS = 15.0
 # The server proves a release before it answers: it starts a process, loads the model twice and replays rows.
 PUSH_TIMEOUT_SECONDS = 150.0
-REASON_CHARACTERS = 300
-
-_WORTH_A_RETRY = {httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS}
 
 
 class Predictions(BaseModel):
@@ -86,15 +87,10 @@ class HttpServerClient:
             DeploymentError: The server refused; it serves what it served before.
             UnavailableError: It does not answer.
         """
-        answer = _send(
-            "PUT",
-            address.url + ADMIN_RELEASE_PATH,
-            timeout=self._push_timeout,
-            body=ReleasePush.of(bundle, token=token).model_dump_json(),
-            headers={"authorization": f"Bearer {address.admin_token}"},
-        )
-        _raise_for_status(answer, "the release")
-        return _read(answer, ReleaseReceipt).served
+        body = ReleasePush.of(bundle, token=token).model_dump_json()
+        answer = send("PUT", address, ADMIN_RELEASE_PATH, timeout=self._push_timeout, body=body)
+        raise_for_status(answer, "the release")
+        return parsed(answer, ReleaseReceipt).served
 
     def served(self, address: ServerAddress) -> ServedRelease | None:
         """Return what the server serves now; None when it serves nothing yet.
@@ -103,12 +99,11 @@ class HttpServerClient:
             DeploymentError: Something else answers at this address.
             UnavailableError: It does not answer.
         """
-        url = address.url + RELEASE_PATH
-        answer = _send("GET", url, timeout=self._answer_timeout, headers=_as_admin(address))
-        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and _said(answer).get("code") == NOT_READY:
+        answer = send("GET", address, RELEASE_PATH, timeout=self._answer_timeout)
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and error_document(answer).get("code") == NOT_READY:
             return None
-        _raise_for_status(answer, "the question what it serves")
-        return _read(answer, ReleaseReceipt).served
+        raise_for_status(answer, "the question what it serves")
+        return parsed(answer, ReleaseReceipt).served
 
     def predict(self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]]) -> ServedScores:
         """Score rows of raw, named fields.
@@ -132,10 +127,9 @@ class HttpServerClient:
         self, address: ServerAddress, rows: Sequence[Mapping[str, JsonValue]], headers: Mapping[str, str]
     ) -> ServedAnswer:
         body = json.dumps({"rows": [dict(row) for row in rows]})
-        url = address.url + PREDICT_PATH
-        answer = _send("POST", url, timeout=self._answer_timeout, body=body, headers={**_as_admin(address), **headers})
-        _raise_for_status(answer, "the rows")
-        found = _read(answer, Predictions)
+        answer = send("POST", address, PREDICT_PATH, timeout=self._answer_timeout, body=body, headers=headers)
+        raise_for_status(answer, "the rows")
+        found = parsed(answer, Predictions)
         scores = found.scores
         if len(scores) != len(rows):
             message = f"{address.url} answered {len(scores)} predictions to {len(rows)} rows; look at its log"
@@ -150,15 +144,10 @@ class HttpServerClient:
             DeploymentError: The server refused the candidate; the champion answers alone.
             UnavailableError: It does not answer.
         """
-        answer = _send(
-            "PUT",
-            address.url + ADMIN_TRIAL_PATH,
-            timeout=self._push_timeout,
-            body=TrialPush.of(offer, bundle).model_dump_json(),
-            headers=_as_admin(address),
-        )
-        _raise_for_status(answer, "the trial")
-        found = _read(answer, TrialAnswer).trial
+        body = TrialPush.of(offer, bundle).model_dump_json()
+        answer = send("PUT", address, ADMIN_TRIAL_PATH, timeout=self._push_timeout, body=body)
+        raise_for_status(answer, "the trial")
+        found = parsed(answer, TrialAnswer).trial
         if found is None:
             message = f"{address.url} took trial {offer.token} and says that there is none; look at its log"
             raise DeploymentError(message)
@@ -171,10 +160,9 @@ class HttpServerClient:
             DeploymentError: Something else answers at this address.
             UnavailableError: It does not answer.
         """
-        url = address.url + ADMIN_TRIAL_PATH
-        answer = _send("GET", url, timeout=self._answer_timeout, headers=_as_admin(address))
-        _raise_for_status(answer, "the question about its trial")
-        return _read(answer, TrialAnswer).trial
+        answer = send("GET", address, ADMIN_TRIAL_PATH, timeout=self._answer_timeout)
+        raise_for_status(answer, "the question about its trial")
+        return parsed(answer, TrialAnswer).trial
 
     def end_trial(self, address: ServerAddress, token: int) -> None:
         """Have the champion answer alone again.
@@ -183,63 +171,8 @@ class HttpServerClient:
             StaleTokenError: A newer trial runs.
             UnavailableError: The server does not answer.
         """
-        url = f"{address.url}{ADMIN_TRIAL_PATH}/{token}"
-        answer = _send("DELETE", url, timeout=self._answer_timeout, headers=_as_admin(address))
-        _raise_for_status(answer, "the end of the trial")
-
-
-def _as_admin(address: ServerAddress) -> dict[str, str]:
-    return {"authorization": f"Bearer {address.admin_token}"}
-
-
-def _send(
-    method: str, url: str, *, timeout: httpx.Timeout, body: str | None = None, headers: Mapping[str, str] | None = None
-) -> httpx.Response:
-    try:
-        # Neither proxies nor netrc of the environment: the admin token goes to the server and nobody else.
-        with httpx.Client(timeout=timeout, trust_env=False, follow_redirects=False) as client:
-            json_header = {"content-type": "application/json"} if body is not None else {}
-            return client.request(method, url, content=body, headers={**json_header, **(headers or {})})
-    except httpx.TimeoutException as error:
-        message = f"model server at {url} did not answer in time; look at its log and clear this task"
-        raise UnavailableError(message) from error
-    except httpx.HTTPError as error:
-        message = f"model server at {url} is not reachable ({error}); start it and clear this task"
-        raise UnavailableError(message) from error
-    except httpx.InvalidURL as error:
-        message = f"{url!r} is no address of a model server ({error}); correct the connection of the server's host"
-        raise DeploymentError(message) from error
-
-
-def _raise_for_status(answer: httpx.Response, what: str) -> None:
-    """Translate a status; nothing but 200 is a success, a redirect least of all."""
-    if answer.status_code == httpx.codes.OK:
-        return
-    reason = bounded(str(_said(answer).get("error") or f"status {answer.status_code}"), REASON_CHARACTERS)
-    message = f"model server at {answer.url} refused {what}: {reason}"
-    if answer.status_code == httpx.codes.NOT_FOUND:
-        message = f"{message}; if it runs an older release, end it and clear this task, which starts it anew"
-    if answer.status_code == httpx.codes.CONFLICT:
-        raise StaleTokenError(message)
-    if answer.is_server_error or answer.status_code in _WORTH_A_RETRY:
-        raise UnavailableError(message)
-    raise DeploymentError(message)
-
-
-def _said(answer: httpx.Response) -> dict[str, JsonValue]:
-    """Return the JSON object of an answer; an empty one where it is none, as from a strange server."""
-    try:
-        return TypeAdapter(dict[str, JsonValue]).validate_json(answer.content)
-    except ValidationError:
-        return {}
-
-
-def _read(answer: httpx.Response, model: type[Answer]) -> Answer:
-    try:
-        return model.model_validate_json(answer.content)
-    except ValidationError as error:
-        message = f"what answers at {answer.url} is no model server of this version; look at its log"
-        raise DeploymentError(message) from error
+        answer = send("DELETE", address, f"{ADMIN_TRIAL_PATH}/{token}", timeout=self._answer_timeout)
+        raise_for_status(answer, "the end of the trial")
 
 
 if TYPE_CHECKING:
