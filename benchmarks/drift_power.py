@@ -19,9 +19,10 @@ from drift_rules import RULES, Columns, Stream, proven
 from results_page import machine, print_json
 from titlebout.core.cadences import Cadence
 from titlebout.core.drifting.category_counts import CategoryCounts
-from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfile, NumberProfile
+from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfile
 from titlebout.core.drifting.judged_columns import PastAndNewest, judge_columns
 from titlebout.core.drifting.judgement import JudgedPartition
+from titlebout.core.drifting.number_tally import NumberTally
 from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.drifting.past_windows import PastWindows
 from titlebout.core.partitions import Calendar, shift_key
@@ -57,7 +58,9 @@ class Day:
         profiles: dict[str, ColumnProfile] = {}
         for name, values in columns.items():
             if values.dtype.kind == "f":
-                profiles[name] = NumberProfile().with_numbers(values)
+                tally = NumberTally()
+                tally.add(values)
+                profiles[name] = tally.profile()
             else:
                 names, counts = np.unique(values, return_counts=True)
                 found = CategoryCounts.of(dict(zip(map(str, names), counts.tolist(), strict=True)))

@@ -14,7 +14,7 @@ from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAssetTimetable
 
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.model_assets import model_asset
-from titlebout.notifiers.ledger_alerts import telling
+from titlebout.notifiers.ledger_alerts import alert_callbacks
 from titlebout.operators.check_skew import CheckSkewOperator
 from titlebout.project import readable_specs
 from titlebout.sensors.drift import DriftSensor
@@ -40,7 +40,7 @@ def drift(spec: ModelSpec) -> DAG:
         watch(spec, timedelta(hours=spec.drift.look_for_hours))
         if spec.deployment.target is not DeploymentTarget.NONE:
             # Beside the watch, whatever comes of it: skew is somebody's code and no reason to retrain.
-            CheckSkewOperator(task_id="check_skew", model=spec.name, **telling(spec, "success", "failure"))
+            CheckSkewOperator(task_id="check_skew", model=spec.name, **alert_callbacks(spec, "success", "failure"))
     return dag
 
 
@@ -63,7 +63,7 @@ def shared(spec: ModelSpec) -> dict[str, Any]:
         "owner": spec.owner,
         "retries": 2,
         "execution_timeout": timedelta(minutes=30),
-        **telling(spec, "failure"),
+        **alert_callbacks(spec, "failure"),
     }
     return {"catchup": False, "max_active_runs": 1, "tags": ["titlebout", spec.name], "default_args": defaults}
 
@@ -75,7 +75,7 @@ def watch(spec: ModelSpec, look_for: timedelta) -> None:
         model=spec.name,
         poke_interval=timedelta(minutes=spec.drift.look_every_minutes),
         look_for=look_for,
-        **telling(spec, "success", "skipped"),
+        **alert_callbacks(spec, "success", "skipped"),
     )
     look >> TriggerDagRunOperator(
         task_id="retrain",

@@ -16,6 +16,7 @@ from titlebout.core.drift_profile import (
     CategoryBins,
     DriftProfile,
     NumericBins,
+    SortedNumbers,
     watchable_columns,
 )
 from titlebout.core.specs.dataset_spec import ColumnType
@@ -31,41 +32,59 @@ def texts(*values):
     return SnapshotColumn(pa.table({"it": pa.array(values, pa.string())}), "it", ColumnType.TEXT, UTC)
 
 
+def quantile_bins(column):
+    return NumericBins.between(SortedNumbers.of(column).present)
+
+
+def category_bins(column):
+    return CategoryBins.most_frequent(column.category_counts())
+
+
+def counted(bins, column):
+    if isinstance(bins, CategoryBins):
+        return bins.count(column.category_counts(), column.missing)
+    return bins.count(SortedNumbers.of(column))
+
+
+def profile_of(spec, tables):
+    return DriftProfile.of_columns(spec, lambda name: [(key, table.select([name])) for key, table in tables.items()])
+
+
 def test_quantile_bins_hold_equal_shares_of_the_training_rows():
     training = numbers(*np.random.default_rng(0).normal(size=10_000))
-    counts = NumericBins.fit(training).count(training)
+    counts = counted(quantile_bins(training), training)
     assert (counts[0], counts[-2], counts[-1]) == (0, 0, 0)
     assert counts[1 : NUMERIC_BINS + 1] == pytest.approx(500, abs=1)
 
 
 def test_what_lies_outside_the_training_rows_has_bins_of_its_own():
-    bins = NumericBins.fit(numbers(1, 2, 3, None))
-    below, *inside, above, missing = bins.count(numbers(0.999, 1, 3, 3.001, None, float("nan"))).tolist()
+    bins = quantile_bins(numbers(1, 2, 3, None))
+    below, *inside, above, missing = counted(bins, numbers(0.999, 1, 3, 3.001, None, float("nan"))).tolist()
     assert (below, sum(inside), above, missing) == (1, 2, 1, 2)
 
 
 def test_a_constant_column_tells_its_value_from_any_other():
-    counts = NumericBins.fit(numbers(7, 7)).count(numbers(6.99, 7, 7.01))
+    counts = counted(quantile_bins(numbers(7, 7)), numbers(6.99, 7, 7.01))
     assert counts.tolist() == [1, 1, 1, 0]
 
 
 def test_a_column_of_nulls_is_profiled_too():
-    bins = NumericBins.fit(numbers(None, None))
-    assert bins.count(numbers(1, None)).tolist() == [1, 1]
+    bins = quantile_bins(numbers(None, None))
+    assert counted(bins, numbers(1, None)).tolist() == [1, 1]
 
 
 def test_a_new_category_counts_as_other():
-    bins = CategoryBins.fit(texts("rain", "clear", None))
+    bins = category_bins(texts("rain", "clear", None))
     assert bins.categories == ("clear", "rain")
-    assert bins.count(texts("rain", "rain", "snow", None)).tolist() == [0, 2, 1, 1]
+    assert counted(bins, texts("rain", "rain", "snow", None)).tolist() == [0, 2, 1, 1]
 
 
 def test_only_the_most_frequent_categories_are_counted_apart():
     names = [f"c{number:03}" for number in range(TOP_CATEGORIES + 10)]
     training = texts(*names, *names[10:])
-    bins = CategoryBins.fit(training)
+    bins = category_bins(training)
     assert bins.categories == tuple(names[10:])
-    assert bins.count(training)[-2] == 10
+    assert counted(bins, training)[-2] == 10
 
 
 VALUES = st.lists(st.none() | st.integers(-5, 5).map(float), max_size=40)
@@ -77,12 +96,12 @@ def test_counts_of_parts_in_any_order_add_up_to_the_count_of_the_whole(training,
     bounds = [0, *sorted(min(cut, len(rows)) for cut in cuts), len(rows)]
     parts = shuffled([rows[start:stop] for start, stop in pairwise(bounds)], seed)
     for bins, make in (
-        (NumericBins.fit(numbers(*training)), numbers),
-        (CategoryBins.fit(texts(*map(str, training))), lambda *values: texts(*map(str, values))),
+        (quantile_bins(numbers(*training)), numbers),
+        (category_bins(texts(*map(str, training))), lambda *values: texts(*map(str, values))),
     ):
-        whole = bins.count(make(*rows))
+        whole = counted(bins, make(*rows))
         assert whole.sum() == len(rows)
-        np.testing.assert_array_equal(sum(bins.count(make(*part)) for part in parts), whole)
+        np.testing.assert_array_equal(sum(counted(bins, make(*part)) for part in parts), whole)
 
 
 def test_features_target_and_wanted_columns_are_profiled_but_no_dates():
@@ -95,25 +114,24 @@ def test_features_target_and_wanted_columns_are_profiled_but_no_dates():
 
 
 def test_a_profile_adds_its_partitions_up_and_keeps_their_distances():
-    profile = DriftProfile.fit(demand_spec(), DAYS)
+    profile = profile_of(demand_spec(), DAYS)
     assert profile.partitions == tuple(DAYS)
-    for name, column in profile.columns.items():
-        whole = sum(profile.count(name, table) for table in DAYS.values())
-        assert column.counts == tuple(whole)
+    for column in profile.columns.values():
+        assert sum(column.counts) == sum(table.num_rows for table in DAYS.values())
         assert len(column.null_distances) == len(DAYS)
     assert profile.columns["weather"].bins.categories == ("clear", "cloudy", "rain")
     assert profile.columns["hour"].bins.kind == "numeric"
 
 
 def test_a_profile_is_the_same_whatever_the_order_and_after_a_trip_through_json():
-    profile = DriftProfile.fit(demand_spec(), DAYS)
-    assert DriftProfile.fit(demand_spec(), {key: DAYS[key] for key in shuffled(DAYS, 3)}) == profile
+    profile = profile_of(demand_spec(), DAYS)
+    assert profile_of(demand_spec(), {key: DAYS[key] for key in shuffled(DAYS, 3)}) == profile
     assert DriftProfile.model_validate_json(profile.model_dump_json()) == profile
 
 
 def test_a_partition_without_rows_has_no_say():
     empty = {"2024-01-09": DAYS["2024-01-01"].slice(0, 0)}
-    assert DriftProfile.fit(demand_spec(), DAYS | empty) == DriftProfile.fit(demand_spec(), DAYS)
+    assert profile_of(demand_spec(), DAYS | empty) == profile_of(demand_spec(), DAYS)
 
 
 def test_flags_and_declared_categories_are_counted_by_category():
@@ -127,6 +145,6 @@ def test_flags_and_declared_categories_are_counted_by_category():
     flagged = {
         key: table.set_column(4, "rentals", pa.array(table["rentals"].to_numpy() > 120)) for key, table in DAYS.items()
     }
-    profile = DriftProfile.fit(spec, flagged)
+    profile = profile_of(spec, flagged)
     assert profile.columns["rentals"].bins.categories == ("false", "true")
     assert "0" in profile.columns["hour"].bins.categories

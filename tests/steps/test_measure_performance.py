@@ -6,14 +6,16 @@ import pytest
 
 from fakes.answered import answer
 from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.forged import forge
 from fakes.ledger import MemoryLedger
 from fakes.specs import demand_spec
-from titlebout.core.errors import UnavailableError
+from titlebout.core.errors import CorruptObjectError, UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.performance.change_causes import CauseOfChange
 from titlebout.core.performance.performance_results import ScoreSource, Standing
 from titlebout.core.results import RunContext, RunKind
+from titlebout.core.versions import read_version
 from titlebout.steps.measure_performance import ACTOR, measure_performance
 from titlebout.steps.score_partition import score_partition
 from titlebout.steps.train_challenger import train_challenger
@@ -530,3 +532,13 @@ def test_scores_that_moved_are_a_warning_without_labels():
         report = measure(world)
         assert CauseOfChange.PREDICTION_DRIFT in report.causes
         assert bool([each for each in report.warnings if each.cause is CauseOfChange.PREDICTION_DRIFT]) == is_told
+
+
+def test_a_model_that_was_replaced_in_the_lake_is_not_even_loaded(monkeypatch):
+    world, version = serving(last="2024-01-14")
+    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
+    other = train_challenger(world.spec, run_of("2024-01-14"), **stores)
+    forge(world.lake, read_version(world.lake, "demand", version), other)
+    monkeypatch.setattr("titlebout.core.versions.Predictor.load", lambda *_, **__: pytest.fail("was loaded"))
+    with pytest.raises(CorruptObjectError, match="the ledger recorded"):
+        measure(world)

@@ -74,7 +74,7 @@ def drifted():
 def test_a_look_leaves_a_document_and_a_page_and_the_ledger_names_both(drifted):
     report, reported = drifted.look()
     (entry,) = drifted.entries()
-    assert DriftReported.of(entry) == reported
+    assert entry.read(DriftReported) == reported
     assert entry.actor == ACTOR
     account = drifted.account(reported)
     assert account.report == report

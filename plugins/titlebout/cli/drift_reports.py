@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from titlebout.cli.at_hand import known_model, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
-from titlebout.core.drift_accounts.staleness import CAVEAT, KINDS, Growth, ages_words, staleness_of
+from titlebout.core.drift_accounts.staleness import CAVEAT, Growth, ages_words, staleness_of
 from titlebout.core.errors import CorruptObjectError, bounded
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.pages.report_words import visible
@@ -67,7 +67,7 @@ def drift(options: argparse.Namespace) -> bool:
 def staleness(options: argparse.Namespace) -> bool:
     """Print the staleness curve; False where no champion has defended its place yet."""
     ledger = open_ledger()
-    found = staleness_of(ledger.entries(known_model(ledger, options.model), kinds=KINDS))
+    found = staleness_of(ledger.entries(known_model(ledger, options.model), kinds={EntryKind.VERDICT_REACHED}))
     if options.json:
         print(found.model_dump_json(indent=2))
         return bool(found.bins)
@@ -105,7 +105,7 @@ def _reported(model: str, ledger: Ledger, key: str | None) -> "DriftReported | N
     from titlebout.core.drift_accounts.drift_reported import DriftReported
 
     entries = ledger.entries(model, kinds={EntryKind.DRIFT_REPORTED}, newest=None if key else 1)
-    found = [DriftReported.of(entry) for entry in entries]
+    found = [entry.read(DriftReported) for entry in entries]
     return next((each for each in reversed(found) if key in (None, each.partition)), None)
 
 

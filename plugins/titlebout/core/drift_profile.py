@@ -1,4 +1,8 @@
-"""What a champion was trained on, as counts: bins that are fixed at training, so that only new rows are scanned."""
+"""A version's `profile.json`: its training rows as counts in bins.
+
+Nothing reads it back, drift is measured on `core.drifting`'s profiles (ADR 0022). It is still written, byte for byte,
+as its hash is part of every version's manifest.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
@@ -59,13 +63,11 @@ class NumericBins(Frozen):
     edges: tuple[FiniteFloat, ...]
 
     @classmethod
-    def fit(cls, column: SnapshotColumn) -> Self:
-        """Place the edges at the quantiles of a column; the last one lies just above its largest value."""
-        return cls.between(SortedNumbers.of(column).present)
-
-    @classmethod
     def between(cls, ordered: NDArray[np.float64]) -> Self:
-        """Place the edges at the quantiles of numbers: float64, ascending, none missing."""
+        """Place the edges at the quantiles of numbers: float64, ascending, none missing.
+
+        The last one lies just above the largest number.
+        """
         if not len(ordered):
             return cls(edges=())
         # The smallest number that at least such a share of all does not exceed: the inverted distribution function.
@@ -75,16 +77,12 @@ class NumericBins(Frozen):
         edges = np.unique([*quantiles, np.nextafter(quantiles[-1], np.inf)])
         return cls(edges=tuple(edges.tolist()))
 
-    def count(self, column: SnapshotColumn) -> NDArray[np.int64]:
-        """Count a column's values.
+    def count(self, numbers: SortedNumbers) -> NDArray[np.int64]:
+        """Count sorted numbers: each edge is looked up, not each number.
 
         Returns:
             int64, shape (n_edges + 2,): the bins and, last, the missing values.
         """
-        return self.count_sorted(SortedNumbers.of(column))
-
-    def count_sorted(self, numbers: "SortedNumbers") -> NDArray[np.int64]:
-        """Count numbers that are sorted already: each edge is looked up, not each number."""
         below = np.searchsorted(numbers.present, np.array(self.edges, dtype=np.float64), side="left")
         counts = np.diff([0, *below, len(numbers.present)])
         return np.append(counts, numbers.missing).astype(np.int64)
@@ -97,26 +95,17 @@ class CategoryBins(Frozen):
     categories: tuple[str, ...]
 
     @classmethod
-    def fit(cls, column: SnapshotColumn) -> Self:
-        """Keep the most frequent categories, sorted."""
-        return cls.most_frequent(column.category_counts())
-
-    @classmethod
     def most_frequent(cls, counts: Mapping[str, int]) -> Self:
         """Keep the most frequent categories, sorted."""
         top = sorted(counts, key=lambda category: (-counts[category], category))[:TOP_CATEGORIES]
         return cls(categories=tuple(sorted(top)))
 
-    def count(self, column: SnapshotColumn) -> NDArray[np.int64]:
-        """Count a column's values.
+    def count(self, categories: Mapping[str, int], missing: int) -> NDArray[np.int64]:
+        """Count categories whose numbers of rows are known.
 
         Returns:
-            int64, shape (n_categories + 2,).
+            int64, shape (n_categories + 2,): the categories, all others and, last, the missing values.
         """
-        return self.count_found(column.category_counts(), column.missing)
-
-    def count_found(self, categories: Mapping[str, int], missing: int) -> NDArray[np.int64]:
-        """Count categories whose numbers of rows are known."""
         found = dict(categories)
         counts = [found.pop(category, 0) for category in self.categories]
         return np.array([*counts, sum(found.values()), missing], dtype=np.int64)
@@ -141,25 +130,8 @@ class DriftProfile(Frozen):
     partitions: tuple[PartitionKey, ...] = Field(description="Training partitions that have rows, oldest first.")
 
     @classmethod
-    def fit(cls, spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) -> Self:
-        """Profile the training rows.
-
-        Args:
-            spec: The model spec; features (without dates), target and `drift.columns` are profiled.
-            tables: Rows of each training partition, as snapshots store them; at least one has rows.
-        """
-        filled = {key: tables[key] for key in sorted(tables) if tables[key].num_rows}
-        return cls.of_columns(spec, lambda name: ((key, table.select([name])) for key, table in filled.items()))
-
-    @classmethod
     def of_columns(cls, spec: ModelSpec, column: Callable[[str], Pieces], *, threads: int = 1) -> Self:
-        """Profile training rows that are read column by column.
-
-        Args:
-            spec: The model spec; features (without dates), target and `drift.columns` are profiled.
-            column: Returns the pieces of a column, each with its partition, oldest first.
-            threads: Columns that are worked on at once.
-        """
+        """Profile training rows that are read column by column."""
         types = {name: spec.dataset.snapshot_columns[name] for name in watchable_columns(spec)}
 
         def profile(name: str) -> tuple[tuple[PartitionKey, ...], ColumnProfile]:
@@ -173,18 +145,6 @@ class DriftProfile(Frozen):
             columns={name: of_column for name, (_, of_column) in profiles.items()},
             partitions=next(iter(profiles.values()))[0],
         )
-
-    def count(self, name: str, table: "pa.Table") -> NDArray[np.int64]:
-        """Count a column of a table in this profile's bins; counts of several tables add up.
-
-        Returns:
-            int64, shape (n_bins,).
-
-        Raises:
-            FieldError: The table lacks the column or holds it in another type.
-        """
-        column = SnapshotColumn(table, name, self.types[name], zone_of(self.timezone))
-        return self.columns[name].bins.count(column)
 
 
 def watchable_columns(spec: ModelSpec) -> tuple[str, ...]:
@@ -219,7 +179,7 @@ def _numbers(columns: Columns) -> tuple[NumericBins, Counts]:
     whole = np.concatenate([numbers.present for _, numbers in pieces])
     whole.sort()
     bins = NumericBins.between(whole)
-    return bins, _added((key, bins.count_sorted(numbers)) for key, numbers in pieces)
+    return bins, _added((key, bins.count(numbers)) for key, numbers in pieces)
 
 
 def _categories(columns: Columns) -> tuple[CategoryBins, Counts]:
@@ -228,7 +188,7 @@ def _categories(columns: Columns) -> tuple[CategoryBins, Counts]:
     for _, counts, _ in pieces:
         whole.update(counts)
     bins = CategoryBins.most_frequent(whole)
-    return bins, _added((key, bins.count_found(counts, missing)) for key, counts, missing in pieces)
+    return bins, _added((key, bins.count(counts, missing)) for key, counts, missing in pieces)
 
 
 def _added(pieces: Iterable[tuple[PartitionKey, NDArray[np.int64]]]) -> Counts:

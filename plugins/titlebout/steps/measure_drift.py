@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from titlebout.core.drifting.judged_columns import PastAndNewest, judge_columns, unknown_facts
-from titlebout.core.drifting.judgement import JudgedPartition, judge_drift, labels_are_due, watched_columns
+from titlebout.core.drifting.judgement import JudgedPartition, columns_to_judge, judge_drift
 from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion
 from titlebout.core.drifting.past_windows import PastWindows
 from titlebout.core.drifting.profiled_snapshots import profiles_of
@@ -32,11 +32,6 @@ def measure_drift(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> DriftReport
     Quarantined partitions are broken data and are never looked at. Where there is nothing to judge by, there is
     no finding, and the report says why. A second look at the same partitions returns the same finding, so that a
     look that was interrupted after it wrote the ledger still wakes the retrain.
-
-    Args:
-        spec: The model spec.
-        lake: Holds snapshots and their profiles.
-        ledger: Knows what serves and which partitions are accepted.
 
     Raises:
         ObjectMissingError: The lake lost a snapshot.
@@ -124,19 +119,9 @@ def _judged(
     trained: Sequence[PartitionKey],
     newest: Sequence[PartitionKey],
 ) -> list[JudgedPartition]:
-    past = {key: profile for key, profile in profiles.items() if key <= trained[-1]}
-    new = {key: profiles[key] for key in newest if key in profiles}
-    given = PastAndNewest(
-        calendar=spec.calendar,
-        reference=PartitionProfile.sum(profiles[key] for key in trained),
-        past=past,
-        newest=new,
-        windows=PastWindows.of(len(past), len(trained), _gap(state, trained)),
-    )
-    labelled = {key: labels_are_due(spec, key, max(state.partitions)) for key in new}
-    columns = given.reference.columns
-    watched = {key: watched_columns(spec, columns, has_labels=has_labels) for key, has_labels in labelled.items()}
-    if unknown := sorted({name for key in new for name in unknown_facts(given, key, watched[key])}):
+    given = PastAndNewest.of(spec.calendar, profiles, trained, newest, gap=_gap(state, trained))
+    watched = columns_to_judge(spec, given, newest=max(state.partitions))
+    if unknown := sorted({name for key, names in watched.items() for name in unknown_facts(given, key, names)}):
         words = "one value per partition, and a past shorter than a year"
         logger.info("%s: not judged by their values: %s (%s)", spec.name, ", ".join(unknown), words)
     changes = judge_columns(spec.drift, given, watched)

@@ -2,20 +2,21 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.performance.estimating import Estimating
 from titlebout.core.performance.loss_judgement import MOST_PAST
 from titlebout.core.performance.measuring import MeasuredWorld, Measuring
+from titlebout.core.performance.performance_judgement import PerformanceJudgement
 from titlebout.core.performance.performance_results import PartitionPerformance, PerformanceReport
 from titlebout.core.performance.recorded_performance import PERFORMANCE_KINDS, RecordedPerformance
-from titlebout.core.performance.whole_judgement import StandingJudgement
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.prediction_file import PartitionScores
 from titlebout.core.results import PartitionKey, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import read_version
+from titlebout.core.version_proof import known_version
 
 logger = logging.getLogger(__name__)
 
@@ -31,11 +32,6 @@ def measure_performance(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> Perfo
     finds the same. Partitions in quarantine are broken data: they are neither measured nor judged. What cannot be
     measured is left out and noted.
 
-    Args:
-        spec: The model spec.
-        lake: Holds snapshots, versions, predictions and the inference log; takes profiles of scores.
-        ledger: Knows what served and what was measured before.
-
     Raises:
         ObjectMissingError: The lake lost the champion's manifest.
         CorruptObjectError: It is not readable as one.
@@ -45,13 +41,14 @@ def measure_performance(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> Perfo
     state = ledger.state(spec.name)
     if state.champion is None:
         return PerformanceReport(model=spec.name, champion=None, reason="no champion serves yet")
-    champion = read_version(lake, spec.name, state.champion.version)
+    version = partial(known_version, lake, ledger, spec.name)
+    champion = version(state.champion.version)
     files = [entry.read(PartitionScores) for entry in ledger.entries(spec.name, kinds={EntryKind.PARTITION_SCORED})]
     recorded = RecordedPerformance(ledger.entries(spec.name, kinds=PERFORMANCE_KINDS))
-    world = MeasuredWorld(spec, lake, state, files, recorded, spec.training.threads or granted_cores())
+    world = MeasuredWorld(spec, lake, state, files, recorded, version, spec.training.threads or granted_cores())
     measuring = Measuring(world, champion)
     measured = _measured(world, measuring, champion, ledger)
-    judgement = StandingJudgement(world, champion.version, _drifted_columns(ledger, champion.version, spec.name))
+    judgement = PerformanceJudgement(world, champion.version, _drifted_columns(ledger, champion.version, spec.name))
     report = judgement.report().model_copy(
         update={"measured": tuple(measured), "notes": (*measuring.notes, *judgement.notes)}
     )

@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from titlebout.core.drift_accounts.drift_account import ColumnAccount, DayAccount, DriftAccount
 from titlebout.core.drift_accounts.drift_reported import DriftReported
-from titlebout.core.drift_accounts.judged_days import Evidence, judged_columns
-from titlebout.core.drift_accounts.ledger_events import BOUT_KINDS, EVENT_KINDS, bout_errors, events_of
-from titlebout.core.drift_accounts.past_performance import KINDS as PERFORMANCE_KINDS
+from titlebout.core.drift_accounts.judged_days import judged_columns
+from titlebout.core.drift_accounts.ledger_events import EVENT_KINDS, bout_errors, events_of
 from titlebout.core.drift_accounts.past_performance import performance_of, recorded_days, scores_of
 from titlebout.core.drift_accounts.staleness import staleness_of
 from titlebout.core.drift_accounts.time_axis import accepted_of, days_for, time_axis
+from titlebout.core.drifting.judged_columns import PastAndNewest
 from titlebout.core.drifting.partition_profile import ProfileQuestion
 from titlebout.core.drifting.profiled_snapshots import profiles_of
 from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS
@@ -22,6 +22,7 @@ from titlebout.core.layout import drift_report_path
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.pages.drift_page import drift_file
+from titlebout.core.performance.recorded_performance import PERFORMANCE_KINDS
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import DriftReport, PartitionKey, TrainedChallenger
 from titlebout.core.retraining.watch_report import WatchReport
@@ -55,13 +56,6 @@ def report_drift(
 ) -> DriftReported | None:
     """Write the report of a look once: a second look that says the same of the same rows returns the first report.
 
-    Args:
-        spec: The model spec.
-        report: What the look said.
-        lake: Holds profiles; takes the report.
-        ledger: Knows what happened, and which reports there are.
-        decided: What became of the look.
-
     Returns:
         Where it lies; None where no partition was ever accepted.
     """
@@ -73,7 +67,7 @@ def report_drift(
     fingerprint = report.finding.fingerprint if report.finding else None
     identity = (partition, data_sha256, report.champion, fingerprint, decided.run_id)
     for entry in reversed(ledger.entries(spec.name, kinds={EntryKind.DRIFT_REPORTED}, newest=_REMEMBERED)):
-        found = DriftReported.of(entry)
+        found = entry.read(DriftReported)
         if found.identity == identity:
             return found
     account = account_of(spec, report, partition, lake=lake, ledger=ledger)
@@ -99,18 +93,11 @@ def report_drift(
     once = f"drift_report:{hashlib.sha256(repr(identity).encode()).hexdigest()[:24]}"
     entry = ledger.append(spec.name, EntryKind.DRIFT_REPORTED, reported.as_json(), actor=ACTOR, once=once)
     logger.info("%s: drift report of %s: %s", spec.name, partition, lake.uri(reported.page_path))
-    return DriftReported.of(entry)
+    return entry.read(DriftReported)
 
 
 def report_look(spec: ModelSpec, watch: WatchReport, *, lake: Lake, ledger: Ledger) -> DriftReported | None:
-    """Write the report of a look, or say in the log why there is none: the look counts, whatever becomes of it.
-
-    Args:
-        spec: The model spec.
-        watch: The look.
-        lake: Holds profiles; takes the report.
-        ledger: Knows what happened, and which reports there are.
-    """
+    """Write the report of a look, or say in the log why there is none: the look counts, whatever becomes of it."""
     try:
         return report_drift(spec, watch.drift, lake=lake, ledger=ledger, decided=_decided(watch))
     except Exception:
@@ -129,15 +116,7 @@ def _decided(watch: WatchReport) -> Decided:
 def account_of(
     spec: ModelSpec, report: DriftReport, partition: PartitionKey, *, lake: Lake, ledger: Ledger
 ) -> DriftAccount:
-    """Put together what the report of a look shows.
-
-    Args:
-        spec: The model spec.
-        report: What the look said.
-        partition: The newest partition.
-        lake: Holds profiles.
-        ledger: Knows what happened.
-    """
+    """Put together what the report of a look shows."""
     state = ledger.state(spec.name)
     champion = read_version(lake, spec.name, report.champion) if report.champion else None
     question = ProfileQuestion.of(spec)
@@ -150,7 +129,7 @@ def account_of(
         trained=trained,
         looked_at=report.looked_at,
     )
-    entries = ledger.entries(spec.name, kinds=EVENT_KINDS | BOUT_KINDS | PERFORMANCE_KINDS)
+    entries = ledger.entries(spec.name, kinds=EVENT_KINDS | PERFORMANCE_KINDS | {EntryKind.VERDICT_REACHED})
     measured = recorded_days(entries, last=partition)
     metric, errors = bout_errors(entries, last=partition)
     return DriftAccount(
@@ -195,12 +174,6 @@ def _columns(
     if len(trained) < FEWEST_PARTITIONS:
         return ()
     shown = [key for key in accepted_of(days) if key in profiles and key >= first]
-    evidence = Evidence(
-        profiles=profiles,
-        trained=trained,
-        shown=shown,
-        looked_at=[day.partition for day in days if day.is_looked_at and day.partition in profiles],
-        newest=max(state.partitions),
-        gap=sum(key > trained[-1] for key in accepted),
-    )
-    return judged_columns(spec, evidence)
+    given = PastAndNewest.of(spec.calendar, profiles, trained, shown, gap=sum(key > trained[-1] for key in accepted))
+    looked_at = [day.partition for day in days if day.is_looked_at]
+    return judged_columns(spec, given, looked_at=looked_at, newest=max(state.partitions))

@@ -15,7 +15,7 @@ _KINDS = frozenset({EntryKind.DRIFT_REPORTED})
 def newest_looks(ledger: Ledger, model: str) -> list[DriftReported]:
     """Return the last report of each of the last partitions that were looked at, newest first."""
     entries = ledger.entries(model, kinds=_KINDS, newest=5 * MAX_LISTED)
-    last = {reported.partition: reported for reported in map(DriftReported.of, entries)}
+    last = {reported.partition: reported for reported in (entry.read(DriftReported) for entry in entries)}
     return [last[key] for key in sorted(last, reverse=True)[:MAX_LISTED]]
 
 
@@ -65,4 +65,4 @@ def why_no_report(ledger: Ledger, model: str, key: PartitionKey) -> str:
 
 
 def _reported(ledger: Ledger, model: str) -> list[tuple[int, DriftReported]]:
-    return [(entry.sequence, DriftReported.of(entry)) for entry in ledger.entries(model, kinds=_KINDS)]
+    return [(entry.sequence, entry.read(DriftReported)) for entry in ledger.entries(model, kinds=_KINDS)]

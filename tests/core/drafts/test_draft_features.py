@@ -4,10 +4,13 @@ import numpy as np
 
 from fakes.sampled import hourly, moments, sampled
 from titlebout.core.drafts.draft_features import Subject, find_features
+from titlebout.core.specs.training_spec import Objective
 
 
 def plan_of(rows, **subject):
-    return find_features(sampled(**rows), Subject(**{"target": "sales", "time": "day", "is_binary": False, **subject}))
+    return find_features(
+        sampled(**rows), Subject(**{"target": "sales", "time": "day", "objective": Objective.REGRESSION, **subject})
+    )
 
 
 def test_texts_are_categories_and_numbers_are_numbers():

@@ -4,12 +4,13 @@ import numpy as np
 
 from fakes.sampled import hourly, sampled
 from titlebout.core.drafts.draft_leaks import find_leaks
+from titlebout.core.specs.training_spec import Objective
 
 
-def leaks_of(rows, target="sales", *, is_binary=False):
+def leaks_of(rows, target="sales", objective=Objective.REGRESSION):
     columns = sampled(**rows)
     candidates = [name for name in columns.kinds if name not in {"day", target}]
-    return find_leaks(columns, target, candidates, columns.days("day"), is_binary=is_binary).excluded
+    return find_leaks(columns, target, candidates, columns.days("day"), objective).excluded
 
 
 def test_an_honest_table_has_no_leak():
@@ -62,6 +63,6 @@ def test_a_binary_target_is_judged_by_ranking():
     rows = hourly()
     label = rows["sales"] > 95
     noise = np.random.default_rng(1).normal(size=len(label))
-    found = leaks_of({**rows, "after": label + 0.2 * noise, "sales": label}, is_binary=True)
+    found = leaks_of({**rows, "after": label + 0.2 * noise, "sales": label}, objective=Objective.BINARY)
     assert "AUC" in found["after"]
     assert "noise" not in found

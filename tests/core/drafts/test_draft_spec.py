@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from fakes.sampled import hourly, raw_rows
-from titlebout.core.drafts.draft_model import Wishes, find_model
+from titlebout.core.drafts.draft_model import DraftChoices, find_model
 from titlebout.core.drafts.draft_spec import Origin, checked_spec, spec_entries, spec_text
 from titlebout.core.errors import SpecError
 from titlebout.core.specs.spec import ModelSpec
@@ -15,8 +15,8 @@ ORIGIN = Origin({"kind": "files", "path": "rides/{partition}.csv", "format": "cs
 TODAY = date(2024, 3, 1)
 
 
-def drafted(wishes=None, **changes):
-    draft = find_model(raw_rows(**{**hourly(), **changes}), wishes or Wishes())
+def drafted(choices=None, **changes):
+    draft = find_model(raw_rows(**{**hourly(), **changes}), choices or DraftChoices())
     return draft, spec_entries("rides", ORIGIN, draft, TODAY)
 
 
@@ -36,7 +36,7 @@ def test_every_choice_says_how_it_was_found():
 
 
 def test_a_finished_data_set_is_not_scheduled():
-    draft = find_model(raw_rows(**hourly()), Wishes())
+    draft = find_model(raw_rows(**hourly()), DraftChoices())
     entries = spec_entries("rides", ORIGIN, draft, date(2026, 1, 1))
     assert checked_spec(entries).schedule.start_date == date(2100, 1, 1)
 
@@ -52,7 +52,7 @@ def test_only_what_differs_from_the_defaults_of_parsing_is_written():
 
 
 def test_a_key_that_repeats_only_warns():
-    draft, entries = drafted(Wishes(key=("day", "zone")))
+    draft, entries = drafted(DraftChoices(key=("day", "zone")))
     assert checked_spec(entries).validation.checks.unique_key.severity == "warning"
     assert "sampled rows share their key" in spec_text(entries, ORIGIN, draft)
 
@@ -65,7 +65,7 @@ def test_names_that_need_quotes_survive():
 
 
 def test_an_impossible_draft_is_an_error_and_no_file():
-    draft = find_model(raw_rows(**hourly()), Wishes())
+    draft = find_model(raw_rows(**hourly()), DraftChoices())
     bad = Origin({"kind": "s3", "bucket": "b", "prefix": "x"}, "", "")
     with pytest.raises(SpecError, match=r"the draft is no valid spec: dataset\.source"):
         checked_spec(spec_entries("rides", bad, draft, TODAY))
@@ -73,7 +73,7 @@ def test_an_impossible_draft_is_an_error_and_no_file():
 
 def test_a_target_of_few_texts_gives_classes_whose_names_survive_any_parser():
     loads = ["no", "low", "1", "high: 3"] * 240
-    draft, entries = drafted(Wishes(target="load"), load=loads)
+    draft, entries = drafted(DraftChoices(target="load"), load=loads)
     text = spec_text(entries, ORIGIN, draft)
     spec = ModelSpec.model_validate(yaml.safe_load(text))
     assert spec == checked_spec(entries)
@@ -84,6 +84,6 @@ def test_a_target_of_few_texts_gives_classes_whose_names_survive_any_parser():
 
 def test_a_column_that_tells_every_class_is_no_feature():
     loads = [("low", "middle", "high")[n % 7 % 3] for n in range(960)]
-    draft, _ = drafted(Wishes(target="load"), load=loads, level=[f"is {name}" for name in loads])
+    draft, _ = drafted(DraftChoices(target="load"), load=loads, level=[f"is {name}" for name in loads])
     assert "mean AUC of the classes 1.00" in draft.features.excluded["level"]
     assert "noise" not in draft.features.excluded

@@ -3,13 +3,10 @@ import math
 import numpy as np
 import pytest
 
+from fakes.number_profiles import number_profile
 from titlebout.core.drift_accounts.distributions import NUMBER_BINS, TOP_CATEGORIES, distances_of, distribution_of
 from titlebout.core.drifting.category_counts import MOST_CATEGORIES, CategoryCounts
-from titlebout.core.drifting.column_profile import CategoryProfile, NumberProfile
-
-
-def numbers(values, missing=0):
-    return NumberProfile().with_numbers(np.array(values, dtype=np.float64), missing)
+from titlebout.core.drifting.column_profile import CategoryProfile
 
 
 def categories(missing=0, **counts):
@@ -17,7 +14,7 @@ def categories(missing=0, **counts):
 
 
 def test_few_different_numbers_are_counted_one_by_one():
-    found = distribution_of(numbers([0, 0, 1, 1]), numbers([1, 1, 1, 2], missing=1))
+    found = distribution_of(number_profile([0, 0, 1, 1]), number_profile([1, 1, 1, 2], missing=1))
     assert found.bins == (("0", 0.5, 0.0), ("1", 0.5, 0.75), ("2", 0.0, 0.25))
     assert found.missing == ("missing", 0.0, 0.2)
     assert found.unseen == ("new values", 0.0, 0.25)
@@ -25,7 +22,7 @@ def test_few_different_numbers_are_counted_one_by_one():
 
 def test_many_numbers_are_counted_in_intervals_of_both_sides():
     rng = np.random.default_rng(0)
-    found = distribution_of(numbers(rng.normal(size=5000)), numbers(3 + rng.normal(size=500)))
+    found = distribution_of(number_profile(rng.normal(size=5000)), number_profile(3 + rng.normal(size=500)))
     assert len(found.bins) == NUMBER_BINS
     for side in (1, 2):
         assert sum(each[side] for each in found.bins) == pytest.approx(1, abs=1e-4)
@@ -35,7 +32,7 @@ def test_many_numbers_are_counted_in_intervals_of_both_sides():
 
 def test_an_outlier_does_not_squeeze_all_others_into_one_bin():
     values = np.arange(1000.0)
-    found = distribution_of(numbers(values), numbers([*values[::10], 1e30]))
+    found = distribution_of(number_profile(values), number_profile([*values[::10], 1e30]))
     assert max(each.reference for each in found.bins) < 0.1
 
 
@@ -60,7 +57,11 @@ def test_too_many_names_are_counted_in_groups_and_it_is_said():
 
 @pytest.mark.parametrize(
     ("reference", "newest"),
-    [(numbers([]), numbers([])), (numbers([1, 2]), numbers([], missing=3)), (categories(), categories(missing=2, a=1))],
+    [
+        (number_profile([]), number_profile([])),
+        (number_profile([1, 2]), number_profile([], missing=3)),
+        (categories(), categories(missing=2, a=1)),
+    ],
 )
 def test_a_side_without_a_value_is_no_mistake(reference, newest):
     found = distribution_of(reference, newest)
@@ -70,11 +71,11 @@ def test_a_side_without_a_value_is_no_mistake(reference, newest):
 
 def test_one_number_alone_is_drawn():
     rng = np.random.default_rng(0)
-    assert distribution_of(numbers([5.0] * 1000 + [*rng.normal(size=4)]), numbers([5.0] * 50)).bins
+    assert distribution_of(number_profile([5.0] * 1000 + [*rng.normal(size=4)]), number_profile([5.0] * 50)).bins
 
 
 def test_distances_are_those_of_the_worked_examples():
-    found = distances_of(numbers([2, 3, 4, 5]), numbers([1, 2, 3, 4]))
+    found = distances_of(number_profile([2, 3, 4, 5]), number_profile([1, 2, 3, 4]))
     assert (found.kolmogorov_smirnov, found.wasserstein) == (0.25, 1.0)
     found = distances_of(categories(a=500, b=500), categories(a=30, b=70))
     assert found.jensen_shannon == pytest.approx(0.174, abs=5e-4)
@@ -84,4 +85,4 @@ def test_distances_are_those_of_the_worked_examples():
 
 def test_numbers_and_names_are_not_mixed_up():
     with pytest.raises(TypeError, match="numbers in one profile"):
-        distribution_of(numbers([1]), categories(a=1))
+        distribution_of(number_profile([1]), categories(a=1))

@@ -2,12 +2,13 @@ import pytest
 
 from fakes.lake import MemoryLake
 from fakes.ledger import MemoryLedger
-from titlebout.core.drift_accounts.past_performance import KINDS, performance_of, recorded_days, scores_of
-from titlebout.core.drifting.column_profile import NumberProfile
+from fakes.number_profiles import number_profile
+from titlebout.core.drift_accounts.past_performance import performance_of, recorded_days, scores_of
 from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.errors import UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.performance.performance_results import PartitionPerformance
+from titlebout.core.performance.recorded_performance import PERFORMANCE_KINDS
 from titlebout.core.performance.score_profile import SCORE, publish_profile
 
 V1, V2 = "2024-01-01-aaaaaaaaaaaa", "2024-01-05-bbbbbbbbbbbb"
@@ -26,7 +27,7 @@ def days(*measured, last="2024-01-31"):
     ledger = MemoryLedger()
     for day in measured:
         ledger.append("demand", EntryKind.PERFORMANCE_MEASURED, day.as_json(), actor="test")
-    return recorded_days(ledger.entries("demand", kinds=KINDS), last=last)
+    return recorded_days(ledger.entries("demand", kinds=PERFORMANCE_KINDS), last=last)
 
 
 def test_each_partition_has_the_champions_error_or_that_of_who_was_before():
@@ -64,9 +65,7 @@ def lake():
 
 
 def scored(lake, partition, scores, version=V1):
-    import numpy as np
-
-    columns = {SCORE: NumberProfile().with_numbers(np.array(scores, dtype=np.float64))}
+    columns = {SCORE: number_profile(scores)}
     name = publish_profile(lake, "demand/scores", PartitionProfile(rows=len(scores), columns=columns))
     return a_day(partition, version=version, profile_path=name.path, profile_sha256=name.sha256)
 

@@ -3,11 +3,11 @@ import pyarrow as pa
 import pytest
 
 from fakes.demand_days import demand_rows
+from fakes.matrix_training import train_booster
 from fakes.specs import demand_spec
 from titlebout.core.features import FeaturePlan
 from titlebout.core.insights.explanation import SWARM_ROWS, explanation_of, shap_table
 from titlebout.core.learning.labels import target_values
-from titlebout.core.learning.training import train_booster
 from titlebout.core.shapley import matrix_of, shap_values
 
 OBJECTIVES = ("regression", "poisson", "tweedie", "quantile", "binary")

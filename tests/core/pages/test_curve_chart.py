@@ -1,27 +1,46 @@
 import math
 
-from titlebout.core.pages.curve_chart import Point, day_curves, labelled_curves, reliability_curves
+from titlebout.core.pages.curve_chart import Point, band_curve, labelled_curves, reliability_curves
 
 KEYS = ["2024-01-01", "2024-01-02", "2024-01-03"]
 
 
+def curves_of(errors, labels=KEYS):
+    return labelled_curves(labels, {"challenger": [Point(n, error, f"{error}") for n, error in enumerate(errors)]})
+
+
 def test_larger_errors_are_higher_and_days_run_to_the_right():
-    (curve,) = day_curves(KEYS, {"challenger": [1.0, 2.0, 3.0]}, unit="kWh").curves
+    (curve,) = curves_of([1.0, 2.0, 3.0]).curves
     assert [dot.x for dot in curve.dots] == sorted(dot.x for dot in curve.dots)
     assert [dot.y for dot in curve.dots] == sorted((dot.y for dot in curve.dots), reverse=True)
-    assert curve.dots[0].words == "challenger, 2024-01-01: 1 kWh"
+    assert [dot.words for dot in curve.dots] == ["1.0", "2.0", "3.0"]
 
 
 def test_a_day_without_an_error_leaves_a_gap():
-    (curve,) = day_curves(KEYS, {"champion": [1.0, math.nan, 3.0]}, unit="kWh").curves
+    (curve,) = curves_of([1.0, math.nan, 3.0]).curves
     assert len(curve.dots) == 2
     assert curve.path.count("M") == 2
 
 
-def test_one_day_or_no_number_is_no_curve():
-    assert day_curves(KEYS[:1], {"a": [1.0]}, unit="") is None
-    assert day_curves(KEYS, {"a": [math.nan] * 3}, unit="") is None
-    assert day_curves(KEYS, {"a": [0.0] * 3}, unit="").curves
+def test_errors_of_zero_can_be_drawn():
+    assert curves_of([0.0] * 3).curves
+
+
+def test_a_band_goes_around_its_line_and_zero_is_in_the_picture():
+    line = [Point(10, 5, "a"), Point(20, 6, "b"), Point(30, 6, "c")]
+    chart = band_curve(line, [4, 5, 5.5], [6, 7, 6.5], x_name="outcomes")
+    assert chart.band.count("L") == 5
+    (curve,) = chart.curves
+    assert curve.path.count("L") == 2
+    zero = float(chart.diagonal.partition(" ")[2].partition("H")[0])
+    assert 0 < max(dot.y for dot in curve.dots) < zero < chart.height  # heights grow downwards
+    assert curve.dots[0].x == chart.left
+    assert [dot.y_low for dot in curve.dots] == [None] * 3
+
+
+def test_a_band_over_one_place_is_not_drawn():
+    assert band_curve([], [], [], x_name="") is None
+    assert band_curve([Point(10, 5, ""), Point(10, 6, "")], [4, 5], [6, 7], x_name="") is None
 
 
 def test_axes_of_rare_events_reach_no_further_than_the_events():

@@ -4,6 +4,7 @@ import pytest
 from fakes.lake import MemoryLake
 from fakes.specs import demand_spec
 from titlebout.core.performance.booking import Booking, booked, evidence_of
+from titlebout.core.performance.given_scores import GivenScores
 from titlebout.core.performance.label_join import FoundLabels
 from titlebout.core.performance.performance_results import ScoreSource
 
@@ -11,13 +12,14 @@ BOOKING = Booking("2024-02-01", "v1", ScoreSource.LOG, ("2024-02-01",), "0" * 12
 NAN = float("nan")
 
 
-def book(scores, labels, *, spec=None, waiting=0, contradicted=0, **further):
-    found = FoundLabels(np.array(labels, float), waiting, 0, contradicted, 0)
-    return booked(spec or demand_spec(), MemoryLake(), BOOKING, np.array(scores, float), found, **further)
+def book(scores, labels, *, spec=None, repeated=0, keyless=0, **counts):
+    found = FoundLabels(np.array(labels, float), **dict(waiting=0, unknown=0, contradicted=0, doubled=0) | counts)
+    given = GivenScores(None, np.array(scores, float), repeated, keyless)
+    return booked(spec or demand_spec(), MemoryLake(), BOOKING, given, found, unscored=0)
 
 
 def test_every_scored_row_is_counted_once():
-    day = book([1, 2, 3, 4, 5], [2, 2, NAN, NAN, NAN], waiting=1, contradicted=1, unknown=2, repeated=7)
+    day = book([1, 2, 3, 4, 5], [2, 2, NAN, NAN, NAN], waiting=1, contradicted=1, unknown=1, keyless=2, repeated=7)
     counts = day.counts
     assert counts.scored == 7
     parts = (counts.judged, counts.waiting, counts.unknown, counts.contradicted, counts.undefined)

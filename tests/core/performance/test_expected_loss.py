@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from titlebout.core.bouts.metrics import row_losses
-from titlebout.core.performance.expected_loss import ConfidenceEstimator, expected_area_error, meaning_of
+from titlebout.core.performance.expected_loss import ConfidenceEstimator, calibrator_of, expected_area_error
 from titlebout.core.specs.comparison_spec import Metric
 
 
@@ -55,7 +55,7 @@ def test_several_classes(metric):
 def test_the_calibration_is_as_free_as_rows_allow():
     for rows, is_stepped, is_bent in ((4000, True, True), (60, False, True), (8, False, False)):
         labels, scores = calls(rows, twist=2.0)
-        said = meaning_of(labels, scores)(np.linspace(0.1, 0.9, 50))
+        said = calibrator_of(labels, scores)(np.linspace(0.1, 0.9, 50))
         assert (len(np.unique(said)) < 50) == is_stepped
         assert (not np.allclose(said, np.linspace(0.1, 0.9, 50))) == is_bent
 

@@ -77,9 +77,14 @@ def answered(name: str, seconds: float, order: int | None, **changes) -> dict:
 def answers_of(*rows: dict, wanted: SplitRules | None = None):
     """Return the answers of a log whose first row is the candidate's, at the very beginning of the trial."""
     wanted = wanted or rules()
+    return split_of("first", *rows, wanted=wanted)
+
+
+def split_of(first: str, *rows: dict, wanted: SplitRules):
+    """Return the answers of a log that begins with a customer of the candidate."""
     customer = [("field_customer", pa.string())] if any("field_customer" in row for row in rows) else []
     schema = pa.schema([*SCHEMA, ("field_order", pa.int64()), *customer])
-    log = pa.Table.from_pylist([answered(IN[-1], 0.5, -1, field_customer="first"), *rows], schema)
+    log = pa.Table.from_pylist([answered(IN[-1], 0.5, -1, field_customer=first), *rows], schema)
     part = logged_part(log, TRIAL, wanted, TYPES)
     return part, split_answers([part.rows], TRIAL, wanted)
 
@@ -243,3 +248,33 @@ def test_outcomes_that_are_all_alike_decide_nothing():
     found = counted(answers, known("2024-05-01", *((n, 1.0) for n in range(120))), wanted=flat)
     decision, reasons = decide(findings(answers, found, flat, 50), flat, is_over=True)
     assert (decision, reasons[1]) == (SplitDecision.KEEP, "all outcomes of both are alike")
+
+
+@pytest.mark.parametrize(("kind", "spell"), [("str", "c{}"), ("int", "{}")])
+def test_a_customer_whom_the_candidate_always_failed_is_its_own(kind, spell):
+    """Or it would look the better, the more of the hard ones it fails."""
+    wanted = rules(sticky_by="customer")
+    customers = [spell.format(number) for number in range(200)]
+    dealt = {name: is_in_share(f"{kind}:{name}", salt_of("demand", 9), 50) for name in customers}
+    hers = [name for name in customers if dealt[name]]
+    failed, others = hers[0], [name for name in customers if not dealt[name]]
+    rows = [of(hers[1], IN[0], 1, 1, role="candidate"), of(hers[2], IN[1], 2, 2, role="candidate")]
+    rows += [of(hers[3], IN[2], 3, 3, role="candidate"), of(hers[4], IN[3], 4, 4, role="candidate")]
+    rows += [of(failed, OUT[0], 5, 5, role="champion"), of(others[0], OUT[1], 6, 6, role="champion")]
+    _, answers = split_of(hers[5], *rows, wanted=wanted)
+    assert {name: answers.group_of_unit[name] for name in (hers[1], failed, others[0])} == {
+        hers[1]: True,
+        failed: True,
+        others[0]: False,
+    }
+
+
+def test_where_the_log_holds_no_key_that_a_share_can_be_computed_of_who_answered_has_to_do():
+    wanted = rules(sticky_by="customer")
+    salt = salt_of("demand", 9)
+    hashes = [f"{number:032x}" for number in range(400)]
+    odd = [name for name in hashes if not any(is_in_share(f"{kind}:{name}", salt, 50) for kind in ("str", "int"))]
+    even = [name for name in hashes if is_in_share(f"str:{name}", salt, 50)]
+    rows = [of(odd[0], IN[0], 1, 1, role="candidate"), of(even[0], OUT[0], 2, 2, role="champion")]
+    _, answers = split_of(odd[1], *rows, wanted=wanted)
+    assert answers.group_of_unit == {odd[0]: True, even[0]: False}

@@ -1,1 +1,1 @@
-"""What happened that a person wants to be told, and when to tell it."""
+"""Alerts: which events a person is told of, and when."""

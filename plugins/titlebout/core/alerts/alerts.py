@@ -1,4 +1,4 @@
-"""Messages: which are due, what they say, and how they leave."""
+"""Alert messages: which are due, what they say, and the port by which they are sent."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta

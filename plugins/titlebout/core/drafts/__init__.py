@@ -1,1 +1,1 @@
-"""What `titlebout new` sees in real data, and the spec and suite that it writes."""
+"""Drafts a model spec and an expectation suite from a sample of real data, for `titlebout new`."""

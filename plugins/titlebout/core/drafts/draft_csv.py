@@ -1,4 +1,4 @@
-"""Some rows of a CSV file as texts: its head, and blocks of lines from all over it."""
+"""Samples a CSV file as texts: its head, and blocks of lines from all over it."""
 
 import io
 from collections.abc import Iterator, Sequence

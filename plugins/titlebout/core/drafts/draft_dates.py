@@ -1,12 +1,11 @@
-"""How dates are written in texts; where day and month could be either, nothing is guessed."""
+"""Detects date formats in texts; where day and month are ambiguous, nothing is guessed."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from titlebout.core.drafts.draft_numbers import all_match
 from titlebout.core.specs.dataset_spec import ColumnType
 
 _DATES = (
@@ -14,6 +13,7 @@ _DATES = (
     "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y", "%d-%b-%y", "%b %d, %Y", "%d %B %Y", "%B %d, %Y",
 )  # fmt: skip
 _TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", "T%H:%M:%S", " %I:%M %p", " %I:%M:%S %p")
+_FORMATS = tuple(f"{day}{time}" for time in _TIMES for day in _DATES)
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _ISO_MOMENT = (
     r"^[0-9]{4}-[0-9]{2}-[0-9]{2}([T ][0-9]{2}:[0-9]{2}(:[0-9]{2}([.][0-9]{1,6})?)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)?)?$"
@@ -55,13 +55,13 @@ def find_dates(texts: pa.Array, *, day_first: bool | None = None) -> DateStyle |
     """
     if not len(texts):
         return None
-    if _all(texts, _ISO_DATE):
+    if all_match(texts, _ISO_DATE):
         return DateStyle(ColumnType.DATE, "", "ISO dates")
-    if _all(texts, _ISO_MOMENT):
+    if all_match(texts, _ISO_MOMENT):
         return DateStyle(ColumnType.TIMESTAMP, "", "ISO timestamps")
-    if not _all(texts, _LIKE_A_DATE) or (_all(texts, _NUMBER) and not _all(texts, "^[0-9]{8}$")):
+    if not all_match(texts, _LIKE_A_DATE) or (all_match(texts, _NUMBER) and not all_match(texts, "^[0-9]{8}$")):
         return None
-    fitting = [shape for shape in _formats() if _fits(texts, shape)]
+    fitting = [shape for shape in _FORMATS if _fits(texts, shape)]
     if day_first is not None and len(fitting) > 1:
         fitting = [shape for shape in fitting if _is_day_first(shape) == day_first]
     if not fitting:
@@ -69,10 +69,6 @@ def find_dates(texts: pa.Array, *, day_first: bool | None = None) -> DateStyle |
     kind = ColumnType.TIMESTAMP if "%H" in fitting[0] or "%I" in fitting[0] else ColumnType.DATE
     other = next((shape for shape in fitting[1:] if _is_day_first(shape) != _is_day_first(fitting[0])), "")
     return DateStyle(kind, fitting[0], f"all {len(texts):,} distinct values fit {fitting[0]}", other)
-
-
-def _formats() -> Iterator[str]:
-    return (f"{day}{time}" for time in _TIMES for day in _DATES)
 
 
 def _fits(texts: pa.Array, shape: str) -> bool:
@@ -93,7 +89,3 @@ def _is_moment(text: str, shape: str) -> bool:
 
 def _is_day_first(shape: str) -> bool:
     return shape.startswith("%d")
-
-
-def _all(texts: pa.Array, pattern: str) -> bool:
-    return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())

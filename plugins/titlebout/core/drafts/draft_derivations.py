@@ -1,4 +1,4 @@
-"""Columns that a draft derives: a duration as the target, and days from months in the order of time."""
+"""Derived columns of a draft: a duration as the target, and dates from month names in row order."""
 
 from datetime import date
 

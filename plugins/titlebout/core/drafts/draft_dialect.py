@@ -1,4 +1,4 @@
-"""How a CSV file is written: its delimiter and the names in its header."""
+"""Detects the delimiter and the header of a CSV file."""
 
 import csv
 import io
@@ -19,8 +19,6 @@ class Dialect:
     """How a CSV file is written.
 
     Attributes:
-        delimiter: Between two fields.
-        names: The header.
         body: Where the first row begins, in characters.
     """
 
@@ -32,10 +30,7 @@ class Dialect:
 def find_dialect(text: str, where: str, delimiter: str | None = None) -> Dialect:
     r"""Find the delimiter by which most lines fall into the same number of fields, more than one.
 
-    Args:
-        text: The beginning of the file.
-        where: Named in errors.
-        delimiter: Given by the user; then it is not looked for.
+    It is not looked for where the user gave it.
 
     Raises:
         PartitionUnreadableError: There is no delimiter, or no header.

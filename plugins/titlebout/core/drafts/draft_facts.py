@@ -1,4 +1,4 @@
-"""What a draft wants to know of sampled columns, computed once each."""
+"""The sampled columns, with cached codes, numbers and days."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -17,12 +17,7 @@ NO_DAY = np.iinfo(np.int64).min
 
 
 class SampledColumns:
-    """Columns of a sample in the types of a snapshot.
-
-    Attributes:
-        table: The rows.
-        kinds: Declared type of each column.
-    """
+    """Columns of a sample in the types of a snapshot."""
 
     def __init__(self, table: pa.Table, kinds: Mapping[str, ColumnType]) -> None:
         """Take a table whose columns have these types."""

@@ -1,4 +1,4 @@
-"""Which sampled columns a model may look at, and why not the others."""
+"""Chooses which sampled columns become features, and says why the others do not."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,12 +9,14 @@ from titlebout.core.drafts.draft_facts import NO_DAY, SampledColumns
 from titlebout.core.drafts.draft_leaks import Leaks, find_leaks, good_predictors
 from titlebout.core.drafts.draft_roles import words_of
 from titlebout.core.specs.dataset_spec import TIMES, ColumnType
+from titlebout.core.specs.training_spec import Objective
 
 MAX_CATEGORIES = 200
 _FEW_CODES = 12
 _CODE_WORDS = frozenset({"id", "code", "type", "zone", "class", "category", "status", "kind", "group"})
 _AMOUNT_WORDS = frozenset({"count", "cnt", "number", "num", "amount", "age", "size", "hour", "hr", "year", "month"})
 _ID_SHARE = 0.9
+_FEWEST_TEXTS = 20
 _FALLING = 0.01
 _SLOW_DAYS = 20
 _SENTINELS = (-1, -99, -200, -999, -9999, 99, 999, 9999, 99999, 999999)
@@ -45,21 +47,17 @@ class Subject:
 
     Attributes:
         target: The column to predict.
-        time: The time column.
-        is_binary: Whether the target is yes or no.
         timezone: In which a day begins.
         made_from: Columns that the target is computed from.
         month: Column of month names that the time column was derived from.
-        has_classes: Whether the target is one of several classes.
     """
 
     target: str
     time: str
-    is_binary: bool
+    objective: Objective
     timezone: str = "UTC"
     made_from: Sequence[str] = ()
     month: str | None = None
-    has_classes: bool = False
 
 
 def find_features(columns: SampledColumns, subject: Subject) -> FeaturePlanDraft:
@@ -71,14 +69,7 @@ def find_features(columns: SampledColumns, subject: Subject) -> FeaturePlanDraft
             plan.excluded[name] = reason
     candidates = [name for name in others if name not in plan.excluded]
     days = columns.days(subject.time, subject.timezone)
-    leaks = find_leaks(
-        columns,
-        subject.target,
-        candidates,
-        days,
-        is_binary=subject.is_binary,
-        has_classes=subject.has_classes,
-    )
+    leaks = find_leaks(columns, subject.target, candidates, days, subject.objective)
     plan.excluded |= {name: reason for name, reason in leaks.excluded.items() if name in candidates}
     plan.date_parts = _date_parts(columns, subject)
     for name in candidates:
@@ -112,15 +103,17 @@ def _useless(columns: SampledColumns, name: str, subject: Subject) -> str:
     distinct, present = columns.distinct(name), columns.rows - columns.nulls(name)
     if distinct < 2:
         return "it holds one value only, as far as was looked" if distinct else "it has no value in any sampled row"
-    return _too_many_texts(distinct, present) if columns.kinds[name] is ColumnType.TEXT else ""
-
-
-def _too_many_texts(distinct: int, present: int) -> str:
-    if distinct > _ID_SHARE * present and present >= 20:
+    if is_free_text(columns, name):
         return f"{distinct:,} different texts in {present:,} rows: a name or a free text"
-    if distinct > MAX_CATEGORIES:
-        return f"{distinct:,} different texts are too many categories; group them before delivery"
-    return ""
+    are_too_many = columns.kinds[name] is ColumnType.TEXT and distinct > MAX_CATEGORIES
+    return f"{distinct:,} different texts are too many categories; group them before delivery" if are_too_many else ""
+
+
+def is_free_text(columns: SampledColumns, name: str) -> bool:
+    """Whether nearly every row has a text of its own, as names and free texts do."""
+    present = columns.rows - columns.nulls(name)
+    is_text = columns.kinds[name] is ColumnType.TEXT
+    return is_text and present >= _FEWEST_TEXTS and columns.distinct(name) > _ID_SHARE * present
 
 
 def _tells_time(columns: SampledColumns, name: str, subject: Subject, parts: Sequence[str]) -> str:
@@ -196,9 +189,9 @@ def _kind(columns: SampledColumns, name: str) -> tuple[str, str]:
 
 def _worth_a_look(plan: FeaturePlanDraft, leaks: Leaks, subject: Subject) -> list[str]:
     lines = []
-    measure = "mean AUC of the classes" if subject.has_classes else "AUC" if subject.is_binary else "R² of ranks"
-    for name in good_predictors(leaks, is_binary=subject.is_binary or subject.has_classes):
+    for name in good_predictors(leaks, subject.objective):
         if name not in plan.excluded:
-            lines.append(f"{name} predicts {subject.target} well alone ({measure} {leaks.powers[name]:.2f}): a leak?")
+            found = f"{leaks.measure} {leaks.powers[name]:.2f}"
+            lines.append(f"{name} predicts {subject.target} well alone ({found}): a leak?")
     lines += [f"{name}: {remark}" for name, remark in plan.numeric.items() if remark]
     return lines

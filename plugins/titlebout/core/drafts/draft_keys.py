@@ -1,4 +1,4 @@
-"""The smallest combination of columns that names a row, found greedily and preferably with the time column."""
+"""Finds the smallest set of columns that identifies a row, greedily and preferably with the time column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,9 +18,7 @@ class RowKey:
     """Columns that name a row.
 
     Attributes:
-        columns: The columns.
         duplicates: Sampled rows that share their key with a row before.
-        how: In words.
     """
 
     columns: tuple[str, ...]
@@ -31,11 +29,7 @@ class RowKey:
 def find_key(columns: SampledColumns, time_column: str, target: str, given: Sequence[str] = ()) -> RowKey:
     """Find the key, or count how often the given one repeats.
 
-    Args:
-        columns: The sample.
-        time_column: Part of the key wherever that helps.
-        target: Never part of it.
-        given: By the user.
+    The time column is part of it wherever that helps, the target never.
     """
     if given:
         duplicates = _duplicates([columns.codes(name) for name in given])

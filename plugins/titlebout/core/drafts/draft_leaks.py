@@ -1,4 +1,4 @@
-"""Columns that give the target away: its copies, its parts, and what predicts it too well alone."""
+"""Finds target leaks: copies and parts of the target, and columns that predict it too well alone."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -18,6 +18,7 @@ from titlebout.core.contract.leak_guard import (
 from titlebout.core.contract.snapshot_file import spread
 from titlebout.core.drafts.draft_facts import SampledColumns
 from titlebout.core.drafts.draft_roles import words_of
+from titlebout.core.specs.training_spec import CLASSIFYING, Objective
 
 _ROWS = 20_000
 _ADDENDS = 60
@@ -29,6 +30,7 @@ _TOO_GOOD = {False: 0.8, True: 0.95}
 _TOO_GOOD_GROUPS = 0.95
 _FEW_GROUPS = 30
 _GOOD = {False: 0.7, True: 0.8}
+_MEASURES = {Objective.BINARY: "AUC", Objective.MULTICLASS: "mean AUC of the classes"}
 _AFTERWARDS = frozenset(
     {
         "closed", "completed", "delivered", "dropoff", "duration", "elapsed", "end", "ended", "fare", "finished",
@@ -42,10 +44,12 @@ class Leaks:
     """What was found.
 
     Attributes:
+        measure: What powers are measured by.
         excluded: Column to the reason why it must not be a feature.
-        powers: Column to how well it predicts the target alone: R² of ranks, or AUC.
+        powers: Column to how well it predicts the target alone.
     """
 
+    measure: str
     excluded: dict[str, str] = field(default_factory=dict)
     powers: dict[str, float] = field(default_factory=dict)
 
@@ -55,24 +59,16 @@ def find_leaks(
     target: str,
     candidates: Sequence[str],
     groups: Codes,
-    *,
-    is_binary: bool,
-    has_classes: bool = False,
+    objective: Objective,
 ) -> Leaks:
     """Look for leaks among columns.
 
-    Args:
-        columns: The sample.
-        target: The column to predict.
-        candidates: Columns that might become features.
-        groups: int, shape (n_rows,): the day of each row.
-        is_binary: Whether the target is yes or no.
-        has_classes: Whether it is one of several classes.
+    `groups` holds the day of each row: int, shape (n_rows,).
     """
     rows = spread(columns.rows, _ROWS)
-    wanted, days = _target(columns, target, has_classes=has_classes)[rows], _folds(groups[rows])
+    wanted, days = _target(columns, target, objective)[rows], _folds(groups[rows])
     numeric = [name for name in candidates if name in columns.numeric]
-    leaks, finder = Leaks(), CopyFinder(wanted)
+    leaks, finder = Leaks(_MEASURES.get(objective, "R² of ranks")), CopyFinder(wanted)
     for name in numeric:
         copy = finder.find(columns.numbers(name)[rows])
         if copy is not None:
@@ -80,7 +76,7 @@ def find_leaks(
     addends = {name: columns.numbers(name)[rows] for name in numeric[:_ADDENDS] if name not in leaks.excluded}
     for name, reason in _parts(addends, wanted, target).items():
         leaks.excluded.setdefault(name, reason)
-    _find_powers(leaks, columns, target, candidates, _Rows(rows, wanted, days, is_binary, has_classes))
+    _find_powers(leaks, columns, target, candidates, _Rows(rows, wanted, days, objective))
     for name in candidates:
         telling = _AFTERWARDS & set(words_of(name))
         if telling:
@@ -96,23 +92,17 @@ class _Rows:
     rows: Codes
     target: Numbers
     days: Codes
-    is_binary: bool
-    has_classes: bool
-
-    @property
-    def measure(self) -> str:
-        """What power is counted in."""
-        return "mean AUC of the classes" if self.has_classes else "AUC" if self.is_binary else "R² of ranks"
+    objective: Objective
 
     def power(self, bins: Codes) -> float | None:
         """Return how well a column predicts the target alone."""
-        if self.has_classes:
+        if self.objective is Objective.MULTICLASS:
             return class_power(bins, self.target, self.days)
-        return predictive_power(bins, self.target, self.days, is_binary=self.is_binary)
+        return predictive_power(bins, self.target, self.days, is_binary=self.objective is Objective.BINARY)
 
 
-def _target(columns: SampledColumns, target: str, *, has_classes: bool) -> Numbers:
-    if not has_classes:
+def _target(columns: SampledColumns, target: str, objective: Objective) -> Numbers:
+    if objective is not Objective.MULTICLASS:
         return columns.numbers(target)
     codes = columns.codes(target)
     return np.where(codes < 0, np.nan, codes)
@@ -122,7 +112,7 @@ def _find_powers(
     leaks: Leaks, columns: SampledColumns, target: str, candidates: Sequence[str], looked_at: _Rows
 ) -> None:
     """Measure how well each column predicts the target alone."""
-    by_area = looked_at.is_binary or looked_at.has_classes
+    by_area = looked_at.objective in CLASSIFYING
     for name in candidates:
         if name in columns.numeric:
             bins = bins_of_numbers(columns.numbers(name)[looked_at.rows])
@@ -135,14 +125,15 @@ def _find_powers(
         # A few groups may well differ in level; to give a quantity away takes many values.
         few = not by_area and columns.distinct(name) <= _FEW_GROUPS
         if power > (_TOO_GOOD_GROUPS if few else _TOO_GOOD[by_area]):
-            said = f"{looked_at.measure} {power:.2f}"
+            said = f"{leaks.measure} {power:.2f}"
             reason = f"suspected leak: alone it predicts {target} with {said}; is it known beforehand?"
             leaks.excluded.setdefault(name, reason)
 
 
-def good_predictors(leaks: Leaks, *, is_binary: bool) -> list[str]:
+def good_predictors(leaks: Leaks, objective: Objective) -> list[str]:
     """Return columns that predict well enough alone to be worth a look, and that are not excluded."""
-    return [name for name, p in leaks.powers.items() if p > _GOOD[is_binary] and name not in leaks.excluded]
+    limit = _GOOD[objective in CLASSIFYING]
+    return [name for name, power in leaks.powers.items() if power > limit and name not in leaks.excluded]
 
 
 def _folds(groups: Codes) -> Codes:

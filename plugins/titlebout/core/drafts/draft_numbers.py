@@ -1,4 +1,4 @@
-"""How numbers are written in texts: which sign stands before decimals, and which sets off thousands."""
+"""Detects the decimal and thousands separators of numbers in texts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -47,10 +47,7 @@ def find_style(
 ) -> NumberStyle:
     """Find the style in which most columns are numbers.
 
-    Args:
-        columns: Distinct texts by column, without markers of a missing value.
-        decimal: Given by the user.
-        thousands: Given by the user.
+    The columns hold distinct texts without markers of a missing value. What the user gave is not looked for.
 
     >>> find_style({"price": pa.array(["1.234,5", "7"]), "name": pa.array(["x"])}).decimal
     ','
@@ -59,16 +56,18 @@ def find_style(
     digits = {
         name: texts
         for name, texts in columns.items()
-        if len(texts) and _all(texts, r"^[+-]?[0-9.,' eE+\x{a0}\x{202f}-]+$")
+        if len(texts) and all_match(texts, r"^[+-]?[0-9.,' eE+\x{a0}\x{202f}-]+$")
     }
     found = {setting: [n for n, texts in digits.items() if is_number(texts, *setting)] for setting in settings}
     best = max(settings, key=lambda setting: len(found[setting]))  # the first of equals: the plainest
-    used = [name for name in found[best] if not _all(digits[name], "^[+-]?[0-9]+$")]
+    used = [name for name in found[best] if not all_match(digits[name], "^[+-]?[0-9]+$")]
     how = f"so written in {len(used)} columns such as {used[0]!r}" if used else "no column shows another way"
     if decimal is not None or thousands is not None:
         return NumberStyle(*best, how="as you said")
     doubtful = [
-        name for name in used if len(digits[name]) >= _MANY and _all(digits[name], rf"{_AMBIGUOUS}|^[+-]?[0-9]{{1,3}}$")
+        name
+        for name in used
+        if len(digits[name]) >= _MANY and all_match(digits[name], rf"{_AMBIGUOUS}|^[+-]?[0-9]{{1,3}}$")
     ]
     doubt = ""
     if doubtful:
@@ -83,8 +82,9 @@ def is_number(texts: pa.Array, decimal: str, thousands: str) -> bool:
     separators = {"": "", " ": r"[ \x{a0}\x{202f}]"}.get(thousands, f"[{thousands}]")
     grouped = rf"[0-9]{{1,3}}({separators}[0-9]{{3}})+|" if thousands else ""
     shape = rf"^{_SIGN}(({grouped}[0-9]+)({point}[0-9]*)?|{point}[0-9]+){_POWER}$"
-    return _all(texts, shape)
+    return all_match(texts, shape)
 
 
-def _all(texts: pa.Array, pattern: str) -> bool:
+def all_match(texts: pa.Array, pattern: str) -> bool:
+    """Whether a regular expression is found in every text."""
     return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())

@@ -1,4 +1,4 @@
-"""Where the partition stands in the paths of files or the keys of objects."""
+"""Finds the partition key in the paths of files or the keys of objects."""
 
 import re
 from collections.abc import Sequence

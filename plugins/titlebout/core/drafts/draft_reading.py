@@ -1,4 +1,4 @@
-"""Some rows of one file, whatever it is: enough to see what is in it, in bounded memory."""
+"""Samples one file of any supported format, in bounded memory."""
 
 from dataclasses import replace
 from typing import BinaryIO
@@ -13,12 +13,6 @@ from titlebout.core.reading.unreadable import empty
 
 def sample_file(file: BinaryIO, where: str, budget: Budget, delimiter: str | None = None) -> FileSample:
     """Read some rows of a file, which is known by its first bytes.
-
-    Args:
-        file: Open at its first byte, seekable.
-        where: Named in errors.
-        budget: How much to read.
-        delimiter: Of a CSV, where the user names it.
 
     Raises:
         PartitionEmptyError: It has no rows.

@@ -1,4 +1,4 @@
-"""Which column tells when a row happened, and which one a model is to predict: guesses that say so."""
+"""Guesses the time column, the target and the task, and says that these are guesses."""
 
 import re
 from collections.abc import Sequence
@@ -61,11 +61,7 @@ def words_of(name: str) -> list[str]:
 def find_time(columns: SampledColumns, parts: Sequence[Part], timezone: str, given: str | None = None) -> Role | None:
     """Find the column that tells when a row happened; None where no column holds dates.
 
-    Args:
-        columns: The sample.
-        parts: The files of its rows; where their paths name days, rows have to agree.
-        timezone: In which a day begins.
-        given: By the user.
+    Where the paths of files name days, rows have to agree with them.
     """
     if given:
         if columns.kinds.get(given) not in TIMES:
@@ -112,11 +108,6 @@ def find_month(columns: SampledColumns) -> str | None:
 
 def find_target(columns: SampledColumns, reserved: Sequence[str], given: str | None = None) -> Role:
     """Guess the column to predict: by its name, or the last one that is a number.
-
-    Args:
-        columns: The sample.
-        reserved: Columns that have another role.
-        given: By the user.
 
     Raises:
         SpecError: The given column is none that can be predicted, or none is.

@@ -1,4 +1,4 @@
-"""The sampled rows of all files in one table, and which file they came from."""
+"""Puts the sampled rows of all files into one table."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -27,13 +27,9 @@ class RawRows:
 
     Attributes:
         table: In the order of the files.
-        parts: The files that they came from.
         is_whole: Whether these are all rows of all files.
         format: None: a query.
-        delimiter: Of a CSV.
-        is_compressed: Whether any file is.
         left_out: Columns that no spec can read, each with the reason.
-        remarks: What else was noticed.
     """
 
     table: pa.Table
@@ -51,7 +47,6 @@ class Samples:
     """Samples of files, as far as they can be read: some bad files among many are no reason to give up.
 
     Attributes:
-        found: Samples.
         partitions: Of each, where its path names one.
         unreadable: What is wrong with the others.
     """
@@ -85,11 +80,6 @@ class Samples:
 
 def all_rows(samples: Sequence[FileSample], partitions: Sequence[PartitionKey | None], *, is_whole: bool) -> RawRows:
     """Put the samples of files one below the other; only columns that all of them have can be read.
-
-    Args:
-        samples: At least one.
-        partitions: Of each file, where its path names one.
-        is_whole: Whether there are no other files.
 
     Raises:
         SpecError: The files differ in format or delimiter, or share no column.

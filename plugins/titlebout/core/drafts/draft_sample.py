@@ -1,4 +1,4 @@
-"""Some rows of one file, as a draft is made from them."""
+"""A sample of one file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,11 +17,8 @@ class FileSample:
     """Rows of one file, in its order; of a large one, runs of rows from all over it.
 
     Attributes:
-        where: The file.
-        format: As a spec names it.
         table: The columns that a spec can read, by name; CSV as texts.
         is_whole: Whether all rows are here.
-        delimiter: Of a CSV.
         is_compressed: Whether its first bytes say so.
         left_out: Columns that no spec can read, each with the reason.
         bad_lines: Lines of a CSV with too few or too many fields.

@@ -1,4 +1,4 @@
-"""A drafted model as a commented spec: every choice with how it was found, guesses marked as such."""
+"""Writes a drafted model as a spec with comments that say how each value was found."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -82,7 +82,7 @@ def _schedule(draft: ModelDraft, today: date) -> tuple[Entry, ...]:
     else:
         start, how = last + timedelta(days=1), f"the night after the newest rows, which are of {last}"
     zone = "a day begins and ends here; times without an offset are read as UTC"
-    return Entry("start_date", start, how), Entry("timezone", draft.wishes.timezone, zone)
+    return Entry("start_date", start, how), Entry("timezone", draft.choices.timezone, zone)
 
 
 def _dataset(origin: Origin, draft: ModelDraft) -> tuple[Entry, ...]:
@@ -100,7 +100,7 @@ def _dataset(origin: Origin, draft: ModelDraft) -> tuple[Entry, ...]:
         Entry("columns", tuple(columns), _left_out(unread), above=True),
         *_parsing(draft),
         *_derived(draft),
-        Entry("time_column", draft.time.column, _marked(draft.time.how, is_guess=draft.time.is_guess)),
+        Entry("time_column", draft.time.column, f"{'GUESS: ' if draft.time.is_guess else ''}{draft.time.how}"),
         Entry("key_columns", list(draft.key.columns), draft.key.how),
         Entry("target", draft.target.column, draft.target.how),
         Entry("first_partition", windows.days[0], first),
@@ -223,7 +223,3 @@ def _comparison(draft: ModelDraft) -> tuple[Entry, ...]:
         Entry("metric", metric, f"{unit}; smaller is better"),
         Entry("min_gain", 0.01, "promoted only if the lower bound of the gain is 1 % of the champion's error"),
     )
-
-
-def _marked(how: str, *, is_guess: bool) -> str:
-    return f"GUESS: {how}" if is_guess else how

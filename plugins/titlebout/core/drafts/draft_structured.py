@@ -1,4 +1,4 @@
-"""Some rows of files that say what is what: JSON lines and Parquet."""
+"""Samples JSON lines and Parquet files."""
 
 import json
 from typing import Any, BinaryIO

@@ -1,4 +1,4 @@
-"""A drafted expectation suite: what held on the days that were tried, with slack."""
+"""Drafts an expectation suite: what held on the days that were tried, with slack."""
 
 import json
 import math
@@ -71,11 +71,7 @@ class DayFacts:
 def day_facts(partition: PartitionKey, path: Path, spec: ModelSpec, days: int) -> DayFacts:
     """Gather what a suite is made from, one column at a time.
 
-    Args:
-        partition: The day.
-        path: Its snapshot.
-        spec: The spec.
-        days: How many days are tried: memory is shared among them.
+    `days` is how many are tried: memory is shared among them.
     """
     names = _watched(spec)
     kept = max(16, min(2000, _VALUES // max(1, days * len(names))))
@@ -89,12 +85,7 @@ def day_facts(partition: PartitionKey, path: Path, spec: ModelSpec, days: int) -
 
 
 def draft_suite(spec: ModelSpec, days: Sequence[DayFacts]) -> list[Expectation]:
-    """Draft the expectations.
-
-    Args:
-        spec: The spec.
-        days: At least one, oldest first.
-    """
+    """Draft the expectations from the days that were tried, at least one, oldest first."""
     suite = [_row_count(days)]
     if sum(day.has_unique_key for day in days) >= _NEARLY_ALL * len(days):
         suite.append(_unique_key(spec.dataset.key_columns))

@@ -1,4 +1,4 @@
-"""Days that were tried against a draft: what is refused, and how the draft is loosened until most pass."""
+"""Tries a draft on days, and turns what refuses too many of them into warnings."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -15,10 +15,8 @@ class TriedDay:
     """How one day fared.
 
     Attributes:
-        partition: The day.
         rows: Its rows; 0 where it could not be read.
         failed: Positions of the expectations of the suite that failed.
-        contract: Failures of contract checks.
         lines: All critical failures in words.
         problem: Why it could not be read; empty: it could.
     """
@@ -30,12 +28,12 @@ class TriedDay:
     lines: tuple[str, ...] = ()
     problem: str = ""
 
-    def is_accepted(self, suite: Sequence[Expectation], lenient: Sequence[str] = ()) -> bool:
-        """Whether a night would accept it; `lenient` are contract checks that only warn."""
-        return not self.problem and not self.causes(suite, lenient)
+    def is_accepted(self, suite: Sequence[Expectation]) -> bool:
+        """Whether a night would accept it."""
+        return not self.problem and not self.causes(suite)
 
     def causes(self, suite: Sequence[Expectation], lenient: Sequence[str] = ()) -> list[int | str]:
-        """Return what refuses it: positions of expectations, and names of contract checks."""
+        """Return what refuses it: positions of expectations, and names of contract checks that are not `lenient`."""
         positions = [each for each in self.failed if suite[each].severity is Severity.CRITICAL]
         checks = {failure.expectation for failure in self.contract if failure.severity is Severity.CRITICAL}
         return [*positions, *sorted(checks - set(lenient))]
@@ -46,9 +44,7 @@ class Loosening:
     """What was made a warning so that most days pass.
 
     Attributes:
-        suite: The suite.
         lenient: Contract checks, as reports name them, to how many days each refused.
-        remarks: In words.
     """
 
     suite: list[Expectation]

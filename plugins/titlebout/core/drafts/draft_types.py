@@ -1,4 +1,4 @@
-"""The declared types of sampled columns: the narrowest that the real cast of an ingest takes for every value."""
+"""Infers column types: the narrowest one whose cast, as ingest does it, accepts every value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -37,15 +37,14 @@ class Reading:
     doubt: str = ""
 
 
+_ZERO_OR_ONE = Reading(ColumnType.FLAG, "only 0 and 1; a 2 would be refused: say integer where one may come")
+
+
 @dataclass
 class TypedRows:
     """Sampled rows in the types of a snapshot.
 
     Attributes:
-        table: The rows.
-        readings: How each column is read.
-        parsing: How texts are written.
-        style: Why numbers are believed to be written so.
         left_out: Columns that are not read, each with the reason.
         remarks: What is doubtful.
     """
@@ -131,20 +130,17 @@ def _number(column: pa.ChunkedArray, texts: pa.Array, style: NumberStyle) -> Rea
     if not _any(texts, "[^0-9+-]") or (style.thousands and not _any(texts, f"[{style.decimal}eE]")):
         if _any(texts, "[0-9]{19,}"):
             return Reading(ColumnType.TEXT, "more digits than a number holds without loss")
-        if _is_flag(column, texts):
-            return Reading(ColumnType.FLAG, "only 0 and 1; a 2 would be refused: say integer where one may come")
+        if set(texts.to_pylist()) == {"0", "1"} and _has_rows_for_a_flag(column):
+            return _ZERO_OR_ONE
         return Reading(ColumnType.INTEGER, "whole numbers")
-    if not _any(texts, "[.]0*[1-9]|[^0-9.+-]") and style.decimal == "." and _has_gaps(column) and len(texts) <= _CODES:
+    has_gaps = column.null_count or _markers_in(column)
+    if not _any(texts, "[.]0*[1-9]|[^0-9.+-]") and style.decimal == "." and has_gaps and len(texts) <= _CODES:
         return Reading(ColumnType.INTEGER, "whole numbers, written with .0 because some are missing")
     return Reading(ColumnType.NUMBER, "numbers with decimals")
 
 
-def _is_flag(column: pa.ChunkedArray, texts: pa.Array) -> bool:
-    return set(texts.to_pylist()) == {"0", "1"} and len(column) - column.null_count >= _FLAG_ROWS
-
-
-def _has_gaps(column: pa.ChunkedArray) -> bool:
-    return bool(column.null_count) or bool(_markers_in(column))
+def _has_rows_for_a_flag(column: pa.ChunkedArray) -> bool:
+    return bool(len(column) - column.null_count >= _FLAG_ROWS)
 
 
 def _of_values(column: pa.ChunkedArray) -> Reading:
@@ -163,9 +159,8 @@ def _of_numbers(column: pa.ChunkedArray) -> Reading:
     distinct = pc.unique(column.drop_null().cast(pa.float64(), safe=False))
     is_whole = bool(pc.all(pc.equal(pc.floor(distinct), distinct)).as_py())
     if pa.types.is_integer(column.type):
-        is_flag = len(distinct) == 2 and set(distinct.to_pylist()) == {0.0, 1.0}
-        if is_flag and len(column) - column.null_count >= _FLAG_ROWS:
-            return Reading(ColumnType.FLAG, "only 0 and 1; a 2 would be refused: say integer where one may come")
+        if len(distinct) == 2 and set(distinct.to_pylist()) == {0.0, 1.0} and _has_rows_for_a_flag(column):
+            return _ZERO_OR_ONE
         return Reading(ColumnType.INTEGER, "as the source says")
     if is_whole and column.null_count and len(distinct) <= _CODES:
         return Reading(ColumnType.INTEGER, f"whole numbers, held as {column.type} because some are missing")

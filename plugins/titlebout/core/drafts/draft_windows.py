@@ -1,4 +1,4 @@
-"""Windows that fit the span of the data, and the day from which on it is whole."""
+"""Chooses windows that fit the span of the data, and the first day that is complete."""
 
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -22,9 +22,6 @@ class WindowsDraft:
         days: Days with rows, oldest first, without strays.
         strays: Days at the ends with hardly any rows, or far away from all others; left out above.
         gap_days: Usual distance of two days with rows.
-        window_days: What a challenger learns from.
-        holdout_days: What both models are judged on.
-        min_partitions: Partitions needed in the training window.
         is_short: Whether the data is too short for nights to be walked through.
     """
 
@@ -48,11 +45,7 @@ class WindowsDraft:
 
 
 def find_windows(days: Days) -> WindowsDraft:
-    """Choose windows.
-
-    Args:
-        days: Day of each sampled row, counted from 1970; at least one is known.
-    """
+    """Choose windows for rows on these days, counted from 1970, of which at least one is known."""
     found, counts = np.unique(days[days != NO_DAY], return_counts=True)
     first, last = _core(found, counts)
     strays = tuple(_EPOCH + timedelta(days=int(day)) for day in (*found[:first], *found[last:]))

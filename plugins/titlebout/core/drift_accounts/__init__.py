@@ -1,1 +1,1 @@
-"""What a drift report is made of: one look at the newest partitions, written down with everything that led to it."""
+"""The content of a drift report: one look at the newest partitions and everything that led to its result."""

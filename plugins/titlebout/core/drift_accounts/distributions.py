@@ -1,4 +1,4 @@
-"""Reads out of two profiles of a column what a picture of both shows, and the usual distances between them."""
+"""Histograms and distances of a column, from the profiles of the newest partitions and of the reference."""
 
 import math
 from collections import Counter
@@ -8,10 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.drift_accounts.drift_account import DistanceAccount, DistributionAccount, ShareAccount
-from titlebout.core.drifting.bins import bins_of, comparable, counts_in
+from titlebout.core.drifting.bins import MIXED_KINDS, bins_of, comparable, counts_in
 from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfile, NumberProfile
 from titlebout.core.drifting.distances import jensen_shannon, kolmogorov_smirnov, population_stability, wasserstein
-from titlebout.core.drifting.number_sketch import NumberSketch, places_of
+from titlebout.core.drifting.measures import unseen_rows
+from titlebout.core.drifting.number_sketch import NumberSketch
 
 NUMBER_BINS = 24
 TOP_CATEGORIES = 10
@@ -26,18 +27,17 @@ Numbers = NDArray[np.float64]
 def distribution_of(reference: ColumnProfile, newest: ColumnProfile) -> DistributionAccount:
     """Put a column of the newest partitions beside the reference."""
     if isinstance(reference, CategoryProfile) and isinstance(newest, CategoryProfile):
-        bins, unseen = _categories(reference, newest), _unseen_names(reference, newest)
+        bins = _categories(reference, newest)
     elif isinstance(reference, NumberProfile) and isinstance(newest, NumberProfile):
-        bins, unseen = _numbers(reference.sketch, newest.sketch), _outside(reference, newest)
+        bins = _numbers(reference.sketch, newest.sketch)
     else:
-        message = "a column is numbers in one profile and categories in another"
-        raise TypeError(message)
+        raise TypeError(MIXED_KINDS)
     missing = [_share(each.missing, each.missing + each.present) for each in (reference, newest)]
     return DistributionAccount(
         is_numeric=isinstance(reference, NumberProfile),
         bins=bins,
         missing=ShareAccount("missing", *missing),
-        unseen=ShareAccount("new values", 0.0, _share(unseen, newest.present)),
+        unseen=ShareAccount("new values", 0.0, _share(unseen_rows(reference, newest), newest.present)),
         is_grouped=isinstance(reference, CategoryProfile) and reference.categories.is_grouped,
     )
 
@@ -104,8 +104,8 @@ def _numbers(reference: NumberSketch, newest: NumberSketch) -> tuple[ShareAccoun
 
 def _edges(reference: NumberSketch, newest: NumberSketch) -> Numbers:
     sides = [(each, tail) for each, tail in ((reference, _REFERENCE_TAIL), (newest, _NEWEST_TAIL)) if each.rows]
-    low = min(_quantile(each, tail) for each, tail in sides)
-    high = max(_quantile(each, 1 - tail) for each, tail in sides)
+    tails = np.array([each.quantiles([tail, 1 - tail]) for each, tail in sides])
+    low, high = float(tails[:, 0].min()), float(tails[:, 1].max())
     if not low < high:  # all but the tails are one number
         values = np.union1d(reference.values, newest.values)
         low, high = float(values[0]), float(values[-1])
@@ -121,11 +121,6 @@ def _interval_names(edges: list[float], smallest: float, largest: float) -> list
     return names
 
 
-def _quantile(sketch: NumberSketch, share: float) -> float:
-    reached = np.cumsum(sketch.counts)
-    return float(sketch.values[min(int(np.searchsorted(reached, share * reached[-1])), len(reached) - 1)])
-
-
 def _at(sketch: NumberSketch, values: Numbers) -> Numbers:
     shares = np.zeros(len(values))
     shares[np.searchsorted(values, sketch.values)] = sketch.counts
@@ -137,16 +132,3 @@ def _between(sketch: NumberSketch, edges: Numbers) -> Numbers:
     counted = np.bincount(at, weights=sketch.counts, minlength=len(edges) - 1)
     shares: Numbers = (counted / max(sketch.rows, 1)).round(_DIGITS)
     return shares
-
-
-def _unseen_names(reference: CategoryProfile, newest: CategoryProfile) -> int:
-    known = reference.categories
-    counts = comparable(newest.categories, is_grouped=known.is_grouped)
-    return sum(count for name, count in counts.items() if name not in known.counts)
-
-
-def _outside(reference: NumberProfile, newest: NumberProfile) -> int:
-    low, high = reference.moments.smallest, reference.moments.largest
-    if low is None or high is None:
-        return newest.present
-    return newest.sketch.outside(*places_of(np.array([low, high])).tolist())

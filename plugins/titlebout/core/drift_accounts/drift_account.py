@@ -1,4 +1,4 @@
-"""The account of one look for drift: everything that its report shows, as one document that no later change alters."""
+"""The document of a drift report: everything that its page shows."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,6 @@ class ChangeAccount(NamedTuple):
     """The most unusual thing about a column on a day.
 
     Attributes:
-        measure: What it is.
         change: In standard deviations of a row.
         excess: Change over its limit; above 1 the column drifts.
     """
@@ -137,7 +136,6 @@ class DriftAccount(Result):
     """One look at the newest partitions of a model.
 
     Attributes:
-        report: What the look said.
         partition: The newest partition at that time.
         trained: First and last partition that the champion learned from.
         rules: The section `drift` of the spec that judged.

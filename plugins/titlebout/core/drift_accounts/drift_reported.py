@@ -1,6 +1,5 @@
-"""Where the drift report of one look lies: what the ledger remembers of it."""
+"""The ledger entry of a drift report: what it is about, and where its files are."""
 
-from titlebout.core.ledgers.ledger import LedgerEntry
 from titlebout.core.results import PartitionKey, Result, Sha256
 
 
@@ -32,8 +31,3 @@ class DriftReported(Result):
     def identity(self) -> tuple[str | None, ...]:
         """What a report is about: a look that agrees in all of it has its report already."""
         return self.partition, self.data_sha256, self.champion, self.fingerprint, self.run_id
-
-    @classmethod
-    def of(cls, entry: LedgerEntry) -> "DriftReported":
-        """Read an entry of the kind `drift_reported`."""
-        return entry.read(cls)

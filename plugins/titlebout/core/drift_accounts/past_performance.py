@@ -1,21 +1,17 @@
-"""Reads out of the ledger how well predictions came true, and out of the lake what the scores were."""
+"""Measured and estimated errors from the ledger, and quartiles of scores from the lake, for a drift report."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-import numpy as np
-
 from titlebout.core.drift_accounts.drift_account import PerformanceAccount, ScoreAccount
 from titlebout.core.drifting.column_profile import NumberProfile
-from titlebout.core.drifting.number_sketch import NumberSketch
 from titlebout.core.errors import TitleboutError, UnavailableError
 from titlebout.core.ledgers.ledger import LedgerEntry
 from titlebout.core.performance.performance_results import PartitionPerformance
-from titlebout.core.performance.recorded_performance import PERFORMANCE_KINDS, RecordedPerformance
+from titlebout.core.performance.recorded_performance import RecordedPerformance
 from titlebout.core.performance.score_profile import SCORE, read_profile
 from titlebout.core.ports import Lake
 from titlebout.core.results import PartitionKey
 
-KINDS = PERFORMANCE_KINDS
 MOST_PARTITIONS = 120
 _QUARTERS = (0.25, 0.5, 0.75)
 
@@ -70,12 +66,5 @@ def _read(days: Iterable[PartitionPerformance], lake: Lake) -> Iterator[ScoreAcc
         except TitleboutError:
             continue
         if isinstance(column, NumberProfile) and column.present:
-            low, middle, high = _quantiles(column.sketch)
+            low, middle, high = column.sketch.quantiles(_QUARTERS).tolist()
             yield ScoreAccount(partition=day.partition, version=day.version, low=low, middle=middle, high=high)
-
-
-def _quantiles(sketch: NumberSketch) -> list[float]:
-    reached = np.cumsum(sketch.counts)
-    at = np.minimum(np.searchsorted(reached, np.array(_QUARTERS) * reached[-1]), len(reached) - 1)
-    quantiles: list[float] = sketch.values[at].tolist()
-    return quantiles

@@ -12,7 +12,6 @@ from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.partitions import days_apart
 from titlebout.core.results import Outcome, PartitionKey, Result, Verdict
 
-KINDS = frozenset({EntryKind.VERDICT_REACHED})
 AGES_DAYS = (0, 1, 3, 7, 14, 28, 56, 112, 224, 448, 10_000)
 """Bounds of the ages, each about twice the one before: how fast a model ages is not known beforehand."""
 FEWEST_CHAMPIONS = 3
@@ -31,8 +30,6 @@ class Growth(NamedTuple):
 
     Attributes:
         middle: Geometric mean over champions, each of which counts the same.
-        low: Lower bound of the interval.
-        high: Upper bound of the interval.
     """
 
     middle: float
@@ -88,11 +85,7 @@ def ages_words(found: StalenessBin) -> str:
 
 
 def staleness_of(entries: Iterable[LedgerEntry]) -> Staleness:
-    """Read the staleness curve out of recorded bouts.
-
-    Args:
-        entries: Of the ledger, oldest first; only verdicts are read.
-    """
+    """Read the staleness curve out of recorded bouts."""
     verdicts = _newest_verdicts(entries)
     if not verdicts:
         return Staleness()

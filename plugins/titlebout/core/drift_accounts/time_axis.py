@@ -1,4 +1,4 @@
-"""Which partitions a drift report shows side by side."""
+"""The partitions that a drift report shows."""
 
 from collections.abc import Collection, Sequence
 
@@ -31,16 +31,7 @@ def time_axis(
     trained: Collection[PartitionKey] = (),
     looked_at: Sequence[PartitionKey] = (),
 ) -> tuple[DayAccount, ...]:
-    """Lay the partitions until the last one out, those that nobody delivered among them.
-
-    Args:
-        calendar: Of the model.
-        state: Of the ledger.
-        last: The newest partition.
-        most: How many.
-        trained: What the champion learned from.
-        looked_at: The newest ones, on which a finding rests.
-    """
+    """Lay the partitions until the last one out, those that nobody delivered among them."""
     known = sorted(key for key in state.partitions if key <= last)
     end = calendar.number(last)
     keys = [*calendar.between(calendar.key(end - most + 1), last)]

@@ -1,4 +1,4 @@
-"""The bins of a reference, in which the rows of any partition are counted from its profile alone."""
+"""Histogram bins fixed by a reference profile; any partition is counted in them from its profile alone."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,12 +9,13 @@ from numpy.typing import NDArray
 
 from titlebout.core.drifting.category_counts import CategoryCounts
 from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfile, NumberProfile
-from titlebout.core.drifting.number_sketch import numbers_at
 
 NUMBER_BINS = 20
 """Equal shares of the reference's rows: 5 % each."""
 TOP_CATEGORIES = 20
 """Categories that are watched one by one; the rarer ones together."""
+
+MIXED_KINDS = "a column is numbers in one profile and categories in another"
 
 Counts = NDArray[np.int64]
 
@@ -30,19 +31,14 @@ class NumberBins:
     places: Counts
 
     @classmethod
-    def of(cls, reference: NumberProfile, parts: int = NUMBER_BINS) -> Self:
-        """Part the reference into equal shares, as far as ties allow."""
-        return cls(reference.sketch.quantile_places(parts) if reference.present else np.empty(0, np.int64))
+    def of(cls, reference: NumberProfile) -> Self:
+        """Split the reference into equal shares, as far as ties allow."""
+        return cls(reference.sketch.quantile_places(NUMBER_BINS) if reference.present else np.empty(0, np.int64))
 
     def count(self, profile: NumberProfile) -> Counts:
         """Count a partition's numbers: int64, shape (n_bins,)."""
         below = profile.sketch.below(self.places)
         return np.diff([0, *below.tolist(), profile.present]).astype(np.int64)
-
-    @property
-    def edges(self) -> NDArray[np.float64]:
-        """The numbers between bins: float64, shape (n_bins - 1,)."""
-        return numbers_at(self.places)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,10 +54,10 @@ class CategoryBins:
     is_grouped: bool
 
     @classmethod
-    def of(cls, reference: CategoryProfile, most: int = TOP_CATEGORIES) -> Self:
+    def of(cls, reference: CategoryProfile) -> Self:
         """Keep the most frequent categories."""
         counts = reference.categories.counts
-        top = sorted(counts, key=lambda name: (-counts[name], name))[:most]
+        top = sorted(counts, key=lambda name: (-counts[name], name))[:TOP_CATEGORIES]
         return cls(tuple(sorted(top)), reference.categories.is_grouped)
 
     def count(self, profile: CategoryProfile) -> Counts:
@@ -99,5 +95,4 @@ def _counted(bins: Bins, profile: ColumnProfile) -> Counts:
         return bins.count(profile)
     if isinstance(bins, CategoryBins) and isinstance(profile, CategoryProfile):
         return bins.count(profile)
-    message = "a column is numbers in one profile and categories in another"
-    raise TypeError(message)
+    raise TypeError(MIXED_KINDS)

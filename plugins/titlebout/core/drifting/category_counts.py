@@ -1,4 +1,4 @@
-"""How often which category occurs: by name for few different ones, by hash for many."""
+"""Category frequencies: by name where there are few, by hash bucket where there are many."""
 
 import hashlib
 from collections import Counter

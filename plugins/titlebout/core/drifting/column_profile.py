@@ -1,15 +1,11 @@
-"""What is known of one column of some rows without keeping them; profiles of parts add up to that of the whole."""
+"""Profiles of columns: mergeable summaries, so that profiles of parts add up to the profile of the whole."""
 
 from dataclasses import dataclass, field
 from typing import Self, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
 from titlebout.core.drifting.category_counts import CategoryCounts
 from titlebout.core.drifting.moments import Moments
 from titlebout.core.drifting.number_sketch import NumberSketch
-from titlebout.core.drifting.number_tally import NumberTally
 
 
 @dataclass(frozen=True)
@@ -32,21 +28,6 @@ class NumberProfile:
             moments=self.moments + other.moments,
             sketch=self.sketch + other.sketch,
         )
-
-    def with_numbers(self, numbers: NDArray[np.float64], missing: int = 0) -> Self:
-        """Return the profile of these rows and more.
-
-        Args:
-            numbers: float64; NaN is missing.
-            missing: Further missing values.
-
-        Raises:
-            ValueError: A number is infinite or beyond float32.
-        """
-        tally = NumberTally()
-        tally.add(numbers)
-        more = type(self)(missing=missing + tally.missing, moments=tally.moments, sketch=tally.sketch)
-        return self + more
 
 
 @dataclass(frozen=True)

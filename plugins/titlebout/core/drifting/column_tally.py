@@ -1,4 +1,4 @@
-"""One column of some rows, counted piece by piece."""
+"""Builds the profile of one column from Arrow arrays, piece by piece."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -40,7 +40,7 @@ class CountedNumbers:
 
     def profile(self) -> NumberProfile:
         """Return the profile of all pieces."""
-        return NumberProfile(missing=self._tally.missing, moments=self._tally.moments, sketch=self._tally.sketch)
+        return self._tally.profile()
 
 
 class CountedCategories:

@@ -1,4 +1,4 @@
-"""Many numbers counted in one pass: a table with a place for each code of a few leading bits."""
+"""Histogram of numbers by their leading bits, in a table with one place per code: one pass, no sorting."""
 
 import numpy as np
 from numpy.typing import NDArray

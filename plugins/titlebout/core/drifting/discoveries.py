@@ -1,4 +1,4 @@
-"""Which of many p-values count, when a chosen share of false ones is all right."""
+"""The correction of p-values for looking at many columns at once."""
 
 from collections.abc import Sequence
 
@@ -17,15 +17,3 @@ def benjamini_hochberg(p_values: Sequence[float], rate: float) -> float:
     ordered = sorted(p_values)
     counted = [rank for rank, p in enumerate(ordered, 1) if p <= rate * rank / len(ordered)]
     return rate * max(counted, default=1) / max(len(ordered), 1)
-
-
-def benjamini_yekutieli(p_values: Sequence[float], rate: float) -> float:
-    """Return the same for tests that depend on each other in any way; it asks for more.
-
-    Source: Y. Benjamini, D. Yekutieli, The Control of the False Discovery Rate under Dependency, Annals of
-    Statistics 29 (2001).
-
-    >>> round(benjamini_yekutieli([0.04, 0.001, 0.6, 0.02], rate=0.05), 6)
-    0.006
-    """
-    return benjamini_hochberg(p_values, rate / sum(1 / rank for rank in range(1, len(p_values) + 1)))

@@ -1,4 +1,4 @@
-"""Whether a model can tell newer rows from rows of the reference: drift of columns together, not one by one."""
+"""Classifier two-sample test: can a model tell newer rows from reference rows? It finds joint drift of columns."""
 
 import math
 from statistics import NormalDist
@@ -9,33 +9,28 @@ from numpy.typing import NDArray
 
 _FOLDS = 4
 _ROUNDS = 30
+_CONFIDENCE = 0.99
 _PARAMS = {"max_depth": 3, "eta": 0.2, "objective": "binary:logistic", "tree_method": "hist", "min_child_weight": 5}
 
 
 class DomainShift(NamedTuple):
-    """How well newer rows are told from the reference.
+    """How well the classifier separates newer rows from the reference.
 
     Attributes:
-        auc: Probability that a newer row gets a higher score than one of the reference; 0.5: nobody can tell.
-        low: Lower bound of the interval.
-        high: Upper bound of the interval.
-        gains: Share of each feature in what tells rows apart: adds up to 1, or to 0 where nothing does.
+        auc: Probability that a newer row scores higher than a reference row; 0.5: no difference.
+        low: Lower bound of the 99 % interval.
+        gains: Each feature's share of the gain; sums to 1, or to 0 where no tree was split.
     """
 
     auc: float
     low: float
     high: float
-    gains: tuple[float, ...] = ()
-
-    @property
-    def is_told_apart(self) -> bool:
-        """Whether the interval lies above one half; NaN is no evidence."""
-        return self.low > 0.5
+    gains: tuple[float, ...]
 
 
 def domain_classifier(
-    reference: NDArray[np.float32], newer: NDArray[np.float32], *, confidence: float = 0.99, threads: int = 1
-) -> DomainShift:
+    reference: NDArray[np.float32], newer: NDArray[np.float32], *, threads: int = 1
+) -> DomainShift | None:
     """Train a small model to tell two samples apart; every row is scored by a model that has not seen it.
 
     Source: D. Lopez-Paz, M. Oquab, Revisiting Classifier Two-Sample Tests, ICLR (2017); the interval by
@@ -44,14 +39,13 @@ def domain_classifier(
     Args:
         reference: float32, shape (n_rows, n_features); NaN is missing. A sample of some thousand rows will do.
         newer: float32, shape (m_rows, n_features).
-        confidence: Of the interval.
         threads: For training.
 
     Returns:
-        NaN where either sample has fewer rows than there are folds.
+        None where either sample has fewer rows than there are folds.
     """
     if min(len(reference), len(newer)) < _FOLDS:
-        return DomainShift(math.nan, math.nan, math.nan)
+        return None
     rows = np.concatenate([reference, newer])
     is_newer = np.repeat([0.0, 1.0], [len(reference), len(newer)])
     # Each sample is dealt out by itself, so that every fold has its share of both; the same for the same sizes.
@@ -61,7 +55,7 @@ def domain_classifier(
     parts = [_fold(rows, is_newer, folds == fold, threads) for fold in range(_FOLDS)]
     auc = float(np.mean([part[0] for part in parts]))
     error = math.sqrt(sum(part[1] for part in parts)) / _FOLDS
-    reach = NormalDist().inv_cdf((1 + confidence) / 2) * error
+    reach = NormalDist().inv_cdf((1 + _CONFIDENCE) / 2) * error
     gains = np.sum([part[2] for part in parts], axis=0)
     shares = gains / (gains.sum() or 1)
     return DomainShift(auc, max(auc - reach, 0.0), min(auc + reach, 1.0), tuple(shares.tolist()))

@@ -1,7 +1,7 @@
-"""Which columns of a partition have drifted: p-values from the model's own past, corrected for many columns."""
+"""Decides which columns of a partition drift: p-values from the model's own past, corrected for multiple testing."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from titlebout.core.drifting.discoveries import benjamini_hochberg
 from titlebout.core.drifting.measures import MISSING, NEW_VALUES, SHAPES_OF_A_LEVEL, Measure, measures_of
 from titlebout.core.drifting.partition_facts import has_seen_a_year, is_unknown_fact
-from titlebout.core.drifting.partition_profile import PartitionProfile, column_map
+from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.drifting.past_windows import PastWindows
-from titlebout.core.drifting.seasons import views
+from titlebout.core.drifting.seasons import comparable_pasts
 from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS, UsualChange
 from titlebout.core.partitions import Calendar
 from titlebout.core.results import PartitionKey
@@ -22,7 +22,6 @@ class ColumnChange(NamedTuple):
     """The most unusual thing about one column of a partition.
 
     Attributes:
-        measure: What it is.
         change: How far it lies from the reference, in standard deviations of a row.
         p_value: How rarely chance is so far away, corrected for all measures of the column.
         limit: The change from which it counts.
@@ -43,7 +42,6 @@ class PastAndNewest(NamedTuple):
     """What is judged, and by what.
 
     Attributes:
-        calendar: Of the model.
         reference: The training rows.
         past: Good partitions until the end of the training window, oldest first.
         newest: The partitions to be judged, oldest first.
@@ -56,50 +54,73 @@ class PastAndNewest(NamedTuple):
     newest: Mapping[PartitionKey, PartitionProfile]
     windows: PastWindows
 
+    @classmethod
+    def of(
+        cls,
+        calendar: Calendar,
+        profiles: Mapping[PartitionKey, PartitionProfile],
+        trained: Sequence[PartitionKey],
+        newest: Iterable[PartitionKey],
+        *,
+        gap: int,
+    ) -> Self:
+        """Split the profiles of accepted partitions into what is judged and what it is judged by.
+
+        Args:
+            calendar: Of the model.
+            profiles: Of accepted partitions that have rows, oldest first.
+            trained: Those that the champion learned from, oldest first.
+            newest: The partitions to be judged; those without a profile are left out.
+            gap: How many accepted partitions are newer than the training window.
+        """
+        past = {key: profile for key, profile in profiles.items() if key <= trained[-1]}
+        return cls(
+            calendar=calendar,
+            reference=PartitionProfile.sum(profiles[key] for key in trained),
+            past=past,
+            newest={key: profiles[key] for key in newest if key in profiles},
+            windows=PastWindows.of(len(past), len(trained), gap),
+        )
+
 
 def judge_columns(
     drift: DriftSection, given: PastAndNewest, watched: Mapping[PartitionKey, Iterable[str]]
 ) -> dict[PartitionKey, dict[str, ColumnChange]]:
-    """Judge each of the newest partitions by itself.
-
-    Args:
-        drift: The section `drift` of the spec.
-        given: What is judged, and by what.
-        watched: The columns to look at in each of the newest partitions.
-    """
-    columns = {name for names in watched.values() for name in names}
+    """Judge each of the newest partitions by itself."""
+    past, newest = [*given.past.values()], [*given.newest.values()]
     measured = {
         name: measures_of(
             given.reference.columns[name],
-            [*column_map(given.past, name).values()],
-            [*column_map(given.newest, name).values()],
+            [profile.columns[name] for profile in past],
+            [profile.columns[name] for profile in newest],
             given.windows,
         )
-        for name in sorted(columns)
+        for name in sorted({name for names in watched.values() for name in names})
     }
     past_keys = [*given.past]
     judged = [past_keys[at] for at in given.windows.positions]
-    changes: dict[PartitionKey, dict[str, ColumnChange]] = {}
+    changes: dict[PartitionKey, dict[str, ColumnChange]] = {key: {} for key in given.newest}
     for at, (key, profile) in enumerate(given.newest.items()):
-        alike = [mask for _, mask in views(given.calendar, judged, key)]
         # A few rows are never evidence, and neither is a past of a few partitions.
-        is_evidence = profile.rows >= drift.min_rows and len(judged) >= FEWEST_PARTITIONS
-        unknown = unknown_facts(given, key, watched[key])
-        told = {
-            # That a fact is missing is no season.
-            name: measured[name] if name not in unknown else [each for each in measured[name] if each.name == MISSING]
-            for name in (watched[key] if is_evidence else ())
-        }
+        if profile.rows < drift.min_rows or len(judged) < FEWEST_PARTITIONS:
+            continue
+        alike = [*comparable_pasts(given.calendar, judged, key)]
         is_young = not has_seen_a_year(given.past, key)
-        found = {name: _most_unusual(told[name], at, alike, drift, is_young=is_young) for name in told}
+        unknown = unknown_facts(given, key, watched[key])
+        found = {}
+        for name in watched[key]:
+            # Seasons change the value of such a column, and do not make it go missing.
+            measures = [each for each in measured[name] if name not in unknown or each.name == MISSING]
+            found[name] = _most_unusual(measures, at, alike, drift, is_young=is_young)
         changes[key] = _limited(found, drift)
     return changes
 
 
 def unknown_facts(given: PastAndNewest, key: PartitionKey, names: Iterable[str]) -> tuple[str, ...]:
     """Return the columns that say one thing per partition, and of which nobody can know yet how often it changes."""
-    profile = given.newest[key]
-    return tuple(name for name in names if is_unknown_fact(column_map(given.past, name), key, profile.columns[name]))
+    newest = given.newest[key].columns
+    pasts = {name: {old: profile.columns[name] for old, profile in given.past.items()} for name in names}
+    return tuple(name for name, past in pasts.items() if is_unknown_fact(past, key, newest[name]))
 
 
 class _Judged(NamedTuple):
@@ -119,7 +140,7 @@ def _most_unusual(
     alike: Sequence[NDArray[np.bool_]],
     drift: DriftSection,
     *,
-    is_young: bool = True,
+    is_young: bool,
 ) -> _Judged:
     judged = []
     for measure in measures:

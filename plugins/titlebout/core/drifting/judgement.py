@@ -1,10 +1,10 @@
-"""When the newest partitions are so far from the training rows that a retrain is worth it."""
+"""Decides whether drift of the newest partitions is worth a retrain."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from titlebout.core.drifting.judged_columns import ColumnChange
+from titlebout.core.drifting.judged_columns import ColumnChange, PastAndNewest
+from titlebout.core.fingerprints import fingerprint_of
 from titlebout.core.partitions import days_apart
 from titlebout.core.results import DriftFinding, DriftReport, PartitionKey
 from titlebout.core.specs.drift_spec import DriftSection
@@ -13,15 +13,10 @@ from titlebout.core.specs.spec import ModelSpec
 
 @dataclass(frozen=True)
 class JudgedPartition:
-    """How far one partition lies from the training rows.
-
-    Attributes:
-        partition: Its key.
-        columns: Column to its most unusual change.
-    """
+    """How far one partition lies from the training rows."""
 
     partition: PartitionKey
-    columns: Mapping[str, ColumnChange] = field(default_factory=dict)
+    columns: Mapping[str, ColumnChange]
 
     @property
     def drifting(self) -> tuple[str, ...]:
@@ -32,13 +27,23 @@ class JudgedPartition:
 def watched_columns(spec: ModelSpec, profiled: Iterable[str], *, has_labels: bool) -> tuple[str, ...]:
     """Return the columns of a profile to look at in one partition.
 
-    Args:
-        spec: `drift.columns` restricts them.
-        profiled: The columns that profiles hold.
-        has_labels: Whether the partition's labels can be known yet; a target that is still missing is no drift.
+    A target whose labels cannot be known yet is left out: that it is missing is no drift.
     """
     watched = spec.drift.columns or tuple(profiled)
     return tuple(name for name in profiled if name in watched and (has_labels or name != spec.dataset.target))
+
+
+def columns_to_judge(
+    spec: ModelSpec, given: PastAndNewest, *, newest: PartitionKey
+) -> dict[PartitionKey, tuple[str, ...]]:
+    """Return the columns to look at in each partition that is judged.
+
+    Which labels are due depends on `newest`, the newest partition in the ledger.
+    """
+    return {
+        key: watched_columns(spec, given.reference.columns, has_labels=labels_are_due(spec, key, newest))
+        for key in given.newest
+    }
 
 
 def labels_are_due(spec: ModelSpec, partition: PartitionKey, newest: PartitionKey) -> bool:
@@ -58,12 +63,8 @@ def judge_drift(
 ) -> DriftReport:
     """Decide whether the newest partitions are worth a retrain: k of n drift, and the newest is one of them.
 
-    Args:
-        spec: The model spec.
-        champion: Version that serves.
-        judged: The newest partitions, oldest first; at least one.
-        last_drift_partition: Newest partition of the last finding, from which the cooldown counts.
-        known_fingerprints: Findings that were recorded before: a second look at the same rows finds the same.
+    The cooldown counts from the partition of the last finding. It does not hold back a finding with a known
+    fingerprint: a second look at the same rows finds the same.
     """
     looked_at = tuple(each.partition for each in judged)
     drifting = [each for each in judged if each.drifting]
@@ -102,7 +103,6 @@ def _finding(model: str, champion: str, drifting: Sequence[JudgedPartition]) -> 
             if excess > columns.get(name, 0.0):
                 columns[name], measures[name] = excess, f"{change.measure} {change.change:+.2f}"
     newest = drifting[-1].partition
-    cause = "\n".join([champion, newest, *sorted(columns)])
     return DriftFinding(
         model=model,
         champion=champion,
@@ -110,5 +110,5 @@ def _finding(model: str, champion: str, drifting: Sequence[JudgedPartition]) -> 
         drifted_partitions=tuple(each.partition for each in drifting),
         columns=columns,
         measures=measures,
-        fingerprint=hashlib.sha256(cause.encode()).hexdigest()[:12],
+        fingerprint=fingerprint_of(champion, newest, *sorted(columns)),
     )

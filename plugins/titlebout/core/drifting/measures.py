@@ -1,4 +1,4 @@
-"""What is watched of a column: numbers per partition whose variance by their rows alone is 1 / rows."""
+"""What is watched of a column: one number per partition for each measure, with sampling variance 1 / rows."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from titlebout.core.drifting.bins import CategoryBins, bins_of, comparable, counts_in
+from titlebout.core.drifting.bins import MIXED_KINDS, CategoryBins, bins_of, comparable, counts_in
 from titlebout.core.drifting.column_profile import CategoryProfile, ColumnProfile, NumberProfile
 from titlebout.core.drifting.number_sketch import places_of
 from titlebout.core.drifting.past_windows import PastWindows
@@ -42,14 +42,7 @@ class Measure:
 def measures_of(
     reference: ColumnProfile, past: Sequence[ColumnProfile], newest: Sequence[ColumnProfile], windows: PastWindows
 ) -> list[Measure]:
-    """Measure a column in past and newest partitions.
-
-    Args:
-        reference: The training rows.
-        past: Good partitions until the end of the training window, oldest first.
-        newest: The partitions to be judged.
-        windows: What the past ones are held against.
-    """
+    """Measure a column in past and newest partitions."""
     bins = bins_of(reference)
     counted = counts_in(bins, [reference, *past, *newest])
     present = np.array([each.present for each in (reference, *past, *newest)])
@@ -95,8 +88,11 @@ class _Held:
         self, reference: ColumnProfile, past: Sequence[ColumnProfile], newest: Sequence[ColumnProfile]
     ) -> Measure:
         """Count what a window never held: names, or numbers outside its range."""
-        unseen = _unseen_names if isinstance(reference, CategoryProfile) else _outside
-        hits = [*unseen(past, self._windows), *(_unseen_of(reference, each) for each in newest)]
+        if isinstance(reference, CategoryProfile):
+            hits = _unseen_names([each for each in past if isinstance(each, CategoryProfile)], self._windows)
+        else:
+            hits = _unseen_numbers([each for each in past if isinstance(each, NumberProfile)], self._windows)
+        hits += [unseen_rows(reference, each) for each in newest]
         rows = np.array([past[at].present for at in self._windows.positions] + [each.present for each in newest])
         changes, noise = _angle(_ratio(np.array(hits), rows)), 1 / np.maximum(rows, 1)
         split = len(self._windows.positions)
@@ -146,24 +142,28 @@ def _polynomials(reference: NDArray[np.int64]) -> Numbers:
     return scores[:, 1:]
 
 
-def _outside(past: Sequence[ColumnProfile], windows: PastWindows) -> list[int]:
-    ranges = [
-        (each.moments.smallest, each.moments.largest) if isinstance(each, NumberProfile) else (None, None)
-        for each in past
-    ]
-    low = np.array([np.inf if low is None else low for low, _ in ranges])
-    high = np.array([-np.inf if high is None else high for _, high in ranges])
+def unseen_rows(reference: ColumnProfile, newest: ColumnProfile) -> int:
+    """Count the rows whose value the reference never held: a new name, or a number outside its range."""
+    if isinstance(reference, CategoryProfile) and isinstance(newest, CategoryProfile):
+        known = reference.categories
+        counts = comparable(newest.categories, is_grouped=known.is_grouped)
+        return sum(count for name, count in counts.items() if name not in known.counts)
+    if isinstance(reference, NumberProfile) and isinstance(newest, NumberProfile):
+        return _out_of_range(newest, *_range(reference))
+    raise TypeError(MIXED_KINDS)
+
+
+def _unseen_numbers(past: Sequence[NumberProfile], windows: PastWindows) -> list[int]:
+    ranges = np.array([_range(each) for each in past]).reshape(-1, 2)
     return [
-        _out_of_range(past[at], float(low[start:stop].min()), float(high[start:stop].max()))
+        _out_of_range(past[at], float(ranges[start:stop, 0].min()), float(ranges[start:stop, 1].max()))
         for start, stop, at in zip(*windows, strict=True)
     ]
 
 
-def _unseen_names(past: Sequence[ColumnProfile], windows: PastWindows) -> list[int]:
-    is_grouped = any(isinstance(each, CategoryProfile) and each.categories.is_grouped for each in past)
-    counts = [
-        comparable(each.categories, is_grouped=is_grouped) if isinstance(each, CategoryProfile) else {} for each in past
-    ]
+def _unseen_names(past: Sequence[CategoryProfile], windows: PastWindows) -> list[int]:
+    is_grouped = any(each.categories.is_grouped for each in past)
+    counts = [comparable(each.categories, is_grouped=is_grouped) for each in past]
     seen, start, stop, found = Counter[str](), 0, 0, []
     for first, last, at in zip(*windows, strict=True):
         while stop < last:
@@ -176,21 +176,14 @@ def _unseen_names(past: Sequence[ColumnProfile], windows: PastWindows) -> list[i
     return found
 
 
-def _unseen_of(reference: ColumnProfile, newest: ColumnProfile) -> int:
-    if isinstance(reference, CategoryProfile) and isinstance(newest, CategoryProfile):
-        known = reference.categories
-        counts = comparable(newest.categories, is_grouped=known.is_grouped)
-        return sum(count for name, count in counts.items() if name not in known.counts)
-    if isinstance(reference, NumberProfile):
-        low, high = reference.moments.smallest, reference.moments.largest
-        return _out_of_range(newest, np.inf if low is None else low, -np.inf if high is None else high)
-    return 0
+def _range(profile: NumberProfile) -> tuple[float, float]:
+    """Return the smallest and the largest number; of none infinity and minus infinity."""
+    low, high = profile.moments.smallest, profile.moments.largest
+    return np.inf if low is None else low, -np.inf if high is None else high
 
 
-def _out_of_range(profile: ColumnProfile, low: float, high: float) -> int:
-    if not isinstance(profile, NumberProfile) or not profile.present:
-        return 0
-    if low > high:
+def _out_of_range(profile: NumberProfile, low: float, high: float) -> int:
+    if low > high:  # no number was seen, so each is new
         return profile.present
     return profile.sketch.outside(*places_of(np.array([low, high])).tolist())
 

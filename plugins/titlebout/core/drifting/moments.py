@@ -1,4 +1,4 @@
-"""Count, mean, spread and range of numbers, in sums that are exact: the order of adding them up changes nothing."""
+"""Count, mean, spread and range in exact sums, so that the order of merging changes nothing."""
 
 import math
 from dataclasses import dataclass
@@ -19,13 +19,6 @@ class Moments:
     Sums of floating-point numbers depend on their order. Those of one piece of rows are floating-point numbers
     (around the piece's own mean where they lie far from zero, so that nothing cancels out); pieces are added as exact
     fractions, so that any grouping of the same pieces gives the same bits.
-
-    Attributes:
-        count: How many numbers.
-        total: Their sum.
-        squares: The sum of their squares.
-        smallest: The smallest of them; None of none.
-        largest: The largest of them.
 
     Source of the shift to the own mean: T. Chan, G. Golub, R. LeVeque, Algorithms for Computing the Sample
     Variance, The American Statistician 37 (1983).

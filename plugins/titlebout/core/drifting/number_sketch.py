@@ -1,5 +1,6 @@
-"""How often which number occurs: exact for few different numbers, rounded to fewer bits for many."""
+"""A mergeable histogram of numbers: exact for few different numbers, rounded to fewer bits for many."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -23,9 +24,9 @@ class NumberSketch:
 
     A bucket holds the numbers that share sign, exponent and the first `bits` bits of the fraction: its width is at
     most 2^-bits of its numbers, whatever their size. With 23 bits a bucket is one number of 32 bits, which is
-    how the model sees numbers. `bits` is the largest number
-    that leaves at most `MOST_BUCKETS` buckets in use, or 0; as parts never use more buckets than their union, parts are
-    never rounded more than it, and any grouping and order of merges ends at the same buckets with the same counts.
+    how the model sees numbers. `bits` is the largest number that leaves at most `MOST_BUCKETS` buckets in use, or 0.
+    Parts never use more buckets than their union, so they are never rounded more than it, and any grouping and order
+    of merges ends at the same buckets with the same counts.
 
     Source of the buckets: C. Masson, J. Rim, H. Lee, DDSketch, PVLDB 12 (2019); of the uniform rounding:
     I. Epicoco et al., UDDSketch, IEEE Access 8 (2020). Theirs are logarithms; leading bits are the same to within
@@ -105,15 +106,17 @@ class NumberSketch:
         return type(self)(self.bits - gone, *_joined(codes >> gone, counts))
 
     @property
-    def edges(self) -> NDArray[np.float64]:
-        """Where each bucket begins, seen from below: float64, shape (n_buckets,), ascending."""
-        return numbers_at(self.codes << (ALL_BITS - self.bits))
-
-    @property
     def values(self) -> NDArray[np.float64]:
         """The middle of each bucket, the number itself where it is exact: float64, shape (n_buckets,), ascending."""
         shift = ALL_BITS - self.bits
         return numbers_at((self.codes << shift) + ((1 << shift) >> 1))
+
+    def quantiles(self, shares: Sequence[float]) -> NDArray[np.float64]:
+        """Return, of a sketch that is not empty, the smallest values that such shares of the numbers do not exceed."""
+        reached = np.cumsum(self.counts)
+        at = np.minimum(np.searchsorted(reached, np.array(shares) * reached[-1]), len(reached) - 1)
+        found: NDArray[np.float64] = self.values[at]
+        return found
 
     def below(self, places: Counts) -> Counts:
         """Count the numbers below each of some places, which are codes at all bits.

@@ -1,8 +1,9 @@
-"""Numbers counted as they come, piece by piece: what is held does not grow with the rows."""
+"""Builds the profile of a stream of numbers, in memory that does not grow with the rows."""
 
 import numpy as np
 from numpy.typing import NDArray
 
+from titlebout.core.drifting.column_profile import NumberProfile
 from titlebout.core.drifting.dense_counts import MOST_DENSE_BITS, dense_index, dense_size, densely_counted, sketched
 from titlebout.core.drifting.moments import Moments
 from titlebout.core.drifting.number_sketch import LARGEST, NumberSketch
@@ -18,34 +19,24 @@ class NumberTally:
     As soon as numbers turn out to be many, each piece is counted by one pass over a table that has a place for every
     code, and everything rare is noticed there: infinity, NaN, a number beyond the range so far.
 
-    Attributes:
-        missing: Rows without a number.
     """
 
     def __init__(self) -> None:
-        self.missing = 0
+        self._missing = 0
         self._moments = Moments()
         self._sketch = NumberSketch()
         self._dense: NDArray[np.int64] | None = None
         self._dense_bits = 0
 
-    @property
-    def moments(self) -> Moments:
-        """Of the numbers so far."""
-        return self._moments
-
-    @property
-    def sketch(self) -> NumberSketch:
-        """Of the numbers so far."""
-        if self._dense is None:
-            return self._sketch
-        return self._sketch + sketched(self._dense, self._dense_bits)
+    def profile(self) -> NumberProfile:
+        """Return the profile of all pieces so far."""
+        dense = NumberSketch() if self._dense is None else sketched(self._dense, self._dense_bits)
+        return NumberProfile(missing=self._missing, moments=self._moments, sketch=self._sketch + dense)
 
     def add(self, numbers: Numbers) -> None:
         """Count one piece of rows.
 
-        Args:
-            numbers: float64; NaN is missing.
+        NaN is missing.
 
         Raises:
             ValueError: A number is infinite or beyond float32.
@@ -53,7 +44,7 @@ class NumberTally:
         if not self._is_added_at_once(numbers):
             is_missing = np.isnan(numbers)
             kept = numbers[~is_missing] if is_missing.any() else numbers
-            self.missing += len(numbers) - len(kept)
+            self._missing += len(numbers) - len(kept)
             if len(kept) == len(numbers) or not self._is_added_at_once(kept):
                 self._add_with_care(kept)
 

@@ -1,4 +1,4 @@
-"""The profile of a Parquet file: column by column and piece by piece, so that what is counted was just decoded."""
+"""Profiles a Parquet file column by column and in pieces of bounded size, so that values are counted while in cache."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from titlebout.core.drifting.partition_profile import ROWS_PER_PIECE, PartitionProfile, ProfiledColumn, ProfileQuestion
-from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError, did_you_mean
+from titlebout.core.errors import CorruptObjectError
 from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.specs.column_type import ColumnType
 
@@ -36,11 +36,16 @@ def profile_parquet(question: ProfileQuestion, path: Path, *, threads: int, wher
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    reader = _Reader(question, where or str(path))
+    where = where or str(path)
+    reader = _Reader(question, where)
     _keep_freed_blocks()
     try:
         metadata = pq.read_metadata(path)
-        reader.refuse_missing(metadata.schema.to_arrow_schema().names)
+        stored = metadata.schema.to_arrow_schema().names
+        if not question.columns.keys() <= {*stored}:
+            from titlebout.core.reading.casting import refuse_missing_columns
+
+            refuse_missing_columns(stored, {name: asked.declared for name, asked in question.columns.items()}, where)
         workers = max(1, min(threads, metadata.num_row_groups))
 
         def work(first: int) -> PartitionProfile:
@@ -76,16 +81,6 @@ class _Reader:
             for name, asked in question.columns.items()
             if asked.kind == "categories" and asked.declared is ColumnType.TEXT
         ]
-
-    def refuse_missing(self, stored: list[str]) -> None:
-        """Refuse a file that lacks a column."""
-        for name in self._question.columns:
-            if name not in stored:
-                message = (
-                    f"{self._where}: column {name!r} is missing among {len(stored)} columns; "
-                    f"{did_you_mean(name, set(stored)).replace('valid:', 'found:')}; correct dataset.columns"
-                )
-                raise PartitionUnreadableError(message)
 
     def read(self, file: "pq.ParquetFile", groups: range) -> PartitionProfile:
         """Profile some of the row groups."""

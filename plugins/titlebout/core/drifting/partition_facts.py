@@ -1,4 +1,4 @@
-"""Columns that say one thing per partition, not one per row: a season, a holiday, a price list."""
+"""Columns with one value per partition, not one per row: a season, a holiday, a price list."""
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
@@ -29,8 +29,7 @@ def is_unknown_fact(past: Mapping[PartitionKey, ColumnProfile], key: PartitionKe
     >>> is_unknown_fact({"2024-03-18": winter, "2024-03-19": winter}, "2024-03-21", spring)
     True
     """
-    held = [each for each in (newest, *past.values()) if each.present]
-    if not past or any(_different(each) != 1 for each in held):
+    if not past or any(_different(each) > 1 for each in (newest, *past.values())):
         return False
     told = [_only_value(each) for each in past.values() if each.present]
     changes = sum(before != after for before, after in pairwise(told))

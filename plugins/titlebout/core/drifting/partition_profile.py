@@ -76,9 +76,7 @@ class PartitionProfile:
     def of_pieces(cls, question: ProfileQuestion, pieces: "Iterable[pa.Table]") -> Self:
         """Profile rows that come piece by piece; no more than one piece is held.
 
-        Args:
-            question: The columns.
-            pieces: Rows; columns that nobody asks for may stand beside.
+        The pieces may have columns that nobody asks for.
 
         Raises:
             FieldError: A column is missing, of another type, or holds infinity or a number beyond float32.
@@ -113,8 +111,3 @@ def _column(table: "pa.Table", name: str, asked: ProfiledColumn) -> "pa.Array":
     if column.type != wanted:
         raise FieldError(name, f"is stored as {column.type}, wanted {wanted}; ingest the rows again")
     return column.combine_chunks()
-
-
-def column_map(profiles: Mapping[str, PartitionProfile], name: str) -> dict[str, ColumnProfile]:
-    """Return one column of several partitions."""
-    return {key: profile.columns[name] for key, profile in profiles.items()}

@@ -1,4 +1,4 @@
-"""What each past partition was held against: the partitions that came before it, as far before as for the newest."""
+"""The window that each past partition is compared with: as long and as far before it as for the newest ones."""
 
 from itertools import count as count_from
 from typing import NamedTuple, Self

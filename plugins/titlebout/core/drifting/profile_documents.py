@@ -1,4 +1,4 @@
-"""Profiles as they lie in the lake: JSON, of which every part is looked at again before anything is judged by it."""
+"""Profiles as JSON documents in the lake; every part is validated when it is read."""
 
 import json
 import math

@@ -1,7 +1,8 @@
-"""Profiles of snapshots: each snapshot's rows are read once, ever; afterwards its profile answers."""
+"""Profiles of snapshots, made once from their rows and stored beside them."""
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import NamedTuple
 
 from titlebout.core.drifting.parquet_profile import profile_parquet
@@ -28,12 +29,6 @@ class Profiles(NamedTuple):
 def profiles_of(question: ProfileQuestion, lake: Lake, refs: Sequence[SnapshotRef], *, threads: int) -> Profiles:
     """Return the profiles of snapshots; what had to be made is kept in the lake.
 
-    Args:
-        question: Which columns, and how each is read.
-        lake: Holds the snapshots.
-        refs: The snapshots.
-        threads: Snapshots that are worked on at once.
-
     Raises:
         ObjectMissingError: The lake holds neither a snapshot nor its profile.
         CorruptObjectError: A snapshot's bytes are not those that were ingested.
@@ -43,7 +38,7 @@ def profiles_of(question: ProfileQuestion, lake: Lake, refs: Sequence[SnapshotRe
 
     def work(ref: SnapshotRef) -> PartitionProfile | PartitionUnreadableError:
         try:
-            return profile_of(question, lake, ref)
+            return _profile_of(question, lake, ref)
         except PartitionUnreadableError as error:
             return error
 
@@ -56,33 +51,16 @@ def profiles_of(question: ProfileQuestion, lake: Lake, refs: Sequence[SnapshotRe
     return profiles
 
 
-def profile_of(question: ProfileQuestion, lake: Lake, ref: SnapshotRef, *, threads: int = 1) -> PartitionProfile:
-    """Return the profile of one snapshot, from its file or else from its rows.
-
-    Args:
-        question: Which columns, and how each is read.
-        lake: Holds the snapshot.
-        ref: The snapshot.
-        threads: Row groups that are worked on at once.
-
-    Raises:
-        PartitionUnreadableError: It was ingested under another spec and lacks a column, or holds one in a type
-            that cannot become the declared one.
-        The same errors as `profiles_of`.
-    """
+def _profile_of(question: ProfileQuestion, lake: Lake, ref: SnapshotRef) -> PartitionProfile:
+    """Return the profile of one snapshot, from its file or else from its rows."""
     path = profile_path(ref, question.sha256)
-    try:
-        kept = SnapshotProfile.opened(lake.read(path), question, ref.data_sha256)
-    except ObjectMissingError:
-        kept = None
-    if kept is not None:
-        return kept
+    with suppress(ObjectMissingError):
+        if kept := SnapshotProfile.opened(lake.read(path), question, ref.data_sha256):
+            return kept
     file = lake.local_copy(ref.data_path, sha256=ref.data_sha256)
-    profile = profile_parquet(question, file, threads=threads, where=f"snapshot of {ref.partition}")
+    profile = profile_parquet(question, file, threads=1, where=f"snapshot of {ref.partition}")
     made = SnapshotProfile(data_sha256=ref.data_sha256, question=question, profile=profile)
-    try:
+    # Another worker's, of another release of this code, or damaged: whoever reads it notices the latter.
+    with suppress(LakeConflictError):
         lake.publish(path, made.document())
-    except LakeConflictError:
-        # Another worker's, of another release of this code, or damaged: whoever reads it notices the latter.
-        return profile
     return profile

@@ -1,4 +1,4 @@
-"""Evidence from rows: what tells the newest partitions from the training rows, columns together, on a sample."""
+"""Runs the classifier two-sample test on a sample of rows of the newest partitions and of the training rows."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -37,13 +37,6 @@ def rows_told_apart(
 
     The same snapshots give the same sample and the same answer.
 
-    Args:
-        question: The columns to tell them apart by.
-        locate: Returns the file of a snapshot.
-        training: What the champion learned from, oldest first.
-        newest: The newer partitions.
-        threads: For training.
-
     Returns:
         None where a sample has too few rows, or there is no column.
     """
@@ -58,7 +51,7 @@ def rows_told_apart(
     }
     reference, newer = (_encoded(question, sample, names) for sample in samples)
     found = domain_classifier(reference, newer, threads=threads)
-    if np.isnan(found.auc):
+    if found is None:
         return None
     gains = dict(zip(question.columns, found.gains, strict=True))
     top = sorted(gains, key=lambda name: (-gains[name], name))[:_NAMED_COLUMNS]

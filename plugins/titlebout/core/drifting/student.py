@@ -1,4 +1,4 @@
-"""The tail of Student's t: how rarely chance alone is so far from what is expected."""
+"""Tail probability and quantile of Student's t distribution."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""How far a partition may lie from its reference without anything having changed: learned from its own past."""
+"""The null distribution of a change between partitions, learned from past ones."""
 
 import math
 from typing import NamedTuple, Self

@@ -1,1 +1,1 @@
-"""What earlier partitions say about a row: statistics by group, from snapshots or from a table that serves."""
+"""History features: statistics over earlier partitions by group, from snapshots or from a table that serves."""

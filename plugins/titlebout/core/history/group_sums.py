@@ -1,4 +1,4 @@
-"""What one snapshot adds to statistics over several: count, sum, extremes and last value of each group."""
+"""Sums of one snapshot by group, from which statistics over several snapshots are computed."""
 
 import hashlib
 import json

@@ -1,4 +1,4 @@
-"""A statistic over earlier partitions: of which ones, and how their sums make it."""
+"""Statistics over earlier partitions, computed from the sums of their snapshots."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -37,12 +37,7 @@ def past_numbers(features: Iterable[HistoryFeature], spans: Iterable[range]) -> 
 
 
 def past_statistic(feature: HistoryFeature, past: Sequence[SnapshotSums], group: Group) -> float:
-    """Return a group's statistic.
-
-    Args:
-        feature: The feature.
-        past: Sums of the accepted snapshots among its partitions, oldest first.
-        group: The group.
+    """Return a group's statistic over the sums of accepted snapshots, oldest first.
 
     Returns:
         NaN where too few partitions are there, none of them has a value of the group, or the result is beyond float32.

@@ -1,4 +1,4 @@
-"""The groups that rows belong to, by the same texts as categories: in a table and in a request."""
+"""The group of each row, by the same texts as categories: in a table and in a request."""
 
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""A history feature as a model server answers it: a table that was made when the model was trained."""
+"""A history feature at serving time: a table that was made when the model was trained."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -1,1 +1,1 @@
-"""What a version has learned, for people: importance, exact SHAP values, learning curves. None of it decides."""
+"""Explanations of a version for people: importance, exact SHAP values, learning curves. None of it decides."""

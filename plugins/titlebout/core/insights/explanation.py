@@ -1,4 +1,4 @@
-"""Why a model says what it says: the gain of its splits, and the exact share of each feature in each score."""
+"""Explains a model: the gain of its splits, and SHAP values."""
 
 from typing import TYPE_CHECKING
 
@@ -60,11 +60,7 @@ def explanation_of(
 ) -> Explanation:
     """Sum up SHAP values and splits.
 
-    Args:
-        booster: The model.
-        plan: Names its features.
-        encoded: float32, shape (n_rows, n_features).
-        shap: What `shap_values` says of these rows.
+    `shap` is what `shap_values` says of the encoded rows.
     """
     names = plan.feature_names
     gains, splits = (_by_feature(booster, plan, kind) for kind in ("total_gain", "weight"))

@@ -1,4 +1,4 @@
-"""What a version has learned: gathered once from its own files and a bounded sample of rows, and kept beside it."""
+"""The stored explanation of a version, computed once from its files and a bounded sample of rows."""
 
 import io
 from collections.abc import Sequence
@@ -45,12 +45,9 @@ class Insight(Result):
 
     Attributes:
         unit: Of SHAP values.
-        version: The version.
         model_sha256: Of its booster: an insight of another one explains nothing.
         explained_on: Whether the rows are of the holdout or, where there is none, of the training window.
         partitions: The partitions that rows were taken from, and how many.
-        explanation: Gain and SHAP values.
-        curve: Errors while trees were added, on sampled rows.
     """
 
     version: str
@@ -95,13 +92,6 @@ class SampledRows:
     ) -> "SampledRows":
         """Take rows evenly from the newest partitions of a list.
 
-        Args:
-            spec: The model spec.
-            lake: Holds the snapshots.
-            plan: How to encode rows.
-            refs: The snapshots, oldest first.
-            past: What history features are made of.
-
         Raises:
             FieldError: The plan cannot encode the rows.
             ObjectMissingError: The lake does not hold a snapshot.
@@ -131,12 +121,6 @@ class SampledRows:
 
 def explain(spec: ModelSpec, lake: Lake, challenger: TrainedChallenger, *, threads: int) -> Explained:
     """Explain a version on rows that it has not seen, or on its newest training rows where there are no others.
-
-    Args:
-        spec: The model spec.
-        lake: Holds the version and its snapshots.
-        challenger: The version.
-        threads: Threads that score.
 
     Raises:
         ObjectMissingError: The lake lost a snapshot or a file of the version.

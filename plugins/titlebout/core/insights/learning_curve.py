@@ -1,4 +1,4 @@
-"""How the error of a model fell while trees were added, measured again on rows at hand."""
+"""The learning curve of a model: its error after ever more trees, on sampled rows."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -28,7 +28,6 @@ class LearningCurve(Result):
 
     Attributes:
         metric: The one that bouts are decided by.
-        rounds: Ascending.
         errors: Name of the rows to one error per round; NaN where it is not defined.
     """
 
@@ -42,10 +41,8 @@ def learning_curve(
 ) -> LearningCurve:
     """Score rows with ever more trees of a model.
 
-    Args:
-        comparison: Names the metric.
-        booster: The model; scores are as it gives them, without a calibration that may follow.
-        rows: Their name to rows and labels; without any known label there is no curve of them.
+    Scores are as the booster gives them, without a calibration that may follow. Without any known label there is no
+    curve.
     """
     rounds = curve_rounds(booster.num_boosted_rounds())
     errors = {

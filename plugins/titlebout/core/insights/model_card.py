@@ -1,12 +1,14 @@
-"""The card of a version: what it is for, what it is made of, how good it is, what it has not seen."""
+"""The model card of a version: purpose, data, quality and limits."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from pydantic import JsonValue
 
 from titlebout.core.bout_check import CheckState
+from titlebout.core.errors import first_few
 from titlebout.core.features import FeaturePlan
 from titlebout.core.insights.insight import Insight
 from titlebout.core.learning.recipes import Recipe
@@ -26,7 +28,6 @@ class CardBout:
     """One bout of the version as challenger."""
 
     sequence: int
-    decided_at: datetime
     verdict: Verdict
 
 
@@ -52,11 +53,7 @@ class ModelCard:
     together when it is asked for, from manifest, recipe, plan, insight and ledger; the same entries give the same card.
 
     Attributes:
-        manifest: The version.
-        recipe: How it was made.
-        plan: Its features.
         insight: What explains it; None for versions of older releases.
-        purpose: What it is for.
         trained_at: When the ledger learned of it; None while it does not know it.
         trained_by: Who answers for it.
         run_url: Where it is tracked.
@@ -73,7 +70,20 @@ class ModelCard:
     trained_by: str = ""
     run_url: str = ""
     bouts: Sequence[CardBout] = ()
-    reigns: Sequence[Reign] = field(default=())
+    reigns: Sequence[Reign] = ()
+
+    @classmethod
+    def of_files(
+        cls, manifest: TrainedChallenger, *, recipe: bytes, plan: bytes, insight: Insight | None, purpose: Purpose
+    ) -> Self:
+        """Return the card of a version that was just trained, from its files: there was no bout yet."""
+        return cls(
+            manifest=manifest,
+            recipe=Recipe.model_validate_json(recipe),
+            plan=FeaturePlan.model_validate_json(plan),
+            insight=insight,
+            purpose=purpose,
+        )
 
     @property
     def newest(self) -> Verdict | None:
@@ -135,8 +145,7 @@ class ModelCard:
         yield f"It knows nothing from before {first} or after {last}; a tree predicts nothing beyond what it saw there."
         gaps = _gaps(proof.training)
         if gaps:
-            more = f" and {len(gaps) - _MOST_GAPS} more" if len(gaps) > _MOST_GAPS else ""
-            shown = ", ".join(gaps[:_MOST_GAPS]) + more
+            shown = first_few(gaps, _MOST_GAPS)
             yield f"Days in between that it did not see, as they were missing or in quarantine: {shown}."
         for name, vocabulary in self.plan.vocabularies.items():
             yield f"Any {name} other than the {len(vocabulary)} known ones is scored as one and the same: other."
@@ -182,24 +191,3 @@ def _says(value: JsonValue) -> bool:
 
 def _day(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%d}" if moment else ""
-
-
-def card_of(
-    manifest: TrainedChallenger, *, recipe: bytes, plan: bytes, insight: Insight | None, purpose: Purpose
-) -> ModelCard:
-    """Return the card of a version that was just trained: nobody has met it yet.
-
-    Args:
-        manifest: The version.
-        recipe: File of its recipe.
-        plan: File of its plan.
-        insight: What explains it.
-        purpose: What it is for.
-    """
-    return ModelCard(
-        manifest=manifest,
-        recipe=Recipe.model_validate_json(recipe),
-        plan=FeaturePlan.model_validate_json(plan),
-        insight=insight,
-        purpose=purpose,
-    )

@@ -1,15 +1,10 @@
-"""Round numbers along an axis, and which of many places on it are named."""
+"""Tick positions of an axis, and which of many labels are shown."""
 
 import math
 
 
 def axis_steps(low: float, high: float, *, most: int = 6) -> list[float]:
     """Return round numbers between two bounds, a few of them, ascending.
-
-    Args:
-        low: Where the axis begins.
-        high: Where it ends, above its beginning.
-        most: About how many.
 
     >>> axis_steps(0, 37.2), axis_steps(-0.012, 0.034)
     ([0.0, 10.0, 20.0, 30.0], [-0.01, 0.0, 0.01, 0.02, 0.03])

@@ -21,7 +21,7 @@ from titlebout.core.pages.bout_reading import (
     slice_intervals,
     slice_name,
 )
-from titlebout.core.pages.curve_chart import CurveChart, Point, day_curves, reliability_curves
+from titlebout.core.pages.curve_chart import CurveChart, Point, labelled_curves, reliability_curves
 from titlebout.core.pages.interval_chart import interval_chart
 from titlebout.core.pages.page_frame import Place, render
 from titlebout.core.results import Verdict
@@ -69,11 +69,9 @@ class BoutSource:
     """What a bout's page is made from.
 
     Attributes:
-        bout: The bout that is shown.
         same_night: All bouts of the partition, oldest first.
         account: What was stored beside the verdict; None where there is none, or none that can be read.
         problem: Why it cannot be read.
-        previous: Partition of the bout before; None where there is none.
         following: Partition of the next one.
     """
 
@@ -127,11 +125,16 @@ def bout_page(source: BoutSource, place: Place) -> str:
 def _day_chart(account: BoutAccount | None, verdict: Verdict) -> CurveChart | None:
     if account is None:
         return None
-    lines = {"constant": [day.constant for day in account.days]} if _shows_constant(account, verdict) else {}
+    errors = {"constant": [day.constant for day in account.days]} if _shows_constant(account, verdict) else {}
     if verdict.champion:
-        lines["champion"] = [float("nan") if day.champion is None else day.champion for day in account.days]
-    lines["challenger"] = [day.challenger for day in account.days]
-    return day_curves([day.partition for day in account.days], lines, unit=verdict.unit)
+        errors["champion"] = [math.nan if day.champion is None else day.champion for day in account.days]
+    errors["challenger"] = [day.challenger for day in account.days]
+    keys = [day.partition for day in account.days]
+    lines = {
+        name: [Point(n, error, f"{name}, {keys[n]}: {error:.6g} {verdict.unit}") for n, error in enumerate(line)]
+        for name, line in errors.items()
+    }
+    return labelled_curves(keys, lines)
 
 
 def _shows_constant(account: BoutAccount, verdict: Verdict) -> bool:

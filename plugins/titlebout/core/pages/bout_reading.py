@@ -1,4 +1,4 @@
-"""Reads a verdict and the account of its bout for people: what was asked, what was found, and how it looks."""
+"""Prepares a verdict for display: what was required, what was found, and its styles."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -59,9 +59,7 @@ def is_scored(verdict: Verdict) -> bool:
 def demands(verdict: Verdict, rules: Mapping[str, Any]) -> list[Demand]:
     """List what was asked, in the order in which the rules are applied; slices have a table of their own.
 
-    Args:
-        verdict: What was found.
-        rules: The section `comparison` that judged; empty for a verdict that was recorded without it.
+    The rules are empty for a verdict that was recorded without them.
     """
     if not is_scored(verdict):
         return []

@@ -1,4 +1,4 @@
-"""Numbers of a bout in words."""
+"""Formats the numbers of a bout."""
 
 import math
 

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from pydantic import JsonValue
-
 from titlebout.core.bout_check import CheckState
+from titlebout.core.errors import first_few
 from titlebout.core.insights.model_card import ModelCard, span
 from titlebout.core.pages.bout_words import number, percent
 from titlebout.core.pages.report_words import visible
@@ -19,12 +18,13 @@ _MOST_FEATURES = 30
 def card_markdown(card: ModelCard) -> str:
     """Write a card as CommonMark with tables. What comes from data or specs is escaped: it is text and nothing else."""
     manifest = card.manifest
+    settings = [(name, value if isinstance(value, str) else json.dumps(value)) for name, value in card.params.items()]
     sections = [
         (f"{manifest.model} {manifest.version}", _head(card)),
         ("Data", _data(card)),
         ("How good it is", _quality(card)),
         ("Features", _features(card)),
-        ("Settings", _table(("Setting", "Value"), _settings(card.params))),
+        ("Settings", _table(("Setting", "Value"), settings)),
         ("Limits", [f"- {_text(line)}" for line in card.limits()]),
         ("Make it again", ["```sh", f"titlebout reproduce {manifest.model} {manifest.version}", "```"]),
         ("Fingerprints", _fingerprints(card)),
@@ -58,8 +58,7 @@ def class_words(rows: Mapping[str, int]) -> str:
     >>> class_words({"low": 1500, "high": 20})
     'low (1,500 rows), high (20 rows)'
     """
-    shown = ", ".join(f"{name} ({count:,} rows)" for name, count in [*rows.items()][:_MOST_CLASSES])
-    return f"{shown} and {len(rows) - _MOST_CLASSES} more" if len(rows) > _MOST_CLASSES else shown
+    return first_few([f"{name} ({count:,} rows)" for name, count in rows.items()], _MOST_CLASSES)
 
 
 def _data(card: ModelCard) -> list[str]:
@@ -131,10 +130,6 @@ def _fingerprints(card: ModelCard) -> list[str]:
 
 def _hashes(window: str, refs: Sequence[SnapshotRef]) -> Iterator[tuple[str, str]]:
     return ((f"{window} {ref.partition} revision {ref.revision}", ref.data_sha256) for ref in refs)
-
-
-def _settings(settings: Mapping[str, JsonValue]) -> Iterator[tuple[str, str]]:
-    return ((name, value if isinstance(value, str) else json.dumps(value)) for name, value in settings.items())
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

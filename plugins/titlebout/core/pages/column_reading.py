@@ -1,4 +1,4 @@
-"""Reads the statistics of columns out of a validation report, for people."""
+"""Prepares the column statistics of a validation report for display."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -29,13 +29,7 @@ class ReadColumn:
 def read_columns(
     statistics: Mapping[str, Any], usual: Mapping[str, Any], types: Mapping[str, str]
 ) -> tuple[ReadColumn, ...]:
-    """Read the columns, in the order of the snapshot.
-
-    Args:
-        statistics: Of the partition.
-        usual: What is usual, by column.
-        types: Columns of the snapshot and their types.
-    """
+    """Read the columns, in the order of the snapshot."""
     rows = integer(statistics.get("rows"))
     found = {name: mapping(each) for name, each in mapping(statistics.get("columns")).items()}
     # A report's own keys are sorted.

@@ -1,11 +1,10 @@
-"""Curves with points over two axes as numbers to draw: errors over time, reliability. A page turns them into SVG."""
+"""Lays out curves over two axes: errors over time, reliability, gains. A template draws them as SVG."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from titlebout.core.pages.axis_steps import axis_steps, named_places
-from titlebout.core.results import PartitionKey
 
 _WIDTH = 860
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 16, 12, 40
@@ -54,6 +53,7 @@ class CurveChart:
         y_ticks: Height and text.
         diagonal: Path of the line where y equals x, or is zero; empty where it means nothing.
         marks: Position and words of uprights: something happened there.
+        band: Path around the interval of a single curve; empty where intervals are whiskers.
     """
 
     curves: tuple[Curve, ...]
@@ -64,6 +64,7 @@ class CurveChart:
     height: int
     diagonal: str = ""
     marks: tuple[tuple[float, str], ...] = ()
+    band: str = ""
     left: int = _LEFT
     bottom: int = _BOTTOM
 
@@ -76,27 +77,6 @@ class CurveChart:
     def right(self) -> int:
         """Where the lines across end."""
         return self.width - _RIGHT
-
-
-def day_curves(keys: Sequence[PartitionKey], lines: Mapping[str, Sequence[float]], *, unit: str) -> CurveChart | None:
-    """Lay out errors over holdout partitions, from zero up; None where nothing is a finite number.
-
-    Args:
-        keys: The partitions, shape (n,).
-        lines: Name of the model to its errors, shape (n,); NaN leaves a gap.
-        unit: Of the errors.
-    """
-    values = [value for line in lines.values() for value in line if math.isfinite(value)]
-    if not values or len(keys) < 2:
-        return None
-    curves = {
-        name: [
-            Point(n, value, f"{name}, {key}: {value:.6g} {unit}")
-            for n, (key, value) in enumerate(zip(keys, line, strict=True))
-        ]
-        for name, line in lines.items()
-    }
-    return labelled_curves(keys, curves)
 
 
 def labelled_curves(
@@ -135,10 +115,7 @@ def labelled_curves(
 def step_curves(steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, unit: str) -> CurveChart | None:
     """Lay out errors over rounds of training, from zero up; None where there is no curve.
 
-    Args:
-        steps: The rounds, shape (n,), ascending.
-        lines: Name of the rows to their errors, shape (n,); NaN leaves a gap.
-        unit: Of the errors.
+    NaN leaves a gap.
     """
     values = [value for line in lines.values() for value in line if math.isfinite(value)]
     if not values or len(steps) < 2:
@@ -168,6 +145,28 @@ def reliability_curves(bins: Mapping[str, Sequence[Point]]) -> CurveChart | None
     x_ticks = tuple((frame.x(value), f"{value:g}", "middle") for value in axis_steps(0.0, top))
     diagonal = f"M{frame.x(0.0)} {frame.y(0.0)}L{frame.x(top)} {frame.y(top)}"
     return _chart(frame, bins, x_ticks, x_name="predicted probability", diagonal=diagonal)
+
+
+def band_curve(line: Sequence[Point], low: Sequence[float], high: Sequence[float], *, x_name: str) -> CurveChart | None:
+    """Lay out a line within the band of its interval, with zero in the picture; None with less than two places.
+
+    Args:
+        line: Points of finite numbers, shape (n,), from left to right.
+        low: Lower bounds, shape (n,).
+        high: Upper bounds, shape (n,).
+        x_name: Of the axis.
+    """
+    if len(line) < 2 or line[0].x >= line[-1].x:
+        return None
+    bottom, top = min(0.0, *low), max(0.0, *high)
+    margin = 0.05 * (top - bottom or 1.0)
+    frame = _Frame((line[0].x, line[-1].x), (bottom - margin, top + margin), _WIDTH, 280)
+    above = [f"{frame.x(each.x)} {frame.y(bound)}" for each, bound in zip(line, high, strict=True)]
+    below = [f"{frame.x(each.x)} {frame.y(bound)}" for each, bound in zip(line, low, strict=True)]
+    ticks = tuple((frame.x(at), f"{at:,.0f}", "middle") for at in axis_steps(*frame.x_range, most=8))
+    zero = f"M{frame.x(line[0].x)} {frame.y(0.0)}H{frame.x(line[-1].x)}"
+    chart = _chart(frame, {"challenger": line}, ticks, x_name=x_name, diagonal=zero)
+    return replace(chart, band=f"M{'L'.join([*above, *reversed(below)])}Z")
 
 
 @dataclass(frozen=True)

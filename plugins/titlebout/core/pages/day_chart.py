@@ -1,10 +1,10 @@
-"""Bars of rows per day as numbers to draw: a page turns them into SVG."""
+"""Lays out a bar chart of rows per day; a template draws it as SVG."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from titlebout.core.ledgers.ledger import PartitionStatus
-from titlebout.core.pages.axis_steps import named_places
+from titlebout.core.pages.axis_steps import axis_steps, named_places
 from titlebout.core.partitions import calendar_of, keys_between
 from titlebout.core.results import PartitionKey
 
@@ -70,15 +70,7 @@ def day_chart(
     length: int = 60,
     usual: tuple[float, float] | None = None,
 ) -> DayChart | None:
-    """Lay out the rows of the days around one day; None where there is nothing to compare.
-
-    Args:
-        days: The days that came in.
-        last: The newest day of the picture.
-        shown: The day that the page is about.
-        length: Days in the picture.
-        usual: Fewest and most rows that would be usual.
-    """
+    """Lay out the rows of the days around one day; None where there is nothing to compare."""
     calendar = calendar_of(last)
     end = calendar.number(last)
     of_this_cadence = [calendar.number(key) for key in days if calendar_of(key) == calendar]
@@ -89,11 +81,11 @@ def day_chart(
         return None
     top = float(max(*(days[key].rows for key in present), usual[1] if usual else 0, 1)) * 1.05
     step = (WIDTH - _LEFT - _RIGHT) / len(keys)
-    bars = [_bar(key, _LEFT + keys.index(key) * step, step, top, days[key], shown) for key in present]
+    bars = [_bar(key, _LEFT + n * step, step, top, days[key], shown) for n, key in enumerate(keys) if key in days]
     low_high = (_y(min(usual[1], top), top), _y(max(usual[0], 0.0), top)) if usual else None
     return DayChart(
         bars=tuple(bars),
-        ticks=tuple((_y(value, top), f"{value:,.0f}") for value in _steps(top)),
+        ticks=tuple((_y(value, top), f"{value:,.0f}") for value in axis_steps(0.0, top) if value.is_integer()),
         dates=tuple((round(_LEFT + (n + 0.5) * step, 1), keys[n], anchor) for n, anchor in named_places(len(keys), 6)),
         band=(low_high[0], low_high[1] - low_high[0]) if low_high else None,
     )
@@ -124,16 +116,3 @@ def _bar(key: PartitionKey, x: float, step: float, top: float, day: DayRows, sho
 
 def _y(rows: float, top: float) -> float:
     return round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * rows / top, 2)
-
-
-def _steps(top: float) -> Sequence[float]:
-    """Return zero and a few round numbers up to the top.
-
-    >>> _steps(25.2), _steps(1.05), _steps(84_000)
-    ([0, 10, 20], [0, 1], [0, 20000, 40000, 60000, 80000])
-    """
-    step, power = 1, 1
-    while power * 2 <= top:
-        step = max(factor * power for factor in (1, 2, 5) if factor * power * 2 <= top)
-        power *= 10
-    return [number * step for number in range(int(top // step) + 1)]

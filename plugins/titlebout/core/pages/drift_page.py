@@ -9,13 +9,7 @@ from pydantic import ValidationError
 from titlebout.core.drift_accounts.drift_account import ColumnAccount, DriftAccount, EventAccount, PerformanceAccount
 from titlebout.core.drift_accounts.staleness import CAVEAT, Growth, Staleness, ages_words
 from titlebout.core.pages.curve_chart import CurveChart, Point, labelled_curves
-from titlebout.core.pages.drift_reading import (
-    drift_standing,
-    measure_words,
-    next_commands,
-    next_lines,
-    shown_and_folded,
-)
+from titlebout.core.pages.drift_reading import drift_standing, measure_words, next_commands, next_lines
 from titlebout.core.pages.heat_map import heat_map
 from titlebout.core.pages.page_frame import Place, render
 from titlebout.core.pages.share_chart import ShareChart, share_chart
@@ -32,10 +26,8 @@ class DriftSource:
     """What a drift page is made from.
 
     Attributes:
-        account: What the look saw.
         sequence: Ledger entry of the report; None where it stands by itself.
         same_day: Ledger entries of all reports of the partition and what each said, newest first.
-        previous: Partition of the report before; None where there is none.
         following: Partition of the next one.
     """
 
@@ -67,7 +59,8 @@ def drift_page(source: DriftSource, place: Place) -> str:
 def _rendered(source: DriftSource, place: Place, *, is_linked: bool) -> str:
     account = source.account
     model = account.report.model
-    shown, folded = shown_and_folded(account.columns, MOST_DRAWN_COLUMNS)
+    judged = [column for column in account.columns if column.changes]
+    shown, folded = judged[:MOST_DRAWN_COLUMNS], judged[MOST_DRAWN_COLUMNS:]
     on_axis = {day.partition for day in account.days}
     return render(
         "drift.html",
@@ -81,7 +74,7 @@ def _rendered(source: DriftSource, place: Place, *, is_linked: bool) -> str:
         next_lines=next_lines(account),
         commands=next_commands(account),
         chart=heat_map(account.days, shown, account.events),
-        columns=shown + folded,
+        columns=judged,
         folded=folded,
         drawn=[(column, _change_words(column, account), chart) for column, chart in _drawn(shown)],
         errors=_error_chart(account),

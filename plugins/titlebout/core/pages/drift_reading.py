@@ -1,9 +1,8 @@
-"""Says in words what a look for drift found, why, what happens next, and what a person may do."""
+"""Puts a drift report into words: what was found, why, what happens next, and what a person may do."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from titlebout.core.drift_accounts.drift_account import ChangeAccount, ColumnAccount, DriftAccount
+from titlebout.core.drift_accounts.drift_account import ChangeAccount, DriftAccount
 from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.pages.report_words import counted
 from titlebout.core.pages.standing import Command, Standing
@@ -106,12 +105,6 @@ def next_commands(account: DriftAccount) -> list[Command]:
     line = f"titlebout drift {model} --partition {partition}"
     found.append(Command("The same as text; with --json for other programs:", line))
     return found
-
-
-def shown_and_folded(columns: Sequence[ColumnAccount], most: int) -> tuple[list[ColumnAccount], list[ColumnAccount]]:
-    """Split the columns: the most changed ones, and the rest."""
-    judged = [column for column in columns if column.changes]
-    return judged[:most], judged[most:]
 
 
 def _changed_line(each: ChangedColumn) -> str:

@@ -1,4 +1,4 @@
-"""How unusual each column was on each day, as numbers to draw: a page turns them into SVG."""
+"""Lays out a heat map of how much each column changed on each day; a template draws it as SVG."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

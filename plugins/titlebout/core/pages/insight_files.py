@@ -1,4 +1,4 @@
-"""Tables and pictures of what a version has learned, as files for a tracking server."""
+"""Files and metrics about a version for the tracking server."""
 
 import csv
 import io
@@ -30,13 +30,7 @@ def insight_files(explained: Explained) -> dict[str, bytes]:
 
 
 def tracked_details(explained: Explained | None, card: ModelCard, search: SearchReport | None = None) -> TrackedDetails:
-    """Return what a tracking server is told of a version besides its numbers.
-
-    Args:
-        explained: What explains the version, if anything does.
-        card: Its card, from before any bout.
-        search: The search that found its parameters, if there was one.
-    """
+    """Return what a tracking server is told of a version besides its numbers."""
     written = {"card.md": card_markdown(card).encode()}
     if explained is None:
         return TrackedDetails(files=written, trials=_trials(search))

@@ -1,4 +1,4 @@
-"""Gains with their intervals, one below the other, as numbers to draw: a page turns them into SVG."""
+"""Lays out gains with their intervals, one below the other; a template draws them as SVG."""
 
 import math
 from collections.abc import Sequence
@@ -18,10 +18,6 @@ class Interval:
     """A gain and its bounds as shares of the opponent's error; larger is better. A bound that is None is not known.
 
     Attributes:
-        name: What gained.
-        gain: The estimate.
-        low: Lower bound.
-        high: Upper bound.
         style: Looks of the row: `held`, `broken`, `undecided` or `shown`.
         asked: The bound must reach this; None where nothing is asked.
     """
@@ -55,7 +51,6 @@ class IntervalChart:
     """What is to be drawn.
 
     Attributes:
-        rows: From top to bottom.
         ticks: Position and text of the uprights.
         zero: Position of no gain at all.
     """

@@ -1,10 +1,10 @@
-"""Lines over time as one self-contained SVG picture: for pages and files, in light and in dark."""
+"""Draws lines over time as one SVG file that needs nothing else, in light and in dark."""
 
 import math
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from titlebout.core.pages.axis_steps import named_places
+from titlebout.core.pages.axis_steps import axis_steps, named_places
 
 _WIDTH, _HEIGHT = 960, 320
 _LEFT, _RIGHT, _TOP, _BOTTOM = 70, 20, 56, 34
@@ -29,16 +29,13 @@ def line_chart(
 ) -> str:
     """Draw lines over the same points, from zero up.
 
-    Args:
-        title: Says what is drawn and in which unit.
-        labels: Names of the points, shape (n_points,).
-        lines: Name to values, each of shape (n_points,), not negative; where one is no finite number, the line breaks.
-        marks: Positions of points that get a dashed upright.
+    Values must not be negative; one that is not finite breaks the line. `marks` are positions of points that get a
+    dashed upright.
 
     Returns:
         An SVG document.
     """
-    top = _round_up(max((value for line in lines.values() for value in line if math.isfinite(value)), default=1.0))
+    top = max((value for line in lines.values() for value in line if math.isfinite(value)), default=0.0) or 1.0
     x = [_LEFT + (_WIDTH - _LEFT - _RIGHT) * n / max(len(labels) - 1, 1) for n in range(len(labels))]
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img">',
@@ -47,7 +44,7 @@ def line_chart(
         f'<text class="title" x="{_LEFT}" y="20">{escape(title)}</text>',
         *_grid(top),
         *_dates(labels, x),
-        *(_upright(x[n]) for n in marks),
+        *(f'<line class="mark" x1="{x[n]:.1f}" x2="{x[n]:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>' for n in marks),
     ]
     for number, (name, values) in enumerate(lines.items()):
         colour = _COLOURS[number % len(_COLOURS)]
@@ -60,18 +57,6 @@ def line_chart(
 
 def _y(value: float, top: float) -> float:
     return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * value / top
-
-
-def _round_up(value: float) -> float:
-    """Return the next number of one leading digit.
-
-    >>> _round_up(37), _round_up(0.12), _round_up(0)
-    (40.0, 0.2, 1.0)
-    """
-    if value <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(value))
-    return math.ceil(value / power) * power
 
 
 def _path(x: Sequence[float], values: Sequence[float], top: float) -> str:
@@ -87,10 +72,9 @@ def _path(x: Sequence[float], values: Sequence[float], top: float) -> str:
 
 def _grid(top: float) -> list[str]:
     parts = []
-    for fifth in range(6):
-        value = top * fifth / 5
+    for value in axis_steps(0.0, top):
         y = _y(value, top)
-        kind = "grid" if fifth else "axis"
+        kind = "grid" if value else "axis"
         parts.append(f'<line class="{kind}" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         parts.append(f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{value:g}</text>')
     return parts
@@ -104,7 +88,3 @@ def _dates(labels: Sequence[str], x: Sequence[float]) -> list[str]:
         f'<text x="{x[n]:.1f}" y="{_HEIGHT - 10}" text-anchor="middle">{escape(labels[n])}</text>'
         for n, _ in named_places(len(labels), 7)
     ]
-
-
-def _upright(x: float) -> str:
-    return f'<line class="mark" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP}" y2="{_HEIGHT - _BOTTOM}"/>'

@@ -1,4 +1,4 @@
-"""Pages that lead to the data reports: the partitions of one model, and all models."""
+"""The index of all models, and the page of one model with its partitions."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -40,12 +40,7 @@ def model_page(
 ) -> str:
     """Render the partitions of one model, those in quarantine first, then newest first.
 
-    Args:
-        model: Name of the model.
-        history: Its partitions.
-        decisions: What was decided lately; bouts and drift reports are on the first page only.
-        page: Number of the page, from 1; one beyond the last shows the last.
-        place: Where the page stands.
+    Bouts and drift reports are on the first page only. Pages count from 1; one beyond the last shows the last.
     """
     newest = sorted((found[-1] for found in history.values()), key=lambda each: each.snapshot.partition, reverse=True)
     waiting = [each for each in newest if each.status is PartitionStatus.QUARANTINED]

@@ -66,7 +66,7 @@ def _environment() -> jinja2.Environment:
         finalize=_finalize,
     )
     environment.filters |= {
-        "grouped": _grouped,
+        "grouped": "{:,}".format,
         "moment": _moment,
         "status": status_words,
         "style": status_style,
@@ -82,10 +82,6 @@ def _environment() -> jinja2.Environment:
 def _finalize(value: object) -> object:
     """Let no invisible character of the data reach the page; what a macro rendered is passed on."""
     return visible(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
-
-
-def _grouped(number: int) -> str:
-    return f"{number:,}"
 
 
 def _moment(moment: datetime) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from titlebout.core.deliveries import Delivery
-from titlebout.core.pages.day_chart import DayRows, day_chart, last_of
+from titlebout.core.pages.day_chart import DayChart, DayRows, day_chart, last_of
 from titlebout.core.pages.page_frame import Place, neighbours, render
 from titlebout.core.pages.report_reading import ReadReport, read_report
 from titlebout.core.pages.standing import commands, standing
@@ -20,7 +20,6 @@ class ReportSource:
     """What a report page is made from.
 
     Attributes:
-        history: The model's partitions.
         delivery: The revision that is shown.
         document: Its validation report; None where there is none, or none that can be read.
         problem: Why the report cannot be read.
@@ -67,7 +66,7 @@ def day_rows(history: History) -> dict[PartitionKey, DayRows]:
     return {key: DayRows(found[-1].snapshot.rows, found[-1].status) for key, found in history.items()}
 
 
-def _chart(source: ReportSource, report: ReadReport) -> object:
+def _chart(source: ReportSource, report: ReadReport) -> DayChart | None:
     snapshot = source.delivery.snapshot
     days = day_rows(source.history) | {snapshot.partition: DayRows(snapshot.rows, source.delivery.status)}
     last = last_of(days, snapshot.partition)

@@ -31,9 +31,7 @@ class ReadCheck:
     """One expectation or contract check.
 
     Attributes:
-        kind: Its type, as the suite spells it.
         about: The columns it is about; empty for the whole table.
-        severity: What its failure leads to.
         expected: What was wanted, in words.
         observed: What was found, in words; or why nothing was looked at.
         rows: Rows at fault, where they can be counted.
@@ -83,12 +81,7 @@ class ReadReport:
 
 
 def read_report(document: Document, types: Mapping[str, str]) -> ReadReport:
-    """Read a report.
-
-    Args:
-        document: As it lies in the lake.
-        types: Columns of the snapshot and their types.
-    """
+    """Read a report."""
     report, details, contract = (mapping(document.get(part)) for part in ("report", "details", "contract"))
     evidence, usual = mapping(contract.get("evidence")), mapping(contract.get("usual"))
     failures = sorted(mappings(report.get("failures")), key=_gravity)

@@ -1,4 +1,4 @@
-"""What expectations ask for and what was found, in words that a reader of a report understands."""
+"""Puts expectations and what they observed into words."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice

@@ -1,4 +1,4 @@
-"""Why a model says what it says, as self-contained SVG pictures: for pages and files, in light and in dark."""
+"""Draws feature importance and SHAP values as SVG that needs nothing else, in light and in dark."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,12 +27,7 @@ _STYLE = (
 
 
 def importance_svg(features: Sequence[FeatureShare], *, unit: str) -> str:
-    """Draw the mean absolute SHAP value of the most important features.
-
-    Args:
-        features: The most important first.
-        unit: Of the margin.
-    """
+    """Draw the mean absolute SHAP value of the most important features."""
     shown = features[:_MAX_BARS]
     top = max([each.mean_abs_shap for each in shown], default=0.0) or 1.0
     parts = []
@@ -52,12 +47,7 @@ def importance_svg(features: Sequence[FeatureShare], *, unit: str) -> str:
 
 
 def swarm_svg(features: Sequence[SwarmFeature], *, unit: str) -> str:
-    """Draw what each feature adds to the scores of single rows, coloured by the feature's own value.
-
-    Args:
-        features: The most important first.
-        unit: Of the margin.
-    """
+    """Draw what each feature adds to the scores of single rows, coloured by the feature's own value."""
     values = [value for each in features for value in each.shap] or [0.0]
     low, high = min(*values, 0.0, -1e-9), max(*values, 0.0, 1e-9)
 

@@ -1,4 +1,4 @@
-"""A column of the newest partitions beside its reference, as numbers to draw: a page turns them into SVG."""
+"""Lays out a column of the newest partitions beside its reference; a template draws it as SVG."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -31,7 +31,6 @@ class ShareChart:
     """What is to be drawn.
 
     Attributes:
-        bars: Of both sides.
         outline: Path of the reference, where bins are intervals.
         labels: Position, text, anchor and words of names.
     """

@@ -1,8 +1,8 @@
-"""A look at a trial of strategy ab as one self-contained HTML document."""
+"""The report on a trial of strategy ab as one self-contained HTML document."""
 
 from collections.abc import Sequence
 
-from titlebout.core.pages.band_chart import BandPoint, band_chart
+from titlebout.core.pages.curve_chart import CurveChart, Point, band_curve
 from titlebout.core.pages.page_frame import Place, render
 from titlebout.core.split_tests.split_report import PathPoint, SplitDecision, SplitReport
 
@@ -40,7 +40,7 @@ def split_page(report: SplitReport, place: Place) -> str:
         rules=report.rules,
         title=_TITLES[report.decision],
         style=_STYLES[report.decision],
-        chart=band_chart(_points(report.path)),
+        chart=_gain_chart(report.path),
         groups=[
             (f"candidate {report.version}", report.candidate_group),
             (f"champion {report.champion}", report.champion_group),
@@ -51,14 +51,14 @@ def split_page(report: SplitReport, place: Place) -> str:
     )
 
 
-def _points(path: Sequence[PathPoint]) -> list[BandPoint]:
-    return [
-        BandPoint(
+def _gain_chart(path: Sequence[PathPoint]) -> CurveChart | None:
+    line = [
+        Point(
             each.outcomes,
             each.gain,
-            each.low,
-            each.high,
             f"{each.outcomes:,} outcomes, {each.partition}: {each.gain:+.4g} ({each.low:+.4g} to {each.high:+.4g})",
         )
         for each in path
     ]
+    bounds = [each.low for each in path], [each.high for each in path]
+    return band_curve(line, *bounds, x_name="counted outcomes of both")

@@ -1,10 +1,10 @@
-"""Where a delivery stands, in plain words, and what its reader can do about it."""
+"""The status of a delivery in words, and what its reader can do about it."""
 
 from dataclasses import dataclass
 
 from titlebout.core.deliveries import Delivery
 from titlebout.core.errors import bounded
-from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, PartitionStatus
+from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.pages.report_reading import ReadReport
 from titlebout.core.results import Severity
 
@@ -55,7 +55,8 @@ def standing(delivery: Delivery, report: ReadReport, *, superseded_by: int | Non
     words = status_words(delivery)
     lines = [_findings(delivery, report)]
     if delivery.decision:
-        lines.append(f"{delivery.decided_by}: {_reason(delivery.decision)}")
+        reason = str(delivery.decision.payload.get("reason") or "no reason given")
+        lines.append(f"{delivery.decided_by}: {bounded(reason, MAX_REASON_CHARACTERS)}")
     match delivery.status:
         case _ if superseded_by is not None:
             lines.append(f"What counts is revision {superseded_by}, which came after it.")
@@ -107,7 +108,3 @@ def _findings(delivery: Delivery, report: ReadReport) -> str:
     if delivery.judgement.kind is EntryKind.PARTITION_REJECTED:
         return f"{evaluated}; critical ones failed."
     return f"{evaluated}; all held."
-
-
-def _reason(decision: LedgerEntry) -> str:
-    return bounded(str(decision.payload.get("reason") or "no reason given"), MAX_REASON_CHARACTERS)

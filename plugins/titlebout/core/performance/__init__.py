@@ -1,4 +1,4 @@
-"""How well predictions came true: scores joined with labels that came later, estimates before, and what a loss is.
+"""Performance of predictions: errors by labels that came later, estimates before that, and when an error is a loss.
 
 Nothing here decides on a retrain: it measures, says how sure it is, and names the cause.
 """

@@ -1,4 +1,4 @@
-"""Booking: scores and labels become the error of one version on the partition of the prediction."""
+"""Turns scores and labels into the error of one version on one partition, that of the prediction."""
 
 import hashlib
 import json
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from titlebout.core.bouts.block_errors import block_errors, whole_error
 from titlebout.core.bouts.metrics import row_losses, row_metric, unit_of
 from titlebout.core.layout import performance_folder
+from titlebout.core.performance.given_scores import GivenScores
 from titlebout.core.performance.label_join import FoundLabels
 from titlebout.core.performance.loss_sums import LossSums
 from titlebout.core.performance.performance_results import (
@@ -34,11 +35,10 @@ class Booking(NamedTuple):
 
     Attributes:
         partition: Of the prediction.
-        version: Whose scores.
-        source: Where they are from.
         labels_from: Partitions in which labels were looked for.
         evidence: Names scores, labels and metric.
         is_holdout: Whether the version won its bout on the partition.
+        standing: Whether it is known from labels, or estimated.
     """
 
     partition: PartitionKey
@@ -47,6 +47,7 @@ class Booking(NamedTuple):
     labels_from: tuple[PartitionKey, ...]
     evidence: str
     is_holdout: bool
+    standing: Standing = Standing.REALISED
 
 
 def evidence_of(spec: ModelSpec, *parts: str | Iterable[str]) -> str:
@@ -64,50 +65,35 @@ def losses_of(spec: ModelSpec, labels: Floats, scores: Floats) -> Floats:
 
 
 def booked(
-    spec: ModelSpec, lake: Lake, booking: Booking, scores: Floats, found: FoundLabels, **further: int
+    spec: ModelSpec, lake: Lake, booking: Booking, given: GivenScores, found: FoundLabels, *, unscored: int
 ) -> PartitionPerformance:
     """Return the error of scores whose labels were found; the profile of the scores is published.
 
-    Args:
-        spec: The model spec.
-        lake: Takes the profile.
-        booking: What it is booked on.
-        scores: float64, shape (n_rows,), or (n_rows, n_classes); each key once.
-        found: The labels of these rows.
-        **further: Further counts of `JoinCounts`; `unknown` is added to what the labels say.
+    `unscored` counts rows of the partition that have no score.
     """
-    losses = losses_of(spec, found.labels, scores)
+    losses = losses_of(spec, found.labels, given.scores)
     is_judged = np.isfinite(losses)
-    labelled = int(np.isfinite(found.labels).sum())
     judged = int(is_judged.sum())
     counts = JoinCounts(
-        scored=len(scores) + further.pop("unknown", 0),
+        scored=len(given.scores) + given.keyless,
         judged=judged,
         waiting=found.waiting,
-        unknown=0,
+        unknown=found.unknown + given.keyless,
         contradicted=found.contradicted,
-        undefined=labelled - judged,
+        undefined=int(np.isfinite(found.labels).sum()) - judged,
+        repeated=given.repeated,
         doubled=found.doubled,
-        **further,
+        unscored=unscored,
     )
-    counts = counts.model_copy(
-        update={"unknown": counts.scored - judged - counts.waiting - counts.contradicted - counts.undefined}
-    )
-    by_spec = _spec_error(spec, found.labels[is_judged], scores[is_judged])
-    return performance(spec, lake, booking, scores, LossSums.of(losses[is_judged])).model_copy(
-        update={"counts": counts, "spec_error": by_spec}
-    )
+    measured = performance(spec, lake, booking, given.scores, LossSums.of(losses[is_judged]), counts)
+    by_spec = _spec_error(spec, found.labels[is_judged], given.scores[is_judged])
+    return measured.model_copy(update={"spec_error": by_spec})
 
 
 def performance(
-    spec: ModelSpec,
-    lake: Lake,
-    booking: Booking,
-    scores: Floats,
-    sums: LossSums,
-    standing: Standing = Standing.REALISED,
+    spec: ModelSpec, lake: Lake, booking: Booking, scores: Floats, sums: LossSums, counts: JoinCounts
 ) -> PartitionPerformance:
-    """Return what sums of losses say of a partition, all rows judged; the profile of all scores is published."""
+    """Return the error that sums of losses are; the profile of all scores is published."""
     metric = row_metric(spec.comparison.metric)
     folder = performance_folder(spec.name, booking.partition, booking.version)
     profile = publish_profile(lake, folder, profile_scores(spec, scores)) if len(scores) else None
@@ -115,7 +101,7 @@ def performance(
         model=spec.name,
         partition=booking.partition,
         version=booking.version,
-        standing=standing,
+        standing=booking.standing,
         source=booking.source,
         metric=metric.value,
         unit=unit_of(metric, spec.dataset.target),
@@ -124,7 +110,7 @@ def performance(
         squares=sums.squares,
         error=sums.error(metric),
         spec_metric=None if metric is spec.comparison.metric else spec.comparison.metric.value,
-        counts=JoinCounts(scored=len(scores), judged=sums.rows),
+        counts=counts,
         labels_from=booking.labels_from,
         is_holdout=booking.is_holdout,
         profile_path=profile.path if profile else None,

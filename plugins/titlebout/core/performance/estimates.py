@@ -1,9 +1,9 @@
-"""Errors estimated before labels come, with a band by how such estimates did on days whose labels did come."""
+"""Estimates errors before labels come, with a band by how far such estimates were off on days with labels."""
 
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import CLASSIFYING
 
 Floats = NDArray[np.float64]
+Estimator: TypeAlias = ConfidenceEstimator | LossModel
 
 MOST_ROWS_A_DAY = 4000
 """An estimator learns from so many rows of a day at most, drawn with the spec's seed."""
@@ -52,23 +53,6 @@ class Band(NamedTuple):
     high: float | None
 
 
-class Estimator(Protocol):
-    """Tells what losses to expect of rows without labels."""
-
-    @property
-    def method(self) -> str:
-        """Return its name."""
-        ...
-
-    def losses(self, features: NDArray[np.float32], scores: Floats) -> Floats:
-        """Return the loss to expect of each row: float64, shape (n_rows,)."""
-        ...
-
-    def chances(self, scores: Floats) -> Floats | None:
-        """Return the calibrated probability of class 1; None where there are no two classes."""
-        ...
-
-
 def labelled_day(spec: ModelSpec, scored: ScoredRows, key: str) -> LabelledDay:
     """Keep what an estimator learns of a partition; the same rows each time."""
     losses = losses_of(spec, scored.labels, scored.scores)
@@ -83,13 +67,7 @@ class Estimates:
     """An estimator that has learned from past days, and how well such a one did on them."""
 
     def __init__(self, spec: ModelSpec, plan: FeaturePlan, days: Sequence[LabelledDay]) -> None:
-        """Learn.
-
-        Args:
-            spec: The model spec.
-            plan: Of the version.
-            days: Partitions with labels that the version was not trained on, oldest first; with rows.
-        """
+        """Learn from partitions with labels that the version was not trained on, oldest first, none without rows."""
         self._metric = row_metric(spec.comparison.metric)
         self._reference = sum((LossSums.of(day.losses) for day in days), LossSums())
         self._estimator = _learned(spec, plan, days)
@@ -102,11 +80,14 @@ class Estimates:
 
     def sums(self, scored: ScoredRows) -> LossSums:
         """Return what the losses of rows are expected to add up to."""
-        return LossSums.of(self._estimator.losses(scored.features, scored.scores))
+        return _expected(self._estimator, scored.features, scored.scores)
 
     def chances(self, scores: Floats) -> Floats | None:
         """Return the calibrated probability of class 1 of each row; None where there are no two classes."""
-        return self._estimator.chances(scores)
+        if not isinstance(self._estimator, ConfidenceEstimator):
+            return None
+        found = self._estimator.chances(scores)
+        return found[:, 1] if found.shape[1] == 2 else None
 
     def band(self, sums: LossSums) -> Band:
         """Return an estimated error, and within which limits nine of ten past days' errors would have been."""
@@ -125,7 +106,7 @@ class Estimates:
         for start, stop in _folds(first, len(days)):
             estimator = _learned(spec, plan, days[:start])
             for day in days[start:stop]:
-                came, expected = LossSums.of(day.losses), LossSums.of(estimator.losses(day.features, day.scores))
+                came, expected = LossSums.of(day.losses), _expected(estimator, day.features, day.scores)
                 misses.append(self._log_mean(came) - self._log_mean(expected))
                 noise.append(self._noise(came))
         if len(misses) < FEWEST_PARTITIONS:
@@ -140,36 +121,17 @@ class Estimates:
         return self._reference.variation / max(sums.rows, 1)
 
 
-class _ByConfidence:
-    def __init__(self, estimator: ConfidenceEstimator) -> None:
-        self._estimator, self.method = estimator, estimator.method
-
-    def losses(self, features: NDArray[np.float32], scores: Floats) -> Floats:
-        del features
-        return self._estimator.expected(scores)
-
-    def chances(self, scores: Floats) -> Floats | None:
-        found = self._estimator.chances(scores)
-        return found[:, 1] if found.shape[1] == 2 else None
-
-
-class _ByLossModel:
-    def __init__(self, model: LossModel) -> None:
-        self._model, self.method = model, model.method
-
-    def losses(self, features: NDArray[np.float32], scores: Floats) -> Floats:
-        return self._model.expected(features, scores)
-
-    def chances(self, scores: Floats) -> Floats | None:
-        del scores
-        return None
+def _expected(estimator: Estimator, features: NDArray[np.float32], scores: Floats) -> LossSums:
+    if isinstance(estimator, ConfidenceEstimator):
+        return LossSums.of(estimator.expected(scores))
+    return LossSums.of(estimator.expected(features, scores))
 
 
 def _learned(spec: ModelSpec, plan: FeaturePlan, days: Sequence[LabelledDay]) -> Estimator:
     features, scores, labels, losses = (np.concatenate(part) for part in zip(*days, strict=True))
     if spec.training.objective in CLASSIFYING:
-        return _ByConfidence(ConfidenceEstimator(row_metric(spec.comparison.metric), labels, scores))
-    return _ByLossModel(LossModel(plan, features, scores, losses))
+        return ConfidenceEstimator(row_metric(spec.comparison.metric), labels, scores)
+    return LossModel(plan, features, scores, losses)
 
 
 def _folds(first: int, count: int) -> list[tuple[int, int]]:

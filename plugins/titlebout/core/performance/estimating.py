@@ -1,4 +1,4 @@
-"""Estimating partitions whose labels have not come: once for each, marked as what it is."""
+"""Estimates the error on partitions whose labels have not come: once for each, and marked as an estimate."""
 
 from collections.abc import Mapping
 from functools import cached_property
@@ -20,16 +20,11 @@ FEWEST_DAYS, FEWEST_ROWS = 2, 50
 
 
 class Estimating:
-    """Estimates the champion's error on partitions, once all is measured that has labels.
-
-    The estimator is made when the first partition asks for it.
-    """
+    """Estimates the champion's error on partitions, once all is measured that has labels."""
 
     def __init__(self, world: MeasuredWorld, measuring: Measuring) -> None:
         """Take what partitions are measured by."""
         self._world, self._measuring = world, measuring
-        self._estimates: Estimates | None = None
-        self._is_made = False
 
     def estimated(self, key: PartitionKey) -> PartitionPerformance | None:
         """Return the estimate for a partition without labels enough, if none was made before.
@@ -43,11 +38,10 @@ class Estimating:
             return None
         ref = record.ref()
         evidence = evidence_of(world.spec, "estimated", champion.version, ref.data_sha256)
-        if world.recorded.knows(evidence) or self._has_labels(key):
+        if world.recorded.knows(evidence) or self._has_labels(key) or self._estimates is None:
             return None
         try:
-            estimates = self._made()
-            return self._of(estimates, key, champion.of_snapshot(ref), evidence) if estimates else None
+            return self._of(self._estimates, key, champion.of_snapshot(ref), evidence)
         except UNREADABLE as error:
             self._measuring.notes.append(f"{key} is not estimated: {error}")
             return None
@@ -63,24 +57,27 @@ class Estimating:
         least = self._world.spec.performance.min_rows
         return self._world.recorded.of_version(self._measuring.champion.version, Standing.REALISED, min_rows=least)
 
-    def _made(self) -> Estimates | None:
-        """Return the estimator; None where too little is known to make one, which is noted once."""
-        if self._is_made:
-            return self._estimates
-        self._is_made = True
+    @cached_property
+    def _estimates(self) -> Estimates | None:
+        """The estimator; None where too little is known to make one, which is noted once."""
         spec, champion = self._world.spec, self._measuring.champion
         accepted = set(self._world.state.keys(PartitionStatus.ACCEPTED))
         able = [key for key, day in self._realised.items() if is_evidence(spec.performance, day)]
         keys = [key for key in able if key in accepted and self._measuring.are_labels_due(key)]
-        days = [labelled_day(spec, champion.of_snapshot(self._measuring.ref(key)), key) for key in keys[-MOST_DAYS:]]
+        try:
+            days = [
+                labelled_day(spec, champion.of_snapshot(self._measuring.ref(key)), key) for key in keys[-MOST_DAYS:]
+            ]
+        except UNREADABLE as error:
+            self._measuring.notes.append(f"nothing is estimated: {error}")
+            return None
         days = [day for day in days if len(day.losses)]
         rows = sum(len(day.losses) for day in days)
         if len(days) < FEWEST_DAYS or rows < FEWEST_ROWS:
             needed = f"{FEWEST_DAYS} and {FEWEST_ROWS} are needed"
             self._measuring.notes.append(f"nothing is estimated: {len(days)} days, {rows} rows have labels, {needed}")
             return None
-        self._estimates = Estimates(spec, champion.plan, days)
-        return self._estimates
+        return Estimates(spec, champion.plan, days)
 
     def _of(
         self, estimates: Estimates, key: PartitionKey, scored: ScoredRows, evidence: str
@@ -93,12 +90,12 @@ class Estimating:
         source = ScoreSource.BATCH if is_given else ScoreSource.REPLAYED
         sums = estimates.sums(scored)
         band = estimates.band(sums)
-        booking = Booking(key, champion.version, source, (), evidence, key in champion.holdout)
-        measured = performance(spec, self._world.lake, booking, scored.scores, sums, Standing.ESTIMATED)
+        booking = Booking(key, champion.version, source, (), evidence, key in champion.holdout, Standing.ESTIMATED)
+        counts = JoinCounts(scored=len(scored.scores), judged=0, waiting=len(scored.scores))
+        estimate = performance(spec, self._world.lake, booking, scored.scores, sums, counts)
         chances = estimates.chances(scored.scores) if spec.comparison.metric is Metric.AUC else None
-        return measured.model_copy(
+        return estimate.model_copy(
             update={
-                "counts": JoinCounts(scored=len(scored.scores), judged=0, waiting=len(scored.scores)),
                 "error": band.error,
                 "error_low": band.low,
                 "error_high": band.high,

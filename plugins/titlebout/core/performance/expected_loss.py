@@ -1,4 +1,4 @@
-"""The loss to expect of probabilities without labels: what they themselves say, once they mean what they say (CBPE)."""
+"""The loss to expect of a classifier's rows without labels, from its calibrated probabilities (CBPE)."""
 
 from collections.abc import Callable
 
@@ -11,9 +11,7 @@ from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.specs.training_spec import CalibrationMethod, CalibrationSection
 
 Floats = NDArray[np.float64]
-Meaning = Callable[[Floats], Floats]
-
-METHOD = "CBPE"
+Calibrator = Callable[[Floats], Floats]
 
 
 class ConfidenceEstimator:
@@ -29,7 +27,7 @@ class ConfidenceEstimator:
     ICLR (2022).
     """
 
-    method = METHOD
+    method = "CBPE"
 
     def __init__(self, metric: Metric, labels: Floats, scores: Floats) -> None:
         """Learn what scores mean from rows with labels that the version was not trained on.
@@ -41,9 +39,11 @@ class ConfidenceEstimator:
         """
         self._metric = metric
         if scores.ndim == 1:
-            self._meanings = [meaning_of(labels, scores)]
+            self._calibrators = [calibrator_of(labels, scores)]
         else:
-            self._meanings = [meaning_of((labels == at).astype(float), scores[:, at]) for at in range(scores.shape[1])]
+            self._calibrators = [
+                calibrator_of((labels == at).astype(float), scores[:, at]) for at in range(scores.shape[1])
+            ]
 
     def expected(self, scores: Floats) -> Floats:
         """Return the loss to expect of each row: float64, shape (n_rows,)."""
@@ -56,15 +56,15 @@ class ConfidenceEstimator:
     def chances(self, scores: Floats) -> Floats:
         """Return how likely each class is: float64, shape (n_rows, n_classes), summing to 1."""
         if scores.ndim == 1:
-            of_one = self._meanings[0](scores)
+            of_one = self._calibrators[0](scores)
             return np.stack([1 - of_one, of_one], axis=1)
-        found = np.stack([meaning(scores[:, at]) for at, meaning in enumerate(self._meanings)], axis=1)
+        found = np.stack([calibrator(scores[:, at]) for at, calibrator in enumerate(self._calibrators)], axis=1)
         sums = found.sum(axis=1, keepdims=True)
         return np.where(sums > 0, found / np.where(sums > 0, sums, 1), scores)
 
 
-def meaning_of(labels: Floats, scores: Floats) -> Meaning:
-    """Return a calibration: isotonic where rows suffice, else a sigmoid, else the scores as they are."""
+def calibrator_of(labels: Floats, scores: Floats) -> Calibrator:
+    """Return a calibrator: isotonic where rows suffice, else Platt's, else one that changes nothing."""
     hits = int(labels.sum())
     rarer = min(hits, len(labels) - hits)
     for method in (CalibrationMethod.ISOTONIC, CalibrationMethod.PLATT):

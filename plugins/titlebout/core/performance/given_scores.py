@@ -1,4 +1,4 @@
-"""The scores that were really given: by a server, as its log tells, or in batches, as files in the lake tell."""
+"""Scores that were given: by a server, from its log, or in batches, from files in the lake."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -67,10 +67,7 @@ def versions_in(log: "pa.Table") -> tuple[str, ...]:
 def logged_scores(spec: ModelSpec, log: "pa.Table", version: VersionScores) -> GivenScores:
     """Return what a version answered as champion; of a row that was asked about again, the last answer.
 
-    Args:
-        spec: The model spec; the log has its keys.
-        log: A partition of the inference log, in the order of time.
-        version: The version.
+    The spec has been asked by `why_log_has_no_keys`, and the log is in the order of time.
 
     Raises:
         FieldError: A key column was logged in a type that is not the declared one, or the log lacks it.

@@ -1,4 +1,4 @@
-"""Labels found by the keys of scored rows: among deliveries that may say a key twice, late, or not at all."""
+"""Joins labels to scored rows by key, from deliveries that may hold a key twice, late, or not at all."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple

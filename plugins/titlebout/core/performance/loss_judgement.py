@@ -1,6 +1,5 @@
-"""When the champion predicts worse than when it won: by its own past days, not by a fixed number."""
+"""When the champion's error is a loss: compared with its bout, relative to the variation of its own past days."""
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -8,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.bouts.metrics import loss_exponent
-from titlebout.core.drifting.seasons import views
+from titlebout.core.drifting.seasons import comparable_pasts
 from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS, UsualChange
+from titlebout.core.fingerprints import fingerprint_of
 from titlebout.core.partitions import days_apart
 from titlebout.core.performance.loss_sums import LossSums, log_ratio
 from titlebout.core.performance.performance_results import PartitionPerformance, PerformanceFinding, PerformanceWarning
@@ -43,10 +43,7 @@ class LossView(NamedTuple):
     def of(cls, performance: PerformanceSection, days: Days, first_loss: PartitionKey | None) -> "LossView":
         """Split the days of a version: those of its bout, those after it, the newest.
 
-        Args:
-            performance: The section of the spec.
-            days: Realised, oldest first.
-            first_loss: First partition of earlier findings; what came from then on is not usual.
+        What came from the first partition of earlier findings on is not usual.
         """
         able = [day for day in days.values() if is_evidence(performance, day)]
         older, newest = able[: -performance.newest_partitions], able[-performance.newest_partitions :]
@@ -89,7 +86,7 @@ def worse_days(spec: ModelSpec, view: LossView) -> list[PartitionPerformance]:
             continue
         p_values = [
             _p_value(changes[mask], noise[mask], change, sums.noise(reference), is_part=not mask.all())
-            for _, mask in views(spec.calendar, keys, day.partition)
+            for mask in comparable_pasts(spec.calendar, keys, day.partition)
         ]
         if max(p_values) <= performance.false_alarm_rate:
             worse.append(day)
@@ -139,18 +136,10 @@ def why_no_finding(
 def finding_of(
     spec: ModelSpec, worse: Sequence[PartitionPerformance], reference: LossSums, drifted: Sequence[str]
 ) -> PerformanceFinding:
-    """Return the finding that worse days are.
-
-    Args:
-        spec: The model spec.
-        worse: Oldest first, at least one; all realised or all estimated.
-        reference: Losses where the champion won its bout.
-        drifted: Features that drifted at the same time.
-    """
+    """Return the finding for the worse days, oldest first, at least one, all realised or all estimated."""
     first, sums = worse[-1], LossSums.over(worse)
     metric = Metric(first.metric)
     keys = tuple(day.partition for day in worse)
-    cause = "\n".join([first.version, first.standing, *keys])
     return PerformanceFinding(
         model=spec.name,
         champion=first.version,
@@ -163,18 +152,12 @@ def finding_of(
         loss=loss_share(first.metric, sums, reference),
         is_estimate=first.is_estimate,
         drifted_columns=tuple(sorted(drifted)),
-        fingerprint=hashlib.sha256(cause.encode()).hexdigest()[:12],
+        fingerprint=fingerprint_of(first.version, first.standing, *keys),
     )
 
 
 def cooling_down_since(performance: PerformanceSection, found: Told, earlier: Iterable[Told]) -> PartitionKey | None:
-    """Return the newest partition of what was told of the same champion not long enough ago; None where nothing was.
-
-    Args:
-        performance: The section of the spec.
-        found: What would be told now.
-        earlier: What was told before, of the same kind.
-    """
+    """Return the newest partition of an earlier finding or warning whose cooldown is not over, if there is one."""
     of_champion = [each for each in earlier if each.champion == found.champion]
     if any(each.fingerprint == found.fingerprint for each in of_champion):
         return None  # a second look finds the same again

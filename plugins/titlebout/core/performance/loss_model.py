@@ -1,4 +1,4 @@
-"""The loss to expect of a regression's scores without labels: learned from losses on rows like them (DLE)."""
+"""The loss to expect of a regression's rows without labels, predicted by a model of past losses (DLE)."""
 
 from typing import TYPE_CHECKING
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import xgboost
 
     from titlebout.core.features import FeaturePlan
-
-METHOD = "direct loss estimation"
 
 Floats = NDArray[np.float64]
 
@@ -39,10 +37,12 @@ class LossModel:
     Source: NannyML, How it works: Performance Estimation, Direct Loss Estimation (version 0.8.5, 2023).
     """
 
-    method = METHOD
+    method = "direct loss estimation"
 
     def __init__(self, plan: "FeaturePlan", features: NDArray[np.float32], scores: Floats, losses: Floats) -> None:
-        """Learn from rows with labels that the version was not trained on; the same rows give the same model.
+        """Learn from rows with labels that the version was not trained on, at least one.
+
+        The same rows give the same model.
 
         Args:
             plan: Of the version: which features are categories.
@@ -54,7 +54,7 @@ class LossModel:
         import xgboost
 
         self._plan = plan
-        self._mean = float(losses.mean()) if len(losses) else 0.0
+        self._mean = float(losses.mean())
         # Losses of any unit are learned alike: squared errors may be of the size of 1e9, or of 1e-6.
         self._scale = self._mean if self._mean > 0 else 1.0
         data = self._matrix(features, scores)
@@ -63,8 +63,6 @@ class LossModel:
 
     def expected(self, features: NDArray[np.float32], scores: Floats) -> Floats:
         """Return the loss to expect of each row: float64, shape (n_rows,), at least 0."""
-        if not len(scores):
-            return np.empty(0)
         found = np.asarray(self._booster.predict(self._matrix(features, scores)), dtype=np.float64)
         return np.maximum(found * self._scale, 0.0)
 

@@ -1,4 +1,4 @@
-"""Losses of rows added up, so that days can be added up, and how far a day's loss lies from another."""
+"""Sums of losses that can be added over days, and the log ratio of one mean loss to another."""
 
 import math
 from collections.abc import Iterable
@@ -20,7 +20,6 @@ class LossSums:
     """What rows add up to.
 
     Attributes:
-        rows: How many.
         loss: Sum of their losses, at least 0.
         squares: Sum of the squares of their losses.
     """

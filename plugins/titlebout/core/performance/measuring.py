@@ -1,6 +1,6 @@
-"""Measuring partitions: which scores there are, where their labels are, and what is not measured and why."""
+"""Measures partitions: finds their scores and labels, and notes what is not measured and why."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -27,7 +27,6 @@ from titlebout.core.prediction_file import PartitionScores
 from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import read_version
 
 UNREADABLE = (FieldError, PartitionUnreadableError, CorruptObjectError, ObjectMissingError)
 
@@ -36,12 +35,9 @@ class MeasuredWorld(NamedTuple):
     """What is measured by.
 
     Attributes:
-        spec: The model spec.
-        lake: Holds snapshots, versions, predictions and the log.
-        state: What the ledger adds up to.
         files: What `score_partition` wrote.
         recorded: What was measured before.
-        threads: Threads that score.
+        version: Reads the manifest of a version by its name, and proves it.
     """
 
     spec: ModelSpec
@@ -49,6 +45,7 @@ class MeasuredWorld(NamedTuple):
     state: LedgerState
     files: Sequence[PartitionScores]
     recorded: RecordedPerformance
+    version: Callable[[str], TrainedChallenger]
     threads: int
 
 
@@ -172,16 +169,8 @@ class Measuring:
         found = find_labels(given.keys, deliveries)
         own = self._world.state.partitions.get(booking.partition)
         rows = own.snapshot.rows if own and own.status is PartitionStatus.ACCEPTED else 0
-        return booked(
-            self._spec,
-            self._world.lake,
-            booking,
-            given.scores,
-            found,
-            unknown=given.keyless,
-            repeated=given.repeated,
-            unscored=max(rows - len(given.scores), 0),
-        )
+        unscored = max(rows - len(given.scores), 0)
+        return booked(self._spec, self._world.lake, booking, given, found, unscored=unscored)
 
     def _labels(self, key: PartitionKey) -> KeyedLabels:
         rows = read_rows(self._spec, self._world.lake, self.ref(key))
@@ -190,7 +179,7 @@ class Measuring:
     def _version(self, name: str, key: PartitionKey) -> VersionScores | None:
         if name not in self._versions:
             try:
-                self._versions[name] = self._scoring(read_version(self._world.lake, self._spec.name, name))
+                self._versions[name] = self._scoring(self._world.version(name))
             except UNREADABLE:
                 self.notes.append(f"{key}: scores of {name} are left out, the lake holds no such version")
                 return None

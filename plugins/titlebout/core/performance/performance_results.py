@@ -1,4 +1,4 @@
-"""What is said of a model's performance: of one partition, of a loss, of everything at once."""
+"""Results about performance: of one partition, a finding, a warning, a report."""
 
 from enum import StrEnum
 from operator import not_

@@ -1,12 +1,12 @@
-"""Whether the distribution of the champion's scores has moved away from that of its holdout."""
+"""Whether the distribution of the champion's scores has moved away from that on its holdout."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 
 from titlebout.core.drifting.judged_columns import ColumnChange, PastAndNewest, judge_columns
 from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.drifting.past_windows import PastWindows
 from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS
+from titlebout.core.fingerprints import fingerprint_of
 from titlebout.core.performance.change_causes import CauseOfChange
 from titlebout.core.performance.performance_results import PartitionPerformance, PerformanceWarning
 from titlebout.core.results import PartitionKey
@@ -23,11 +23,7 @@ def moved_scores(
     It is judged as drift of a column is, by the section `drift` of the spec: against how much the scores of the
     champion's own first days differ.
 
-    Args:
-        spec: The model spec.
-        past: Profiles of the days that say what is usual, oldest first.
-        newest: Profiles of the days that are judged.
-        reference: Those of the past that the newest are held against.
+    `reference` names those partitions of the past that the newest are compared with.
     """
     held = [past[key] for key in reference if key in past]
     if len(past) < FEWEST_PARTITIONS or not held or not newest:
@@ -40,23 +36,16 @@ def moved_scores(
         windows=PastWindows.of(len(past), len(held), 1),
     )
     changes = judge_columns(spec.drift, given, dict.fromkeys(newest, tuple(given.reference.columns)))
-    moved = dict[PartitionKey, ColumnChange]()
-    for key, columns in changes.items():
-        if largest := max(columns.values(), key=lambda change: change.excess, default=None):
-            moved |= {key: largest} if largest.excess > 1 else {}
-    return moved
+    largest = {
+        key: max(columns.values(), key=lambda change: change.excess) for key, columns in changes.items() if columns
+    }
+    return {key: change for key, change in largest.items() if change.excess > 1}
 
 
 def drift_warning(
     spec: ModelSpec, newest: Sequence[PartitionPerformance], moved: Mapping[PartitionKey, ColumnChange]
 ) -> PerformanceWarning | None:
-    """Return the warning that moved scores are: k of n by the section `drift`, the newest among them.
-
-    Args:
-        spec: The model spec.
-        newest: The days that were looked at, oldest first.
-        moved: What `moved_scores` returned.
-    """
+    """Return a warning where k of n partitions have moved scores by the section `drift`, the newest among them."""
     if len(moved) < spec.drift.drifted_partitions or newest[-1].partition not in moved:
         return None
     last, keys = newest[-1], tuple(sorted(moved))
@@ -68,16 +57,7 @@ def drift_warning(
 def warning_of(
     spec: ModelSpec, last: PartitionPerformance, keys: tuple[PartitionKey, ...], cause: CauseOfChange, text: str
 ) -> PerformanceWarning:
-    """Return a warning about some partitions under one version.
-
-    Args:
-        spec: The model spec.
-        last: The newest of them.
-        keys: All of them, oldest first.
-        cause: What it is.
-        text: The same in a few words.
-    """
-    name = "\n".join([last.version, cause, *keys])
+    """Return a warning about some partitions under one version."""
     return PerformanceWarning(
         model=spec.name,
         champion=last.version,
@@ -86,5 +66,5 @@ def warning_of(
         cause=cause,
         is_estimate=last.is_estimate,
         text=text,
-        fingerprint=hashlib.sha256(name.encode()).hexdigest()[:12],
+        fingerprint=fingerprint_of(last.version, cause, *keys),
     )

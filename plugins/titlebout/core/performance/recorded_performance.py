@@ -1,7 +1,6 @@
-"""What the ledger holds about performance: what stands for each day, and what was found before."""
+"""Reads the ledger's entries on performance: the error that counts for each partition, and earlier findings."""
 
 from collections.abc import Iterable, Sequence
-from typing import Self
 
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.performance.change_causes import CauseOfChange
@@ -43,11 +42,10 @@ class RecordedPerformance:
             elif entry.kind is EntryKind.PERFORMANCE_WARNED:
                 self.warnings.append(entry.read(PerformanceWarning))
 
-    def add(self, day: PartitionPerformance) -> Self:
+    def add(self, day: PartitionPerformance) -> None:
         """Take what was measured just now."""
         self._days[day.partition, day.version, day.standing, day.source] = day
         self._evidence.add(day.evidence)
-        return self
 
     def knows(self, evidence: str) -> bool:
         """Whether the same was measured before."""

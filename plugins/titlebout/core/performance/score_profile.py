@@ -1,4 +1,4 @@
-"""The distribution of a version's scores on one partition, as drift is measured by: a profile in the lake."""
+"""The profile of a version's scores on one partition, stored in the lake."""
 
 import hashlib
 from typing import NamedTuple
@@ -35,9 +35,7 @@ def score_question(spec: ModelSpec) -> ProfileQuestion:
 def profile_scores(spec: ModelSpec, scores: NDArray[np.float64]) -> PartitionProfile:
     """Profile scores.
 
-    Args:
-        spec: The model spec.
-        scores: float64, shape (n_rows,), or (n_rows, n_classes) in the order of `training.classes`.
+    They have the shape (n_rows,), or (n_rows, n_classes) in the order of `training.classes`.
 
     Raises:
         FieldError: A score is infinite or beyond float32.

@@ -1,4 +1,4 @@
-"""What a version says of the rows of snapshots, scored when it is asked."""
+"""Scores the rows of snapshots with one version, when asked."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
@@ -42,14 +42,7 @@ class VersionScores:
     """One version; it is loaded when something is first asked of it."""
 
     def __init__(self, spec: ModelSpec, past: PastPartitions, manifest: TrainedChallenger, *, threads: int) -> None:
-        """Take a version.
-
-        Args:
-            spec: The model spec.
-            past: The accepted snapshots, and the lake.
-            manifest: The version.
-            threads: Threads that score.
-        """
+        """Take a version, and the accepted snapshots that its history features are made of."""
         self.manifest = manifest
         self.holdout = frozenset(ref.partition for ref in manifest.proof.holdout)
         self._learned = frozenset(ref.partition for ref in manifest.proof.training)

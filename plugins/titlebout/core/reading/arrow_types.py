@@ -1,4 +1,4 @@
-"""Declared column types as Arrow types; by itself, for whoever needs no casts and would pay for their import."""
+"""Arrow types of the declared column types; a module of its own, for those who need no casts."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""The hash of a snapshot's logical content, taken while its rows pass by."""
+"""The hash of a snapshot's logical content, computed while its rows are streamed."""
 
 import hashlib
 import json

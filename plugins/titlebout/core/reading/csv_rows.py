@@ -1,4 +1,4 @@
-"""CSV as a stream of record batches, and clear words about what does not fit."""
+"""CSV as a stream of record batches, with precise messages about malformed lines."""
 
 import csv
 import io

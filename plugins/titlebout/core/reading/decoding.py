@@ -30,10 +30,6 @@ def decode_files(files: Iterable[SourceFile], dataset: DatasetSection) -> Iterat
     Each file is read to its end before the next one is asked for, so that a generator can open and close them.
     Memory stays bounded: no more than a few blocks of a file are decoded at a time.
 
-    Args:
-        files: In the order in which their rows follow each other.
-        dataset: The spec's section.
-
     Raises:
         PartitionEmptyError: None of the files has a row.
         PartitionUnreadableError: A file is truncated, or not of the declared schema, or has no rows while others do.

@@ -1,8 +1,8 @@
 """Derived columns and kept ranges: what happens to rows between the source and the snapshot."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial, reduce
-from typing import Protocol
+from typing import TypeAlias
 
 import numpy as np
 import pyarrow as pa
@@ -24,18 +24,14 @@ _MONTH_NUMBERS = arrow_numbers(np.arange(1, 13), pa.int64())
 _MICROSECONDS_PER_MINUTE = 60_000_000.0
 
 
-class _Deriving(Protocol):
-    """One derived column: rows in, values out; it may remember the rows before."""
-
-    def __call__(self, batch: pa.RecordBatch) -> pa.Array: ...
+Deriving: TypeAlias = Callable[[pa.RecordBatch], pa.Array]
+"""Computes a derived column of some rows; it may remember the rows before."""
 
 
 def with_derived(batches: Iterable[pa.RecordBatch], dataset: DatasetSection) -> Iterator[pa.RecordBatch]:
     """Add the derived columns to rows in `dataset.columns`, which must come in the order of the source.
 
-    Args:
-        batches: All rows of the source, over all of its files: some columns depend on the rows before.
-        dataset: The spec's section.
+    They are all rows, over all files: some columns depend on the rows before.
 
     Raises:
         PartitionUnreadableError: A column cannot be derived from a value.
@@ -87,7 +83,7 @@ def _is_inside(column: pa.Array, bounds: Bounds) -> pa.Array:
     return is_inside
 
 
-def _deriving(name: str, derivation: Derivation) -> _Deriving:
+def _deriving(name: str, derivation: Derivation) -> Deriving:
     if isinstance(derivation, MinutesBetween):
         return partial(_minutes_between, name=name, derivation=derivation)
     return _MonthStarts(name, derivation)

@@ -1,4 +1,4 @@
-"""JSON lines as a stream of record batches: Arrow reads what is plain, Python decides about the rest."""
+"""JSON lines as a stream of record batches: parsed by Arrow where possible, else line by line in Python."""
 
 import io
 import json

@@ -1,8 +1,8 @@
 """Parquet as a stream of record batches, with the checksum of every page that has one; and our own files as a whole."""
 
-from collections.abc import Callable, Generator, Mapping
-from functools import partial
-from typing import BinaryIO, TypeVar
+from collections.abc import Generator, Iterator, Mapping
+from contextlib import contextmanager
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -13,8 +13,6 @@ from titlebout.core.specs.dataset_spec import ColumnType
 
 _ROWS_PER_BATCH = 1 << 15
 _BUFFER_BYTES = 1 << 16
-
-Found = TypeVar("Found")
 
 
 def parquet_rows(
@@ -31,22 +29,27 @@ def parquet_rows(
     file.seek(0)
 
     # Buffered, or a row group would be held in memory at once, however large its writer made it.
-    def opened() -> pq.ParquetFile:
-        return pq.ParquetFile(file, buffer_size=_BUFFER_BYTES, pre_buffer=False, page_checksum_verification=True)
-
-    parquet = _readable(opened, where)
-    refuse_missing_columns(_readable(lambda: list(parquet.schema_arrow.names), where), columns, where)
-    if not _readable(lambda: parquet.metadata.num_rows, where):
+    options = {"buffer_size": _BUFFER_BYTES, "pre_buffer": False, "page_checksum_verification": True}
+    with _damage_refused(where):
+        parquet = pq.ParquetFile(file, **options)
+        names, promised = list(parquet.schema_arrow.names), parquet.metadata.num_rows
+    refuse_missing_columns(names, columns, where)
+    if not promised:
         raise empty(where, "it has a schema and no rows")
-    batches = _readable(lambda: parquet.iter_batches(batch_size=_ROWS_PER_BATCH, columns=list(columns)), where)
+    with _damage_refused(where):
+        batches = parquet.iter_batches(batch_size=_ROWS_PER_BATCH, columns=list(columns))
     rows = 0
-    while (batch := _readable(lambda: next(batches, None), where)) is not None:
+    while True:
+        with _damage_refused(where):
+            batch = next(batches, None)
+            if batch is None:
+                break
+            # Writers do not always check that texts are UTF-8; readers rely on it.
+            batch.validate(full=True)
         rows += batch.num_rows
-        # Writers do not always check that texts are UTF-8; readers rely on it.
-        _readable(partial(batch.validate, full=True), where)
         yield batch.select(list(columns))
-    if rows != parquet.metadata.num_rows:
-        raise unreadable(where, "Parquet", f"it has {rows} of the {parquet.metadata.num_rows} rows that it promises")
+    if rows != promised:
+        raise unreadable(where, "Parquet", f"it has {rows} of the {promised} rows that it promises")
 
 
 def parquet_table(data: bytes) -> pa.Table:
@@ -64,10 +67,11 @@ def parquet_table(data: bytes) -> pa.Table:
     return pa.concat_tables([file.read_row_group(number) for number in range(file.num_row_groups)])
 
 
-def _readable(read: Callable[[], Found], where: str) -> Found:
-    """Call Arrow's Parquet reader, which raises nearly anything on damaged bytes."""
+@contextmanager
+def _damage_refused(where: str) -> Iterator[None]:
+    """Translate what Arrow's Parquet reader raises on damaged bytes, which is nearly anything."""
     try:
-        return read()
+        yield
     except (pa.ArrowException, OSError, ValueError, OverflowError, MemoryError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise

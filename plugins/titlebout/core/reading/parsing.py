@@ -1,4 +1,4 @@
-"""Texts as values: how a spec says that numbers, dates and missing values are written."""
+"""Parses texts as the spec says: numbers, dates and markers of missing values."""
 
 import re
 from collections.abc import Mapping

@@ -34,9 +34,6 @@ class PartitionQuery:
     """A checked query.
 
     Attributes:
-        name: Its name in the spec.
-        text: As it stands in its file.
-        parameters: The names that it binds.
         escaped: The text with a backslash before every colon that belongs to no parameter, as SQLAlchemy's
             `text()` takes it, and without the semicolon at its end.
     """
@@ -70,11 +67,6 @@ def parse_query(name: str, text: str, where: str) -> PartitionQuery:
     """Check that a query reads, that only bound parameters reach into it, and that they bound the day.
 
     It guards against mistakes, not against its author: the query is a reviewed file of the project.
-
-    Args:
-        name: Its name in the spec.
-        text: The content of its file.
-        where: Named in errors.
 
     Raises:
         SpecError: The query breaks one of these rules; the message names what is allowed.

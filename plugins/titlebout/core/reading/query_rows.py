@@ -1,4 +1,4 @@
-"""Rows of a query as Arrow columns: Python objects in whatever types the database's driver makes of them."""
+"""Rows of a query as Arrow columns, from Python objects of whatever types the database's driver returns."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date, datetime
@@ -28,13 +28,7 @@ Values = Sequence[object]
 
 
 def batch_of_rows(rows: Sequence[Values], names: Sequence[str], dataset: DatasetSection, where: str) -> pa.RecordBatch:
-    """Return rows in `dataset.columns` and their Arrow types; what else a row holds is left out.
-
-    Args:
-        rows: At least one.
-        names: Of the columns of a row.
-        dataset: The section with columns and how texts are written.
-        where: Named in errors.
+    """Return rows, at least one, in `dataset.columns` and their Arrow types; what else a row holds is left out.
 
     Raises:
         PartitionUnreadableError: A column is missing, comes twice, or holds a value that its type cannot express.

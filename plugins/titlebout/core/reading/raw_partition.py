@@ -1,4 +1,4 @@
-"""Rows of one partition on their way from the source: a stream, so that a partition may be larger than memory."""
+"""The rows of one partition as a stream from its source, so that a partition may be larger than memory."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,6 @@ class RawPartition:
         batches: Record batches with exactly `dataset.snapshot_columns` in their Arrow types, in any row order.
             Reading on may raise what `PartitionSource.read` raises: only who has seen the end has a partition.
             A generator that opens what it needs inside its body is closed as it should be.
-        source_uri: Where the rows came from.
         source_etag: Another one means other bytes.
     """
 

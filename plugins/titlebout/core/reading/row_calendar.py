@@ -1,4 +1,4 @@
-"""Rows of many partitions, read once and handed out one by one: from memory where they fit, else from a file."""
+"""All rows of a source grouped by partition: in memory where they fit, else in a temporary file."""
 
 import tempfile
 from collections import defaultdict
@@ -46,43 +46,37 @@ class RowCalendar:
     ) -> None:
         """Read all rows.
 
-        Args:
-            batches: Rows in the columns of a snapshot.
-            dataset: The spec's section with the time column.
-            calendar: Of the model.
-            memory_bytes: How much is held in memory; more than that moves to a temporary file without a name.
+        What is more than `memory_bytes` moves to a temporary file without a name.
 
         Raises:
             UnavailableError: The disk is full or refuses to write.
         """
         self._schema = arrow_schema(dataset.snapshot_columns)
         self._time_column, self._calendar = dataset.time_column, calendar
-        self._held = _RowsInMemory(pa.Table.from_batches([], schema=self._schema), np.array([], np.int32))
-        self._spilled: _RowsOnDisk | None = None
         self.undated_rows = 0
+        spilled: _RowsOnDisk | None = None
         held: list[pa.RecordBatch] = []
         held_bytes = 0
         for batch in batches:
             held.append(batch)
             held_bytes += batch.nbytes
             if held_bytes > memory_bytes:
-                self._spilled = self._spilled or _RowsOnDisk(self._schema)
-                self._spilled.add(self._sorted(held))
+                spilled = spilled or _RowsOnDisk(self._schema)
+                spilled.add(self._sorted(held))
                 held, held_bytes = [], 0
-        self._held = self._sorted(held)
-        if self._spilled:
-            self._spilled.add(self._held)
-            self._spilled.finish()
+        rest = self._sorted(held)
+        if spilled:
+            spilled.add(rest)
+            spilled.finish()
+        self._rows = spilled or rest
 
     def rows_of(self, key: PartitionKey) -> Iterator[pa.RecordBatch]:
         """Yield a partition's rows in the order of the source; none where there are none."""
-        number = self._calendar.number(key)
-        return self._spilled.rows_of(number) if self._spilled else self._held.rows_of(number)
+        return self._rows.rows_of(self._calendar.number(key))
 
     def has(self, key: PartitionKey) -> bool:
         """Whether a partition has any rows."""
-        number = self._calendar.number(key)
-        return self._spilled.has(number) if self._spilled else self._held.has(number)
+        return self._rows.has(self._calendar.number(key))
 
     def _sorted(self, held: list[pa.RecordBatch]) -> "_RowsInMemory":
         table = pa.Table.from_batches(held, schema=self._schema)

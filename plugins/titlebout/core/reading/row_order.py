@@ -1,4 +1,4 @@
-"""The canonical order of rows: in memory where they fit, by sorted runs on disk where they do not."""
+"""Sorts rows into their canonical order: in memory where they fit, else by an external merge sort."""
 
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -40,9 +40,7 @@ class RowOrder:
     def sort_stream(self, batches: Iterable[pa.RecordBatch], folder: Path) -> Generator[pa.Table, None, None]:
         """Yield all rows in order, in pieces of no particular size.
 
-        Args:
-            batches: Rows with the columns of a snapshot, in any order.
-            folder: For temporary files, about as large as the rows; each is removed when it was read.
+        Temporary files in the folder are about as large as the rows; each is removed when it was read.
 
         Raises:
             UnavailableError: The disk is full or refuses to write.

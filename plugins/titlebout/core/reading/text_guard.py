@@ -1,4 +1,4 @@
-"""Watches a text file while it is read: what parsers would pass over in silence, or explain badly."""
+"""Checks a text stream while it is parsed: encoding, null bytes, open quotes and endless lines."""
 
 import codecs
 import threading
@@ -128,8 +128,4 @@ class TextGuard:
         except UnicodeDecodeError as error:
             raise unreadable(self._where, f"{self._wanted} in UTF-8", error) from None
         if b"\0" in chunk:
-            message = (
-                f"{self._where}: holds a null byte, as files do after a crash or in another encoding; "
-                "deliver it again as UTF-8"
-            )
-            raise PartitionUnreadableError(message)
+            raise unreadable(self._where, f"{self._wanted} in UTF-8", "it holds a null byte")

@@ -1,4 +1,4 @@
-"""How it is said that a delivery is empty or cannot be read: the same for every format."""
+"""The errors for deliveries that are empty or cannot be read, the same for every format."""
 
 from titlebout.core.errors import PartitionEmptyError, PartitionUnreadableError
 

@@ -1,1 +1,1 @@
-"""Skew: what a model server answers and is asked, held against what the version and the data say offline."""
+"""Training-serving skew: answers and inputs of the model server, compared with the version and the data offline."""

@@ -1,4 +1,4 @@
-"""A field of the log and the same column of a snapshot, brought into one form in which values can be compared."""
+"""Brings a field of the inference log and the same column of a snapshot into one type, so that they can be compared."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,11 +20,7 @@ _HASH = "^[0-9a-f]{32}$"
 
 
 class NotComparableError(Exception):
-    """A field of the log cannot be held against the delivered column; the message is why.
-
-    Attributes:
-        column: Its name.
-    """
+    """A field of the log cannot be held against the delivered column; the message is why."""
 
     def __init__(self, column: str, why: str) -> None:
         super().__init__(why)
@@ -36,8 +32,6 @@ class ComparedColumn:
     """One column on both sides, in the same Arrow type.
 
     Attributes:
-        name: The column.
-        declared: Its type in the spec.
         logged: What the log holds, one value for each row of it.
         delivered: What the snapshot holds; hashes where the log holds hashes.
         is_hash: Whether only equality can be told.
@@ -55,8 +49,6 @@ class ColumnsOfLog:
     """The fields of a log beside the columns of a snapshot.
 
     Attributes:
-        spec: The model spec.
-        log: Rows of the log.
         rows: Rows of the snapshot, in their declared types.
         log_key: The secret of the hashes, if there is one.
     """

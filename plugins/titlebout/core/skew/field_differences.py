@@ -1,4 +1,4 @@
-"""How the values of one feature in the log differ from the delivered ones, row by row."""
+"""Compares the values of one feature in the log with the delivered ones, row by row."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -99,12 +99,7 @@ class ComparedValues:
 
 
 def compare_field(values: ComparedValues, plan: FeaturePlan | None) -> FieldSkew:
-    """Sum up how a feature differs.
-
-    Args:
-        values: The values on both sides.
-        plan: The plan of the version that answered, where it is known.
-    """
+    """Sum up how a feature differs; `plan` is that of the version that answered, where it is known."""
     sizes = values.sizes()
     return FieldSkew(
         column=values.column.name,
@@ -122,14 +117,7 @@ def compare_field(values: ComparedValues, plan: FeaturePlan | None) -> FieldSkew
 def examples_of(
     values: ComparedValues, pairs: Pairs, keys: Mapping[str, ComparedColumn], request_ids: Sequence[str]
 ) -> tuple[SkewExample, ...]:
-    """Return the first rows in which a feature differs.
-
-    Args:
-        values: The values on both sides.
-        pairs: Which rows they are.
-        keys: The key columns.
-        request_ids: Of all rows of the log.
-    """
+    """Return the first rows in which a feature differs."""
     return tuple(
         SkewExample(
             request_id=str(request_ids[place_in_log]),

@@ -1,4 +1,4 @@
-"""Golden rows, asked of a live server: what it answered, held against what was promised."""
+"""Compares a live server's answers to golden rows with the scores that the version gives offline."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -18,10 +18,8 @@ class Answered(NamedTuple):
     """What the server said of some golden rows, and what was promised.
 
     Attributes:
-        version: What answered.
         first_row: Position of the first of them.
         is_alone: Whether it is a request of one row.
-        scores: What it said.
         promised: What that version says offline.
     """
 

@@ -1,4 +1,4 @@
-"""Rows of the log beside the rows of a snapshot that bear the same key."""
+"""Joins rows of the inference log to the rows of a snapshot by key."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -35,11 +35,7 @@ class JoinedRows:
 
 
 def joined(keys: Sequence[ComparedColumn]) -> JoinedRows:
-    """Join by all key columns together.
-
-    Args:
-        keys: Both sides of each key column, at least one.
-    """
+    """Join by all key columns together, at least one."""
     logged, delivered = _codes(keys)
     order = np.argsort(delivered, kind="stable")
     first = np.searchsorted(delivered[order], logged, side="left")

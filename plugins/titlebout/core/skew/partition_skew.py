@@ -1,4 +1,4 @@
-"""Features of the log held against the delivered ones, and logged scores against recomputed ones, for a partition."""
+"""Compares the features that the inference log holds with the delivered ones, for one partition."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -24,14 +24,7 @@ WithHistory = Callable[[pa.Table, FeaturePlan], pa.Table]
 
 @dataclass(frozen=True)
 class FeatureComparison:
-    """Compares the features of the log's rows that speak of one partition with its snapshot.
-
-    Attributes:
-        partition: Which one.
-        columns: The log's rows and the snapshot's.
-        versions: Loads what answered.
-        with_history: Makes history features.
-    """
+    """Compares the features of the log's rows that speak of one partition with its snapshot."""
 
     partition: PartitionKey
     columns: ColumnsOfLog
@@ -55,7 +48,8 @@ class FeatureComparison:
             note = f"the rows of the log have no key: {error.column} {error}"
             return seen.model_copy(update={"note": note})
         found = joined([*keys.values()])
-        fields, not_compared = self._fields(found, keys)
+        answered_by = log["version"].take(pa.array(found.logged))
+        fields, not_compared = self._fields(found, keys, answered_by)
         return seen.model_copy(
             update={
                 "compared_rows": len(found.logged),
@@ -63,14 +57,17 @@ class FeatureComparison:
                 "ambiguous_rows": found.ambiguous,
                 "keyless_rows": found.keyless,
                 "repeated_rows": found.repeated,
-                "fields": (*fields, *self._history(found)),
+                "fields": (*fields, *self._history(found, answered_by)),
                 "not_compared": not_compared,
                 "note": "" if len(found.logged) else "no row of the log has a key that was delivered once",
             }
         )
 
-    def _fields(self, found: JoinedRows, keys: Mapping[str, ComparedColumn]) -> tuple[list[FieldSkew], dict[str, str]]:
+    def _fields(
+        self, found: JoinedRows, keys: Mapping[str, ComparedColumn], answered_by: pa.ChunkedArray
+    ) -> tuple[list[FieldSkew], dict[str, str]]:
         fields, not_compared = list[FieldSkew](), dict[str, str]()
+        plans = {version: self._plan(version) for version in pc.unique(answered_by).to_pylist()}
         request_ids = self.columns.log["request_id"].to_pylist() if len(found.logged) else []
         for name in self.columns.spec.training.features.columns:
             if name in keys:
@@ -80,36 +77,30 @@ class FeatureComparison:
             except NotComparableError as error:
                 not_compared[name] = str(error)
                 continue
-            pairs, plan = self._asked_with(name, found)
+            # The requests of a version without that field hold none.
+            having = [version for version, plan in plans.items() if plan is None or name in plan.fields]
+            kept = pc.is_in(answered_by, value_set=pa.array(having, pa.string())).to_numpy()
+            pairs = Pairs(found.logged[kept], found.delivered[kept])
             if not len(pairs.logged):
                 continue
+            plan = next((plans[version] for version in having if plans[version]), None)
             values = ComparedValues(column, pairs)
             field = compare_field(values, plan)
             examples = examples_of(values, pairs, keys, request_ids)
             fields.append(field.model_copy(update={"examples": examples}))
         return fields, not_compared
 
-    def _asked_with(self, name: str, found: JoinedRows) -> tuple[Pairs, FeaturePlan | None]:
-        """Return the rows whose version has a field of that name; another one's requests hold none."""
-        versions = self.columns.log["version"].take(pa.array(found.logged))
-        plans = {version: self._plan(version) for version in pc.unique(versions).to_pylist()}
-        having = [version for version, plan in plans.items() if plan is None or name in plan.fields]
-        kept = pc.is_in(versions, value_set=pa.array(having, pa.string())).to_numpy()
-        plan = next((plans[version] for version in having if plans[version]), None)
-        return Pairs(found.logged[kept], found.delivered[kept]), plan
-
     def _plan(self, version: str) -> FeaturePlan | None:
         predictor = self.versions(version)
         return predictor.plan if predictor else None
 
-    def _history(self, found: JoinedRows) -> Iterator[FieldSkew]:
+    def _history(self, found: JoinedRows, answered_by: pa.ChunkedArray) -> Iterator[FieldSkew]:
         """Yield how far the history features of the server are from those that training would make of today's data."""
-        versions = self.columns.log["version"].take(pa.array(found.logged))
-        for version in sorted(pc.unique(versions).to_pylist()):
+        for version in sorted(pc.unique(answered_by).to_pylist()):
             plan = self._plan(version)
             if plan is None or not plan.history:
                 continue
-            of_version = pc.equal(versions, version).to_numpy()
+            of_version = pc.equal(answered_by, version).to_numpy()
             rows = self.columns.rows.take(pa.array(found.delivered[of_version]))
             served, fresh = plan.as_served(rows), self.with_history(rows, plan)
             everywhere = np.arange(rows.num_rows)

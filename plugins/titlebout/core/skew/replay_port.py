@@ -1,4 +1,4 @@
-"""What a replay needs of the conversation with a model server: the scores, and who gave them."""
+"""The port to a model server for replaying golden rows: scores, and the version that gave them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

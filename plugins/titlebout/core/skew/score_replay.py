@@ -1,4 +1,4 @@
-"""Scores of the log held against those that the same version gives for the features beside them."""
+"""Compares logged scores with those that the same version computes from the logged features."""
 
 from collections.abc import Callable
 

@@ -1,9 +1,9 @@
-"""Which of what was seen is worth telling a person."""
+"""Decides which differences are findings that a person is told."""
 
-import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 
-from titlebout.core.errors import bounded
+from titlebout.core.errors import bounded, first_few
+from titlebout.core.fingerprints import fingerprint_of
 from titlebout.core.results import PartitionKey
 from titlebout.core.skew.skew_report import GoldenReplay, PartitionSkew, SkewFinding, SkewKind
 from titlebout.core.specs.skew_spec import SkewSection
@@ -14,10 +14,7 @@ MOST_NAMED = 5
 def golden_findings(model: str, replay: GoldenReplay, newest: PartitionKey | None) -> Iterator[SkewFinding]:
     """Yield that the live server is wrong, if it is.
 
-    Args:
-        model: Name of the model.
-        replay: What it answered.
-        newest: The newest accepted partition: it tells one night from another.
+    The newest accepted partition tells one night from another.
     """
     if replay.problem and replay.version and newest:
         yield _finding(model, SkewKind.GOLDEN, replay.version, newest, {}, replay.problem)
@@ -46,16 +43,14 @@ def _features(model: str, limits: SkewSection, seen: PartitionSkew) -> Iterator[
     if not shares:
         return
     version = max(seen.versions, key=lambda name: (seen.versions[name], name))
-    named = ", ".join(f"{name} in {share:.1%}" for name, share in [*shares.items()][:MOST_NAMED])
-    more = f" and {len(shares) - MOST_NAMED} more" if len(shares) > MOST_NAMED else ""
-    message = f"the server was asked about {seen.partition} with other values than were delivered: {named}{more}"
+    named = first_few([f"{name} in {share:.1%}" for name, share in shares.items()], MOST_NAMED)
+    message = f"the server was asked about {seen.partition} with other values than were delivered: {named}"
     yield _finding(model, SkewKind.FEATURES, version, seen.partition, shares, f"{message} of {seen.compared_rows} rows")
 
 
 def _finding(
     model: str, kind: SkewKind, version: str, partition: PartitionKey, columns: Mapping[str, float], message: str
 ) -> SkewFinding:
-    text = "\n".join([model, kind, version, partition, *sorted(columns)])
     return SkewFinding(
         model=model,
         kind=kind,
@@ -63,5 +58,5 @@ def _finding(
         newest_partition=partition,
         columns=dict(columns),
         message=bounded(message),
-        fingerprint=hashlib.sha256(text.encode()).hexdigest()[:12],
+        fingerprint=fingerprint_of(model, kind, version, partition, *sorted(columns)),
     )

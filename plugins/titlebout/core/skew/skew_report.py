@@ -1,4 +1,4 @@
-"""What a look for skew found: answers of the live server, and partitions of its log."""
+"""The results of a check for skew: golden rows on the live server, and partitions of its log."""
 
 from enum import StrEnum
 

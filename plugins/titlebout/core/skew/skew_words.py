@@ -1,4 +1,4 @@
-"""A look for skew in lines for a screen."""
+"""A skew report as lines of text."""
 
 from collections.abc import Iterator
 

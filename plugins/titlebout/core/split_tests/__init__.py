@@ -1,1 +1,1 @@
-"""A/B releases: answers joined to what came of them, and an interval of the difference that holds at every look."""
+"""A/B trials: answers joined to outcomes, and a confidence sequence of the difference that holds at every look."""

@@ -1,4 +1,4 @@
-"""How much better one of two groups is, as an interval that holds at every moment at which somebody looks.
+"""A confidence sequence for the difference of two group means: it holds at every moment at which somebody looks.
 
 Requests were dealt at random: a share p to the candidate, the others to the champion. Of n outcomes in all, the
 difference of the two means varies by s1^2 / p1 + s0^2 / (1 - p1), divided by n, with each group's own variance and its
@@ -34,26 +34,15 @@ class GainPath:
 
     Attributes:
         champion_count: Outcomes of the champion's group: float64, shape (n_outcomes,).
-        champion_mean: Their mean.
-        champion_variance: Their variance, with n - 1.
-        candidate_count: The same of the candidate's.
-        candidate_mean: The same of the candidate's.
-        candidate_variance: The same of the candidate's.
+        candidate_count: Outcomes of the candidate's group.
+        gain: Mean of the candidate's outcomes less that of the champion's.
         reach: Half the width of the interval.
     """
 
     champion_count: Floats
-    champion_mean: Floats
-    champion_variance: Floats
     candidate_count: Floats
-    candidate_mean: Floats
-    candidate_variance: Floats
+    gain: Floats
     reach: Floats
-
-    @property
-    def gain(self) -> Floats:
-        """Candidate less champion."""
-        return self.candidate_mean - self.champion_mean
 
     @property
     def low(self) -> Floats:
@@ -85,11 +74,8 @@ def gain_path(is_candidate: Flags, values: Floats, *, alpha: float, narrowest_at
     reach = np.sqrt(spread) * _boundary(total, alpha, narrowest_at)
     return GainPath(
         champion_count=champion.count,
-        champion_mean=champion.mean,
-        champion_variance=champion.variance,
         candidate_count=candidate.count,
-        candidate_mean=candidate.mean,
-        candidate_variance=candidate.variance,
+        gain=candidate.mean - champion.mean,
         # Outcomes that are all alike tell nothing of how far others may lie.
         reach=np.where(spread > 0, reach, np.nan),
     )

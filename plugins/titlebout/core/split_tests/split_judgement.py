@@ -1,7 +1,7 @@
 """Judges a trial of strategy ab from its answers and their outcomes; nothing wins that is not proven better."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -42,11 +42,7 @@ def findings(
 ) -> SplitFindings:
     """Add up one look.
 
-    Args:
-        answers: Who was answered by whom; None: the candidate has answered nobody.
-        counted: The outcomes; None where there are no answers.
-        rules: What decides.
-        percent: The candidate's share.
+    `answers` is None where the candidate has answered nobody; `percent` is its share.
     """
     asked = percent / 100
     if answers is None or counted is None:
@@ -61,18 +57,15 @@ def findings(
         "candidate": _group(answers.rows_of_candidate, answers.candidate_units, counted, is_candidate=True),
     }
     is_broken = is_above(dealt, asked, each_side) or is_below(dealt, asked, each_side)
-    known = SplitFindings(groups, share, is_broken, counted.not_numbers)
+    found = SplitFindings(groups, share, is_broken, counted.not_numbers)
     if min(group.outcomes for group in groups.values()) < 2:
-        return known
+        return found
     turned = counted.values if rules.larger_is_better else -counted.values
     path = gain_path(counted.is_candidate, turned, alpha=rules.alpha, narrowest_at=rules.narrowest_at)
     if not np.isfinite(path.reach[-1]):
-        return known
-    return SplitFindings(
-        groups,
-        share,
-        is_broken,
-        counted.not_numbers,
+        return found
+    return replace(
+        found,
         gain=float(path.gain[-1]),
         low=float(path.low[-1]),
         high=float(path.high[-1]),
@@ -83,10 +76,7 @@ def findings(
 def decide(found: SplitFindings, rules: SplitRules, *, is_over: bool) -> tuple[SplitDecision, tuple[str, ...]]:
     """Decide a look, as often as anybody likes.
 
-    Args:
-        found: What it found.
-        rules: What decides.
-        is_over: Whether the time of the split is over: what is not proven by then was not.
+    Once the time of the split is over, the champion stays unless the candidate is proven better.
     """
     if found.is_split_broken:
         return SplitDecision.INCONCLUSIVE, (_mismatch(found.share),)

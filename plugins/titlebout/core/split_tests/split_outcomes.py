@@ -1,7 +1,7 @@
-"""Outcomes joined to the answers that they came of: one number for each unit that was dealt to a group."""
+"""Joins outcomes to answers: one number for each unit that was assigned to a group."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
@@ -25,7 +25,6 @@ class KnownOutcomes:
     """The outcomes that a partition's rows hold.
 
     Attributes:
-        partition: Its key.
         known_at: When the ledger first knew of the partition.
         rows: The columns to join by, named by `key_name`, and `value`: a label, or an outcome; none is missing.
     """
@@ -52,7 +51,7 @@ class CountedOutcomes:
     is_candidate: Flags
     values: Floats
     partitions: Sequence[PartitionKey]
-    waiting_rows: int
+    waiting_rows: int = 0
     repeated_outcomes: int = 0
     early_outcomes: int = 0
     not_numbers: int = 0
@@ -61,10 +60,7 @@ class CountedOutcomes:
 def outcome_rows(table: pa.Table, rules: SplitRules, values: Floats) -> pa.Table:
     """Return the rows of a partition that have an outcome, and a full key.
 
-    Args:
-        table: The partition's rows.
-        rules: What decides.
-        values: Label or outcome of each row, NaN where there is none: float64, shape (n_rows,).
+    `values` are labels or outcomes of the rows, NaN where there is none: float64, shape (n_rows,).
     """
     named = {key_name(column): table[column] for column in rules.join_columns}
     rows = pa.table({**named, VALUE: pa.array(values)})
@@ -80,10 +76,7 @@ def counted_outcomes(answers: SplitAnswers, known: Sequence[KnownOutcomes], rule
     So a unit counts once, as one number that later outcomes do not change: what is counted stays independent, and
     what was counted at an earlier look is counted at this one. Outcomes without an answer are left aside.
 
-    Args:
-        answers: Who was answered by whom.
-        known: Outcomes, in the order in which the ledger came to know them.
-        rules: What decides.
+    The outcomes come in the order in which the ledger came to know them.
     """
     joined = [_joined(answers, each, order, rules) for order, each in enumerate(known)]
     found = pa.concat_tables(joined) if joined else None
@@ -95,19 +88,11 @@ def counted_outcomes(answers: SplitAnswers, known: Sequence[KnownOutcomes], rule
     later = found.filter(pa.array(is_later)).sort_by([(_ORDER, "ascending"), (_ROW, "ascending")])
     place, first_at = np.unique(_numbers(later, PLACE), return_index=True)
     firsts = later.take(pa.array(np.sort(first_at)))
-    return _by_unit(
-        firsts,
-        answers,
-        rules,
-        [each.partition for each in known],
-        CountedOutcomes(
-            np.empty(0, bool),
-            np.empty(0),
-            (),
-            waiting_rows=answers.rows.num_rows - len(place),
-            repeated_outcomes=later.num_rows - len(place),
-            early_outcomes=found.num_rows - later.num_rows,
-        ),
+    return replace(
+        _by_unit(firsts, answers, rules, [each.partition for each in known]),
+        waiting_rows=answers.rows.num_rows - len(place),
+        repeated_outcomes=later.num_rows - len(place),
+        early_outcomes=found.num_rows - later.num_rows,
     )
 
 
@@ -123,12 +108,9 @@ def _joined(answers: SplitAnswers, known: KnownOutcomes, order: int, rules: Spli
 
 
 def _by_unit(
-    firsts: pa.Table,
-    answers: SplitAnswers,
-    rules: SplitRules,
-    partitions: Sequence[PartitionKey],
-    left_out: CountedOutcomes,
+    firsts: pa.Table, answers: SplitAnswers, rules: SplitRules, partitions: Sequence[PartitionKey]
 ) -> CountedOutcomes:
+    """Return one outcome for each unit: the mean of those that came with its first partition."""
     labels, scores = _numbers(firsts, VALUE), _numbers(firsts, SCORE)
     values = labels if rules.metric is None else row_losses(rules.metric, labels, scores, quantile=rules.quantile)
     is_number = np.isfinite(values)
@@ -148,9 +130,6 @@ def _by_unit(
         is_candidate=np.array([answers.group_of_unit[names[each]] for each in in_order], dtype=bool),
         values=total[in_order] / number[in_order],
         partitions=[partitions[first_order[each]] for each in in_order],
-        waiting_rows=left_out.waiting_rows,
-        repeated_outcomes=left_out.repeated_outcomes,
-        early_outcomes=left_out.early_outcomes,
         not_numbers=int((~is_number).sum()),
     )
 

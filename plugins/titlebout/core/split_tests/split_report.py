@@ -1,4 +1,4 @@
-"""What one look at a trial of strategy ab says, as JSON in the lake and as evidence in the ledger."""
+"""The report of one look at a trial of strategy ab: JSON in the lake, evidence in the ledger."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -71,7 +71,6 @@ class DecodedColumn:
     """Values of one whole column, and what several expectations want to know of them, computed once.
 
     Attributes:
-        name: The column.
         kind: As pandas has it: integers with a missing value are NUMBER.
         values: Shape (n_rows,). int64, float64 (missing is NaN), uint8 for flags, days or microseconds since
             1970 for times (missing is 0), positions of distinct texts (missing is -1).

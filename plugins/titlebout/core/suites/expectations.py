@@ -38,7 +38,6 @@ class Finding:
     """What one expectation said.
 
     Attributes:
-        success: Whether it held.
         result: In Great Expectations' words.
         rows: Positions of the first rows at fault, if it is about single rows.
         raised: Why it could not be evaluated.

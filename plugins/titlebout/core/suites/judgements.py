@@ -19,9 +19,6 @@ class Judgement:
     """What one expectation said about one file.
 
     Attributes:
-        kind: Type of the expectation, such as `expect_column_values_to_be_between`.
-        kwargs: Its arguments, as the suite gives them.
-        severity: What its failure leads to.
         success: Whether it held; False where it could not be evaluated.
         result: In Great Expectations' words: `observed_value` of an aggregate, or `element_count`,
             `unexpected_count` and `partial_unexpected_list` of an expectation about single rows.

@@ -32,14 +32,11 @@ _ABOUT_DISTINCT = frozenset(
 # A finding, or why the expectation is left to Great Expectations.
 Outcome = Finding | str
 Numbered = Mapping[int, Check]
+"""Position in the suite to expectation."""
 
 
 def evaluate(file: ParquetColumns, checks: Numbered) -> dict[int, Outcome]:
     """Evaluate expectations on one file.
-
-    Args:
-        file: The file.
-        checks: Position in the suite to expectation.
 
     Returns:
         An outcome for each position.
@@ -67,10 +64,6 @@ def examples(
     file: ParquetColumns, wanted: Mapping[int, tuple[Sequence[int], Sequence[str]]]
 ) -> dict[int, list[dict[str, JsonValue]] | str]:
     """Show rows at fault.
-
-    Args:
-        file: The file.
-        wanted: Position in the suite to rows and columns.
 
     Returns:
         Position to records; a text where they cannot be shown as Great Expectations would.

@@ -38,9 +38,7 @@ class ParquetColumns:
     def read(self, name: str, *, distinct: bool = False) -> DecodedColumn:
         """Decode one column.
 
-        Args:
-            name: The column.
-            distinct: Somebody will ask for distinct texts: to find them while decoding costs less than later.
+        `distinct` says that distinct texts will be asked for: to find them while decoding costs less than later.
 
         Raises:
             NotCompilableError: It is of a type, or holds a value, that is left to Great Expectations.

@@ -34,12 +34,7 @@ def judge_rows(check: Check, columns: Sequence[DecodedColumn]) -> Finding:
 def row_finding(check: Check, rows: int, considered: int, faults: Faults, show: Callable[[int], JsonValue]) -> Finding:
     """Add the rows at fault up.
 
-    Args:
-        check: The expectation.
-        rows: Rows of the table.
-        considered: Rows that were not skipped for a missing value.
-        faults: Rows at fault.
-        show: Gives what a report shows of a row.
+    Rows that were skipped for a missing value are not considered.
     """
     unexpected = 0 if faults is None else int(np.count_nonzero(faults))
     success = not considered or (float(considered) - float(unexpected)) / float(considered) >= check.mostly

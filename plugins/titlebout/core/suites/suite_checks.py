@@ -36,9 +36,7 @@ class Check:
     """One expectation, understood.
 
     Attributes:
-        kind: Its type.
         kwargs: Its arguments without those that have their default, in the order of Great Expectations.
-        severity: What its failure leads to.
     """
 
     kind: str

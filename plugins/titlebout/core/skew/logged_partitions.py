@@ -1,4 +1,4 @@
-"""Which rows of the inference log speak of a partition."""
+"""Finds the rows of the inference log that are about a partition."""
 
 from dataclasses import dataclass, field
 
@@ -18,16 +18,12 @@ from titlebout.core.specs.spec import ModelSpec
 
 
 @dataclass
-class LogShelf:
+class LoggedPartitions:
     """Partitions of a model's inference log, each read once.
 
     A partition of the log holds what was *answered* in it. Where the time column is a field that the log holds as it
     is, every row says itself of which partition it speaks; then a forecast made the day before counts, and so does a
     row that a server with a wrong clock booked on the neighbouring day.
-
-    Attributes:
-        spec: The model spec.
-        lake: Where the log lies.
     """
 
     spec: ModelSpec

@@ -1,4 +1,4 @@
-"""Everything that stands about the champion, judged: losses by labels, losses by estimate, scores that moved."""
+"""Judges the champion: losses by labels, estimated losses, and drift of its scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from titlebout.core.drifting.partition_profile import PartitionProfile
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError
 from titlebout.core.ledgers.ledger import PartitionStatus
-from titlebout.core.performance.change_causes import CauseOfChange, Signs, tell_apart
+from titlebout.core.performance.change_causes import CauseOfChange, tell_apart
 from titlebout.core.performance.loss_judgement import (
     MOST_PAST,
     LossView,
@@ -39,8 +39,8 @@ class _Found(NamedTuple):
     """Also where it was told a short while ago."""
 
 
-class StandingJudgement:
-    """Judges what stands about the champion; it measures nothing."""
+class PerformanceJudgement:
+    """Judges what was measured and estimated of the champion; it measures nothing itself."""
 
     def __init__(self, world: MeasuredWorld, version: str, drifted: Mapping[PartitionKey, Sequence[str]]) -> None:
         """Take what was measured.
@@ -66,13 +66,11 @@ class StandingJudgement:
         finding = by_labels.finding or by_estimate.finding
         looked_at = [day.partition for day in [*self._all.values()][-self._rules.newest_partitions :]]
         causes = tell_apart(
-            Signs(
-                has_broken_data=self._has_broken_data(looked_at),
-                has_lost=by_labels.is_lost,
-                is_judged=why_not_judged(self._spec, self._view) is None,
-                has_moved_scores=moved is not None,
-                has_moved_features=any(key >= looked_at[0] for key in self._drifted) if looked_at else False,
-            )
+            has_broken_data=self._has_broken_data(looked_at),
+            has_lost=by_labels.is_lost,
+            is_judged=why_not_judged(self._spec, self._view) is None,
+            has_moved_scores=moved is not None,
+            has_moved_features=any(key >= looked_at[0] for key in self._drifted) if looked_at else False,
         )
         return PerformanceReport(
             model=self._spec.name,
