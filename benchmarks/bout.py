@@ -18,7 +18,9 @@ from titlebout.core.bouts.bout_checks import ScoredPartition, run_checks
 from titlebout.core.bouts.resampling import gain_interval
 from titlebout.core.bouts.verdict_rules import decide, measure
 from titlebout.core.features import FeaturePlan
-from titlebout.core.learning.training import train_booster
+from titlebout.core.learning.encoded_rows import EncodedRows
+from titlebout.core.learning.quantile_matrix import LabelledRows
+from titlebout.core.learning.training import learn
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.predictor import Predictor
 from titlebout.core.specs.comparison_spec import ComparisonSection
@@ -62,8 +64,10 @@ def make_spec(rounds: int) -> ModelSpec:
 def train(spec: ModelSpec, rows: pa.Table) -> Predictor:
     """Train a model of the spec."""
     plan = FeaturePlan.fit(spec, rows)
-    booster = train_booster(spec.training, plan, plan.encode(rows), rows["target"].to_numpy())
-    return Predictor.load(booster, plan.model_dump_json().encode(), threads=granted_cores())
+    learned = learn(
+        spec.training, plan, LabelledRows(EncodedRows.of(plan.encode(rows)), rows["target"].to_numpy(), None)
+    )
+    return Predictor.load(learned.ubj, plan.model_dump_json().encode(), threads=granted_cores())
 
 
 def seconds_of(work: Callable[[], Any]) -> float:

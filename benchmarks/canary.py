@@ -23,7 +23,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from results_page import end_when_told, machine, print_json, say, write_section
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.mlflow_registry import MlflowRegistry
 from titlebout.adapters.process_host import ProcessHost

@@ -38,7 +38,7 @@ QUICK_MUTANTS = 60
 EQUIVALENT = Path(__file__).with_name("equivalent_mutants.json")
 PACKAGE = "titlebout.core"
 MODULES = (
-    *("bouts.comparison", "bouts.hindsight", "bouts.verdict_rules", "bouts.bout_checks"),
+    *("bouts.comparison", "bouts.holdout_overlap", "bouts.verdict_rules", "bouts.bout_checks"),
     *("bouts.block_errors", "bouts.resampling"),
     "windows",
 )

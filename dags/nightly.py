@@ -12,7 +12,7 @@ from titlebout.core.skipped_midnights import skips_midnight
 from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.model_assets import model_asset
-from titlebout.notifiers.ledger_alerts import tellers, telling
+from titlebout.notifiers.ledger_alerts import alert_callbacks, alert_notifiers
 from titlebout.operators.approve_release import ApproveReleaseOperator
 from titlebout.operators.check_candidate import CheckCandidateOperator
 from titlebout.operators.compare_with_champion import CompareWithChampionOperator
@@ -94,7 +94,7 @@ def nightly(spec: ModelSpec) -> DAG:
             "owner": spec.owner,
             "retries": 2,
             "execution_timeout": timedelta(hours=1),
-            **telling(spec, "failure"),
+            **alert_callbacks(spec, "failure"),
         },
     ) as dag:
         ingest = IngestPartitionOperator(task_id="ingest_partition", model=spec.name)
@@ -141,7 +141,7 @@ def release(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
                 model=spec.name,
                 verdict=verdict,
                 response_timeout=patience,
-                notifiers=tellers(spec),
+                notifiers=alert_notifiers(spec),
             )
         )
     tried = trial(spec, verdict) if spec.release.has_trial else []
@@ -150,7 +150,7 @@ def release(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
         model=spec.name,
         verdict=verdict,
         outlets=[model_asset(spec.name, "champion")],
-        **telling(spec, "success"),
+        **alert_callbacks(spec, "success"),
     )
     if gates:
         # They skip where nothing was won, and the champion's server is looked after all the same.
@@ -167,7 +167,7 @@ def trial(spec: ModelSpec, verdict: XComArg) -> list[BaseOperator]:
         model=spec.name,
         ticket=start.output,
         **patience,
-        **telling(spec, "success"),  # also if it was kept, where nothing fails and nothing is released
+        **alert_callbacks(spec, "success"),  # also if it was kept, where nothing fails and nothing is released
     )
     return [start, watch]
 

@@ -35,10 +35,6 @@ def build_channels(section: AlertsSection, connect: Callable[[str], ConnectionFi
 
     A channel whose connection is not defined, or would send a secret in the clear, says so when it is used: what is
     wrong with one must not silence the other.
-
-    Args:
-        section: Who is told.
-        connect: Looks a connection up.
     """
     from titlebout.adapters.alert_channels.mail_channel import MailChannel
     from titlebout.adapters.alert_channels.webhook_channel import WebhookChannel

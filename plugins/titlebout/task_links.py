@@ -15,9 +15,9 @@ def trial_address(model: str, trial: int) -> str:
     return f"titlebout/{model}/trials/{trial}"
 
 
-def drift_address(model: str, partition: str, entry: int | None = None) -> str:
-    """Return where the API server shows a drift report; without a ledger entry, the newest one of the partition."""
-    return f"titlebout/{model}/drift/{partition}" + (f"?entry={entry}" if entry else "")
+def drift_address(model: str, partition: str) -> str:
+    """Return where the API server shows the newest drift report of a partition."""
+    return f"titlebout/{model}/drift/{partition}"
 
 
 def verdict_address(model: str, partition: str, entry: int | None = None) -> str:

@@ -17,14 +17,14 @@ from titlebout.core.ports import Lake, ModelRegistry, PartitionSource, Partition
 from titlebout.core.reading.partition_query import PartitionQuery
 from titlebout.core.results import RunContext
 from titlebout.core.specs.dataset_spec import DemoSource, S3Source, SqlSource
-from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
+from titlebout.core.specs.spec import DeploymentSection, DeploymentTarget, ModelSpec
 
 if TYPE_CHECKING:
     from docker import APIClient
 
     from titlebout.adapters.databases.sql_preview import SqlPreview
     from titlebout.adapters.docker_host import ThrowawayBench
-    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.http_server import HttpServerClient
     from titlebout.adapters.s3.s3_bucket import S3Bucket
     from titlebout.core.inference_log.log_port import ServerLog
     from titlebout.core.learning.search_port import ParameterSearch
@@ -137,32 +137,34 @@ def build_search() -> "ParameterSearch":
 
 def build_host(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None) -> ServerHost:
     """Return where the model's server lives, by `deployment.target` of the spec; it logs what the spec says."""
+    host = build_plain_host(spec.deployment, connect, conn_id=conn_id)
     if spec.deployment.target is DeploymentTarget.NONE:
-        from titlebout.adapters.no_server import NoServer
-
-        return NoServer()
+        return host
     from titlebout.adapters.logging_host import LoggingHost
 
     log = spec.serving.log
-    return LoggingHost(
-        _bare_host(spec, connect, conn_id), build_server_log(), log, lambda: connect(log.key_conn_id).password
-    )
+    return LoggingHost(host, build_server_log(), log, lambda: connect(log.key_conn_id).password)
+
+
+def build_plain_host(deployment: DeploymentSection, connect: Connect, *, conn_id: str | None = None) -> ServerHost:
+    """Return where the model's server lives; whoever uses it leaves what the server logs as it is."""
+    if deployment.target is DeploymentTarget.NONE:
+        from titlebout.adapters.no_server import NoServer
+
+        return NoServer()
+    if deployment.target is DeploymentTarget.DOCKER:
+        return _docker_host(deployment, connect(conn_id or "titlebout_docker"))
+    from titlebout.adapters.process_host import ProcessHost
+
+    root = named_extra(connect(conn_id or "titlebout_server"), required=("state_root",))["state_root"]
+    return ProcessHost(Path(root), port=deployment.port)
 
 
 def build_server_log() -> "ServerLog":
     """Return the conversation with model servers about their inference logs."""
-    from titlebout.adapters.http_server_log import HttpServerLog
+    from titlebout.adapters.http_server import HttpServerLog
 
     return HttpServerLog()
-
-
-def _bare_host(spec: ModelSpec, connect: Connect, conn_id: str | None) -> ServerHost:
-    if spec.deployment.target is DeploymentTarget.DOCKER:
-        return _docker_host(spec, connect(conn_id or "titlebout_docker"))
-    from titlebout.adapters.process_host import ProcessHost
-
-    root = named_extra(connect(conn_id or "titlebout_server"), required=("state_root",))["state_root"]
-    return ProcessHost(Path(root), port=spec.deployment.port)
 
 
 def docker_url(connection: ConnectionFields) -> str:
@@ -179,7 +181,7 @@ def build_bench(spec: ModelSpec, run: RunContext, engine: "APIClient", *, engine
 
 def build_client() -> "HttpServerClient":
     """Return the conversation with model servers, in all of its ports."""
-    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.http_server import HttpServerClient
 
     return HttpServerClient()
 
@@ -193,16 +195,16 @@ def _sql_source(spec: ModelSpec, connection: ConnectionFields, query: PartitionQ
     return SqlSourceReader(source_database(connection), spec.dataset, query, timezone=spec.schedule.timezone)
 
 
-def _docker_host(spec: ModelSpec, connection: ConnectionFields) -> ServerHost:
+def _docker_host(deployment: DeploymentSection, connection: ConnectionFields) -> ServerHost:
     from titlebout.adapters.docker_host import DockerHost, connected_engine
 
     extra = named_extra(connection, optional=DOCKER_EXTRA)
     engine_url = docker_url(connection)
     return DockerHost(
         connected_engine(engine_url, connection.conn_id),
-        spec.deployment.image,
+        deployment.image,
         engine_url=engine_url,
-        port=spec.deployment.port,
+        port=deployment.port,
         network=extra.get("network"),
     )
 

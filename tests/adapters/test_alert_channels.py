@@ -120,3 +120,19 @@ def test_a_webhook_that_does_not_take_it_is_named_without_its_secret(status):
     with pytest.raises(UnavailableError, match="ConnectError") as away:
         WebhookChannel(f"{posts.url}/services/s3cret").send(ALERT)
     assert "s3cret" not in f"{refused.value}{away.value}"
+
+
+HOSTILE = "weather=<!channel> & <http://evil.example|see here> [see](http://evil.example) @channel"
+
+
+def test_what_comes_from_the_data_is_text_in_a_chat():
+    """Slack reads angle brackets, Mattermost brackets and the at sign."""
+    with webhook() as posts:
+        WebhookChannel(posts.url).send(ALERT.model_copy(update={"lines": (HOSTILE,)}))
+    ((_, document),) = posts.received
+    text = document["text"]
+    assert "weather=&lt;!channel&gt; &amp; &lt;http://evil.example|see here&gt;" in text
+    assert "](" not in text
+    assert "@channel" not in text
+    assert ALERT.pages[0] in text
+    assert document["lines"] == [HOSTILE]  # for programs, as it is

@@ -16,7 +16,7 @@ from fakes.ports import own_port
 from integration.docker_engine import docker_client_fixture, docker_host_fixture, serving_image  # noqa: F401  # fixtures
 from titlebout.adapters.docker_host import ContainerLimits, DockerHost
 from titlebout.adapters.docker_host.model_container import container_options
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.ports import ServedRelease
 

@@ -10,7 +10,7 @@ import pytest
 from fakes.live_server import live_server, proven_in_this_process
 from fakes.postgres import new_database
 from fakes.release_racers import DAYS, MODEL, VERSIONS, AddressHost, FileRegistry, deploy, publish_versions, race
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import StaleTokenError

@@ -297,3 +297,12 @@ def test_comments_are_no_part_of_the_spec(project, tmp_path):
     assert text.startswith("# yaml-language-server: $schema=./schema.json")
     assert "GUESS" in text
     assert "GUESS" not in str({k: v for k, v in yaml.safe_load(text).items() if k != "training"})
+
+
+def test_an_error_begins_a_line_of_its_own_behind_what_was_told_on_the_way(project, capsys, monkeypatch, tmp_path):
+    write_csv(tmp_path / "rides.csv")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    assert main(["new", "rides", "--from", str(tmp_path / "rides.csv"), "--target", "nope"]) == 2
+    said = capsys.readouterr().err
+    assert "\x1b[Klooking for types" in said
+    assert "\x1b[Ktitlebout: " in said

@@ -12,8 +12,7 @@ from fakes.live_server import live_server, proven_in_this_process
 from fakes.project_folder import make_project
 from fakes.server_host import MemoryServerHost
 from fakes.specs import demand_document
-from titlebout.adapters.http_server_client import HttpServerClient
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerClient, HttpServerLog
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.logging_host import LoggingHost
 from titlebout.cli.main import main
@@ -109,3 +108,8 @@ def test_days_whose_time_is_over_are_deleted(asked, capsys, tmp_path):
     assert main(["predictions", "demand"]) == 0
     assert main(["ledger", "show", "demand", "--kind", "log_pruned"]) == 0
     assert "log_pruned" in capsys.readouterr().out
+
+
+def test_days_in_the_wrong_order_are_a_mistake(asked, capsys):
+    assert main(["predictions", "demand", "--from", "2024-01-02", "--to", "2024-01-01"]) == 2
+    assert "--from 2024-01-02 lies after --to 2024-01-01; swap them" in capsys.readouterr().err

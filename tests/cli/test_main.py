@@ -2,7 +2,10 @@
 
 import argparse
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -48,6 +51,39 @@ def test_served_at_tells_version_partition_and_release(ledger_path, capsys):
     assert "2012-10-30-0123456789ab" in printed
     assert "partition 2012-10-30" in printed
     assert "run:manual__1" in printed
+
+
+def test_status_of_a_name_that_nobody_knows_is_a_mistake(ledger_path, capsys):
+    assert main(["status", "bike_sharin"]) == 2
+    assert "the ledger knows no model 'bike_sharin'; did you mean 'bike_sharing'?" in capsys.readouterr().err
+
+
+def test_a_model_whose_chain_is_broken_hides_no_other(ledger_path, capsys):
+    other = build_ledger(environment_connection("titlebout_ledger"))
+    other.append("zebra", EntryKind.RELEASE_FAILED, {}, actor="run:1")
+    with sqlite3.connect(ledger_path) as connection:
+        connection.execute("DELETE FROM titlebout_ledger WHERE model = ? AND sequence = 8", [MODEL])
+    assert main(["status"]) == 1
+    printed = capsys.readouterr().out
+    assert f"{MODEL}: ledger of '{MODEL}': entry 8 is missing at the end" in printed
+    assert "zebra: nothing has served yet" in printed
+
+
+def test_a_pipe_that_is_closed_is_no_mistake(ledger_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "titlebout.cli.main", "status"]
+    ended = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, timeout=300)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+
+
+def test_a_locale_without_a_sign_for_what_is_said_stops_no_answer():
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "titlebout.cli.main", "schema", "--page"]
+    ended = subprocess.run(command, capture_output=True, check=False, timeout=300, env=environment)
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    assert b"\\u2265 1" in ended.stdout
 
 
 def test_before_the_first_release_nothing_served(ledger_path, capsys):

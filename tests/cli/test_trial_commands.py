@@ -13,6 +13,7 @@ from fakes.serving_world import MODEL
 from fakes.specs import demand_document
 from fakes.split_world import SPLIT, SplitWorld, night_before
 from fakes.trial_world import TRIAL, TrialWorld, good_counts
+from titlebout import emergency
 from titlebout.cli import trial_commands
 from titlebout.cli.main import main
 from titlebout.core.live_trials.trial import TrialState
@@ -28,6 +29,7 @@ def world(tmp_path, monkeypatch) -> TrialWorld:
         monkeypatch.setattr(f"titlebout.cli.{module}.open_ledger", lambda: world.ledger)
     monkeypatch.setattr(trial_commands, "open_lake", lambda: world.lake)
     monkeypatch.setattr(trial_commands, "build_host", lambda *_: world.host)
+    monkeypatch.setattr(emergency, "build_plain_host", lambda *_, **__: world.host)
     monkeypatch.setattr(trial_commands, "build_client", lambda: world.client)
     return world
 
@@ -118,3 +120,12 @@ def test_where_outcomes_decide_their_interval_is_shown_and_its_page_printed(spli
     assert "verdict   continue: not proven better" in said
     assert main(["trial", MODEL, "--html"]) == 0
     assert "<svg" in capsys.readouterr().out
+
+
+def test_a_trial_is_stopped_and_shown_whatever_became_of_the_spec(world, capsys, tmp_path):
+    world.start()
+    (tmp_path / "include" / "models" / f"{MODEL}.yaml").write_text("name: [", encoding="utf-8")
+    assert main(["trial", MODEL]) == 0
+    assert main([*STOP, "--yes"]) == 0
+    assert world.trial.state is TrialState.FAILED
+    world.assert_champion_is_untouched()

@@ -14,7 +14,7 @@ from fakes.chains import snapshot
 from fakes.ledger import MemoryLedger
 from fakes.postgres import new_database
 from titlebout.adapters.sql_ledger import SqlLedger
-from titlebout.core.errors import LedgerConflictError, LedgerPayloadError
+from titlebout.core.errors import LedgerClockError, LedgerConflictError, LedgerPayloadError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
 from titlebout.core.ledgers.ledger_chain import GENESIS, MAX_PAYLOAD_BYTES, verify_chain
 from titlebout.core.ledgers.withdrawals import withdrawn
@@ -182,6 +182,17 @@ class TestLedger:
         text = "x" * (MAX_PAYLOAD_BYTES - len('{"text": ""}'))
         ledger.append("demand", EntryKind.VERDICT_REACHED, {"text": text}, actor="run:r1")
         assert ledger.entries("demand")[0].payload == {"text": text}
+
+    def test_a_clock_that_lies_days_behind_the_last_entry_writes_nothing(self, make: Make):
+        start = datetime(2024, 1, 1, tzinfo=UTC)
+        moments = iter(start + timedelta(days=days) for days in (900, 899, 898.9, 900))
+        ledger = make(lambda: next(moments))
+        settle(ledger, "a")
+        settle(ledger, "b")
+        with pytest.raises(LedgerClockError, match="entry 2 is dated 2026-06-19 00:00Z, and the clock here says"):
+            settle(ledger, "c")
+        settle(ledger, "d")
+        assert [entry.payload["version"] for entry in ledger.entries("demand")] == ["a", "b", "d"]
 
     def test_a_clock_that_is_set_back_dates_no_entry_before_the_one_in_front_of_it(self, make: Make):
         start = datetime(2024, 1, 1, tzinfo=UTC)

@@ -11,7 +11,7 @@ from fakes.bundles import ROW, demand_bundle, load_bundle, scores_of, with_wrong
 from fakes.live_server import live_server, proven_in_this_process
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError
 from titlebout.core.golden import GoldenRows
 from titlebout.core.live_trials.trial_port import TrialClient

@@ -11,7 +11,7 @@ from fakes.bundles import ROW, demand_bundle, scores_of
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
 from integration.docker_engine import docker_client_fixture, docker_host_fixture  # noqa: F401  # fixtures
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.process_host import ProcessHost
 from titlebout.core.errors import UnavailableError
 from titlebout.core.ports import ServedRelease, ServerClient, ServerHost

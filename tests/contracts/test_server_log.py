@@ -10,8 +10,7 @@ import pytest
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import live_server, proven_in_this_process
 from fakes.server_log import MemoryServerLog
-from titlebout.adapters.http_server_client import HttpServerClient
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerClient, HttpServerLog
 from titlebout.core.errors import CorruptObjectError, DeploymentError, UnavailableError
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.inference_log.log_port import ServerLog

@@ -5,10 +5,10 @@ import pytest
 from pydantic import ValidationError
 
 from fakes.load_days import CLASSES, load_rows, load_spec
+from fakes.matrix_training import train_booster
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.golden import GoldenRows
-from titlebout.core.learning.training import train_booster
 from titlebout.core.predictor import Predictor
 from titlebout.core.specs.training_spec import Objective
 

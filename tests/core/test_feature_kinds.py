@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fakes.demand_days import demand_rows
+from fakes.matrix_training import train_booster
 from fakes.specs import demand_spec
 from titlebout.core.errors import FieldError
 from titlebout.core.features import FeaturePlan
-from titlebout.core.learning.training import train_booster
 from titlebout.core.predictor import Predictor
 from titlebout.core.reading.casting import cast_table
 

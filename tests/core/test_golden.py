@@ -5,12 +5,12 @@ import pytest
 from pydantic import ValidationError
 
 from fakes.demand_days import demand_rows
+from fakes.matrix_training import train_booster
 from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.golden import GoldenRows
 from titlebout.core.learning.labels import target_values
-from titlebout.core.learning.training import train_booster
 from titlebout.core.predictor import Predictor
 
 

@@ -7,11 +7,11 @@ from pydantic import ValidationError
 
 from fakes.demand_days import demand_rows
 from fakes.load_days import load_spec
+from fakes.matrix_training import train_booster
 from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning.labels import class_weights, constant_prediction, labels_to_learn, validation_rows
-from titlebout.core.learning.training import train_booster
 from titlebout.core.partitions import keys_between
 from titlebout.core.predictor import Predictor
 from titlebout.core.specs.training_spec import Objective

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from fakes.demand_days import demand_rows
+from fakes.matrix_training import train_booster
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError, FieldError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning.labels import target_values
-from titlebout.core.learning.training import train_booster
 from titlebout.core.predictor import Predictor
 
 TRAINING = demand_rows("2024-01-05", rows=400)

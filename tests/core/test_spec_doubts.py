@@ -24,6 +24,7 @@ def test_a_sound_spec_raises_no_doubt():
         ({"training__holdout_days": 2}, "less than comparison.min_blocks 3: every verdict will be inconclusive"),
         ({"training__min_partitions": 11}, "can never be in a window of 10 days"),
         ({"dataset__key_columns": ["hour"]}, "lack the time column day"),
+        ({"training__features__excluded": {"rentals": "leaks"}}, "excluded names the target rentals"),
         ({"training__features__numeric": ["hour"]}, "read and used for nothing: temperature"),
         ({"comparison": {"max_error": 5.0}}, "min_gain is 0"),
         ({"comparison": {"min_gain": 0.1}}, "max_error is not set"),

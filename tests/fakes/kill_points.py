@@ -69,7 +69,7 @@ class Points:
         """Watch this process from now on; it cannot be undone, so it is called in a fork."""
         import sqlalchemy as sa
 
-        from titlebout.adapters.http_server_client import HttpServerClient
+        from titlebout.adapters.http_server import HttpServerClient
         from titlebout.adapters.local_lake import LocalLake
         from titlebout.adapters.mlflow_registry import MlflowRegistry
         from titlebout.adapters.sql_ledger import SqlLedger
@@ -167,7 +167,7 @@ def night(folder: Path) -> None:
     from fakes.demand_days import run_of
     from fakes.specs import demand_spec
     from titlebout.adapters.files_source import FilesSourceReader
-    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.http_server import HttpServerClient
     from titlebout.adapters.local_lake import LocalLake
     from titlebout.adapters.mlflow_registry import MlflowRegistry
     from titlebout.adapters.no_server import NoServer
@@ -238,7 +238,7 @@ def eve_of_rollback(folder: Path) -> None:
     from fakes.demand_days import DemandWorld, run_of
     from fakes.serving_world import verdict_on
     from fakes.specs import demand_spec
-    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.http_server import HttpServerClient
     from titlebout.adapters.local_lake import LocalLake
     from titlebout.adapters.mlflow_registry import MlflowRegistry
     from titlebout.adapters.no_server import NoServer
@@ -264,7 +264,7 @@ def eve_of_rollback(folder: Path) -> None:
 def rollback(folder: Path) -> None:
     """Roll back, also where that has ended before; the plan that was handed over stays, as it does in Airflow."""
     from fakes.specs import demand_spec
-    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.http_server import HttpServerClient
     from titlebout.adapters.local_lake import LocalLake
     from titlebout.adapters.mlflow_registry import MlflowRegistry
     from titlebout.adapters.no_server import NoServer

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from fakes.bundles import demand_bundle
 from fakes.specs import demand_spec
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import DecisionRefusedError, DeploymentError, LedgerConflictError, UnavailableError

@@ -113,7 +113,7 @@ def model_server(folder: Path) -> Iterator[None]:
 
 def looked_at(folder: Path) -> dict[str, Any]:
     """Say what the server serves, whether it answers a client, and what is on trial."""
-    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.http_server import HttpServerClient
     from titlebout.adapters.process_host import ProcessHost
 
     address, client = ProcessHost(folder / "servers").find(MODEL), HttpServerClient()
@@ -165,7 +165,7 @@ def _spec() -> Any:
 
 
 def _ports(folder: Path) -> dict[str, Any]:
-    from titlebout.adapters.http_server_client import HttpServerClient
+    from titlebout.adapters.http_server import HttpServerClient
     from titlebout.adapters.local_lake import LocalLake
     from titlebout.adapters.mlflow_registry import MlflowRegistry
     from titlebout.adapters.process_host import ProcessHost

@@ -13,6 +13,7 @@ from fakes.load_days import load_rows, load_spec
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
 from fakes.specs import demand_spec
+from fakes.written_requests import request_line
 from titlebout.core.inference_log.log_lines import (
     FORMAT,
     LoggedColumn,
@@ -20,7 +21,6 @@ from titlebout.core.inference_log.log_lines import (
     LoggedRequest,
     SegmentHead,
     line,
-    request_line,
 )
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.inference_log.log_reading import publish_log

@@ -15,7 +15,7 @@ from fakes.specs import demand_spec
 from integration.docker_engine import serving_image
 from titlebout.adapters.docker_host import ContainerLimits, DockerHost, ThrowawayBench
 from titlebout.adapters.docker_host.throwaway_bench import CHECK_LABEL
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.core.candidates.candidate_check import CandidateCheck
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.results import Outcome, Release, RunContext, TrainedChallenger, Verdict

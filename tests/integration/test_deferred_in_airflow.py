@@ -20,7 +20,7 @@ from fakes.specs import demand_spec
 from fakes.split_world import ON_A_REAL_SERVER
 from integration.airflow_project import AirflowProject, eventually
 from integration.test_split_end_to_end import ask_everything
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.process_host import ProcessHost
 from titlebout.adapters.sql_ledger import SqlLedger

@@ -9,7 +9,7 @@ import pytest
 from fakes.demand_days import DemandWorld, run_of
 from fakes.specs import demand_spec
 from integration.docker_engine import docker_client_fixture, docker_host_fixture  # noqa: F401  # fixtures
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.process_host import ProcessHost
 from titlebout.core.ports import ServedRelease, ServerHost
 from titlebout.core.results import Outcome, Release, TrainedChallenger, Verdict

@@ -30,7 +30,7 @@ from integration.docker_engine import docker_client_fixture  # noqa: F401  # a f
 from integration.test_trials_under_load import WIDE, Arena, load_on
 from titlebout.adapters.docker_host import DockerHost
 from titlebout.adapters.docker_host.model_container import container_name
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerLog
 from titlebout.core.candidates.candidate_check import CandidateCheck
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.inference_log.log_policy import LogPolicy

@@ -25,7 +25,7 @@ from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.serving_world import verdict_on
 from fakes.specs import demand_document, demand_spec
 from fakes.split_world import ON_A_REAL_SERVER
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.connection_fields import environment_connection
@@ -51,7 +51,7 @@ ASKED = DAYS * HOURS
 DIES = """
 import os, signal, sys
 from pathlib import Path
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerLog
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.live_trials.trial_results import TrialTicket

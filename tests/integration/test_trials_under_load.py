@@ -15,7 +15,7 @@ import pytest
 from fakes.demand_days import DemandWorld, run_of
 from fakes.serving_world import verdict_on
 from fakes.specs import demand_spec
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.adapters.process_host import ProcessHost
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.core.errors import DeploymentError

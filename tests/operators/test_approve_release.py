@@ -70,7 +70,7 @@ def test_a_person_is_told_that_a_winner_waits_for_an_answer(context, asked, proj
     from fakes.tracked import a_verdict
     from titlebout.core.candidates.approval_question import ApprovalQuestion
     from titlebout.core.ledgers.ledger import EntryKind
-    from titlebout.notifiers.ledger_alerts import tellers
+    from titlebout.notifiers.ledger_alerts import alert_notifiers
     from titlebout.operators.approve_release import ApproveReleaseOperator
     from titlebout.project import load_model_spec
     from titlebout.steps import approve_release as module
@@ -88,7 +88,10 @@ def test_a_person_is_told_that_a_winner_waits_for_an_answer(context, asked, proj
         monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_WEBHOOK", json.dumps(connection))
         verdict = a_verdict("demand", VERSION, gain=0.12).model_dump(mode="json")
         waiting = ApproveReleaseOperator(
-            task_id="approve_release", model="demand", verdict=verdict, notifiers=tellers(load_model_spec("demand"))
+            task_id="approve_release",
+            model="demand",
+            verdict=verdict,
+            notifiers=alert_notifiers(load_model_spec("demand")),
         )
         with pytest.raises(TaskAwaitingInput):
             waiting.execute(context)

@@ -16,8 +16,7 @@ import pytest
 from fakes import server_program
 from fakes.bundles import ROW, demand_bundle
 from fakes.server_program import PROGRAM
-from titlebout.adapters.http_server_client import HttpServerClient
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerClient, HttpServerLog
 from titlebout.core.inference_log.log_lines import read_segment
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.ports import ServerAddress

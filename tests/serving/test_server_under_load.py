@@ -18,7 +18,7 @@ import pytest
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.server_program import running
-from titlebout.adapters.http_server_client import HttpServerClient
+from titlebout.adapters.http_server import HttpServerClient
 from titlebout.core.wire import OPEN_PREDICTIONS
 from titlebout.serving.__main__ import _parser, _settings
 

@@ -63,7 +63,8 @@ def status(client: httpx.Client) -> TrialStatus | None:
 
 
 def ask(client: httpx.Client, request_id: str, **changes) -> dict:
-    answer = client.post("/predict", json={"rows": [ROW | changes]}, headers={"x-request-id": request_id})
+    headers = {"x-request-id": request_id, **ADMIN}
+    answer = client.post("/predict", json={"rows": [ROW | changes]}, headers=headers)
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -284,6 +285,26 @@ def test_nobody_sees_counts_that_the_disk_does_not_take_and_callers_are_answered
         assert answer.status_code == 507
         assert "No space left" in answer.json()["error"]
     assert counted(client, 5).counts.asked_candidate == 5
+
+
+def test_a_trial_ends_for_good_on_a_disk_that_is_full(tmp_path, monkeypatch):
+    with client_of_server(tmp_path) as client:
+        push_release(client, CHAMPION, token=RELEASE)
+        started(client, offer(percent=100))
+
+        def full(*_):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(trial_store, "write_durably", full)
+            answer = client.delete(f"{ADMIN_TRIAL_PATH}/{TRIAL}", headers=ADMIN)
+        assert answer.status_code == 507
+        assert "No space left" in answer.json()["error"]
+        assert ask(client, "r")["version"] == CHAMPION.version
+        assert push(client, offer(percent=100)).status_code == 409
+    with client_of_server(tmp_path) as client:
+        assert ask(client, "r")["version"] == CHAMPION.version
+        assert status(client) is None
 
 
 def test_another_release_ends_a_trial_in_the_same_moment(client):

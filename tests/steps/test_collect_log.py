@@ -6,8 +6,9 @@ from fakes.lake import MemoryLake
 from fakes.server_host import MemoryServerHost
 from fakes.server_log import MemoryServerLog
 from fakes.specs import demand_spec
+from fakes.written_requests import request_line
 from titlebout.core.errors import CorruptObjectError, UnavailableError
-from titlebout.core.inference_log.log_lines import FORMAT, LoggedRelease, LoggedRequest, SegmentHead, line, request_line
+from titlebout.core.inference_log.log_lines import FORMAT, LoggedRelease, LoggedRequest, SegmentHead, line
 from titlebout.core.inference_log.log_reading import read_inference_log
 from titlebout.core.release_roles import ReleaseRole
 from titlebout.steps.collect_log import collect_log

@@ -227,6 +227,15 @@ def test_a_row_that_cannot_be_scored_concludes_nothing(served):
     assert "holdout 2024-01-14 cannot be scored by both: field 'temperature' holds infinity" in verdict.reasons[0]
 
 
+def test_a_column_that_the_champion_reads_goes_after_the_champion(served):
+    columns = {name: kind for name, kind in served.spec.dataset.columns.items() if name != "weather"}
+    without = demand_spec(dataset__columns=columns, training__features={"numeric": ["temperature"]})
+    verdict = compare(served, train(served, "2024-01-14", without), spec=without)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert "cannot be scored by both: field 'weather'" in verdict.reasons[0]
+    assert "the champion reads weather: keep it under dataset.columns, without it in training" in verdict.reasons[0]
+
+
 def test_a_champion_of_another_target_is_not_comparable(served):
     target = demand_spec(dataset__target="temperature", training__features={"numeric": ["hour"]})
     other = train(served, "2024-01-14", target)

@@ -5,8 +5,9 @@ import itertools
 import pytest
 
 from fakes.demand_days import run_of
+from fakes.forged import forge
 from fakes.serving_world import MODEL, ServingWorld, pausing_before, verdict_on, wired
-from titlebout.core.errors import StaleTokenError, UnavailableError
+from titlebout.core.errors import CorruptObjectError, StaleTokenError, UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.results import ReleaseStatus
 from titlebout.core.rollback_plan import RollbackPlan
@@ -174,3 +175,25 @@ def test_unless_it_stands_already_and_there_is_no_hurry(world, looks, monkeypatc
     monkeypatch.setattr(release_desk.time, "sleep", ends)
     roll_back_model(world.spec, RollbackPlan(**plan), **world.ports())
     assert len(looks) == 1
+
+
+# --- who writes to the lake ------------------------------------------------------------------------
+
+
+def test_a_model_that_was_replaced_in_the_lake_is_not_served_again_when_a_server_lost_it(world):
+    world.deploy(verdict_on(world.old, None))
+    world.host.servers[MODEL].served = None
+    forge(world.lake, world.old, world.new)
+    with pytest.raises(CorruptObjectError, match="the ledger recorded"):
+        world.deploy(verdict_on(world.old, None))
+    assert world.served is None
+
+
+def test_a_model_that_was_replaced_in_the_lake_since_a_rollback_was_planned_is_not_served(world):
+    world.deploy(verdict_on(world.old, None))
+    world.deploy(verdict_on(world.new, world.old))
+    plan = RollbackPlan(model=MODEL, away=world.new.version, to=world.old.version, by="ann", reason="nonsense")
+    forge(world.lake, world.old, world.new)
+    with pytest.raises(CorruptObjectError, match="the ledger recorded"):
+        roll_back_model(world.spec, plan, **world.ports())
+    world.assert_serves(world.new)

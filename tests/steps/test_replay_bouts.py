@@ -4,12 +4,13 @@ from collections import Counter
 import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of, shuffled
+from fakes.forged import forge
 from fakes.hourly_days import deliver_hours, hourly_spec
 from fakes.lake import MemoryLake
 from fakes.specs import demand_spec
 from titlebout.core.bouts.metrics import error_of, row_losses
 from titlebout.core.bouts.timeline import Policy
-from titlebout.core.errors import NotEnoughPartitionsError, ObjectMissingError
+from titlebout.core.errors import CorruptObjectError, NotEnoughPartitionsError, ObjectMissingError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.layout import version_manifest
 from titlebout.core.learning.labels import target_values
@@ -214,3 +215,13 @@ def test_classes_may_come_and_not_go(world):
 def _plan_of(world):
     version = read_version(world.lake, "demand", trained(world)[FIRST])
     return FeaturePlan.model_validate_json(read_file(world.lake, version, "plan"))
+
+
+def test_a_model_that_was_replaced_in_the_lake_is_not_even_loaded(world, monkeypatch):
+    ours = DemandWorld(ledger=world.ledger)
+    ours.lake.objects.update(world.lake.objects)
+    one, another = (read_version(ours.lake, "demand", trained(world)[key]) for key in NIGHTS[-2:])
+    forge(ours.lake, one, another)
+    monkeypatch.setattr("titlebout.core.versions.Predictor.load", lambda *_, **__: pytest.fail("was loaded"))
+    with pytest.raises(CorruptObjectError, match="the ledger recorded"):
+        replay(ours)

@@ -8,8 +8,7 @@ import pytest
 from fakes.demand_days import demand_rows
 from fakes.server_program import running
 from fakes.skew_world import SkewWorld
-from titlebout.adapters.http_server_client import HttpServerClient
-from titlebout.adapters.http_server_log import HttpServerLog
+from titlebout.adapters.http_server import HttpServerClient, HttpServerLog
 from titlebout.core.errors import UnavailableError
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.inference_log.log_reading import read_inference_log

@@ -206,7 +206,7 @@ def test_a_lake_that_does_not_answer_is_no_answer(model, monkeypatch):
         message = "the lake does not answer"
         raise UnavailableError(message)
 
-    monkeypatch.setattr("titlebout.steps.watch_model.read_file", dead)
+    monkeypatch.setattr("titlebout.steps.watch_model.read_recipe", dead)
     with pytest.raises(UnavailableError):
         model.look()
 

@@ -19,6 +19,7 @@ from titlebout.core.errors import (
     UnavailableError,
 )
 from titlebout.core.lake_paths import checked_path, checked_prefix, forgettable_path
+from titlebout.core.machine.durable_files import sync_folder
 
 if TYPE_CHECKING:
     from titlebout.core.ports import Lake
@@ -53,7 +54,7 @@ class LocalLake:
             temporary = _written(target.parent, data)
             try:
                 _link(temporary, target)
-                _flush_folder(target.parent)
+                sync_folder(target.parent)
             except FileExistsError:
                 _refuse_other_bytes(target, temporary)
             finally:
@@ -102,7 +103,7 @@ class LocalLake:
             if not target.is_file():
                 return
             target.unlink(missing_ok=True)
-            _flush_folder(target.parent)
+            sync_folder(target.parent)
 
     def _located(self, path: str) -> Path:
         """Return the file of a path. A symbolic link on the way could lead out of the lake, so it is refused."""
@@ -122,7 +123,7 @@ class LocalLake:
         missing = [part for part in (folder, *folder.parents) if self._root in part.parents and not part.exists()]
         for part in reversed(missing):
             part.mkdir(mode=0o700, exist_ok=True)
-            _flush_folder(part.parent)
+            sync_folder(part.parent)
 
     @contextmanager
     def _translated(self, target: Path, needed_bytes: int = 0) -> Iterator[None]:
@@ -212,15 +213,6 @@ def _written(folder: Path, data: bytes | Path) -> Path:
         temporary.unlink(missing_ok=True)
         raise
     return temporary
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the folder's entry: without it a power cut may forget the name of a flushed file."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _file_sha256(path: Path) -> str:

@@ -1,6 +1,7 @@
 """The commands `status` and `served-at`: who serves, who served then, and why."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
@@ -9,12 +10,14 @@ from titlebout.cli.commands import Commands, add_command, add_models
 from titlebout.cli.times import parse_moment, when
 from titlebout.connection_fields import environment_connection
 from titlebout.core.candidates.approvals import APPROVAL_KINDS, approval_before
+from titlebout.core.errors import LedgerTamperedError
 from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.ledgers.withdrawals import why_withdrawn, withdrawn
 from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, trial_at
 from titlebout.core.ports import Ledger
 from titlebout.core.retraining.retrain_record import RETRAIN_KINDS, RetrainRecord
 from titlebout.core.retraining.retrain_words import status_line
+from titlebout.project import model_names
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -32,24 +35,35 @@ def status(options: argparse.Namespace) -> bool:
     """Print one block per model."""
     ledger = open_ledger()
     names: Sequence[str] = options.models or ledger.models()
+    new = {*model_names()}  # one that has a spec and no night yet
+    is_whole = True
     for name in names:
-        state = ledger.state(name)
-        champion = state.champion
-        serving = f"{champion.version} since {when(champion.since)}" if champion else "nothing has served yet"
-        serving += f" at {champion.url}" if champion and champion.url else ""
-        print(f"{name}: {serving}")
-        for partition_status in PartitionStatus:
-            keys = state.keys(partition_status)
-            if keys:
-                print(f"  {partition_status:<12}{len(keys):>5} partitions  {_span(keys, partition_status)}")
-        for version in withdrawn(state.releases):
-            print(f"  {why_withdrawn(version, state.releases)}")
-        if line := status_line(RetrainRecord.of(ledger.entries(name, kinds=RETRAIN_KINDS)), datetime.now(UTC)):
-            print(f"  {line}")
+        known = name if name in new else known_model(ledger, name)
+        try:
+            _print_status(ledger, known)
+        except LedgerTamperedError as error:  # the others want to be known all the same
+            print(f"{name}: {error}")
+            is_whole = False
     if not names:
         where = environment_connection("titlebout_ledger").host
         print(f"the ledger {where} is empty: no night has run, or the connection titlebout_ledger means another one")
-    return bool(names)
+    return bool(names) and is_whole
+
+
+def _print_status(ledger: Ledger, name: str) -> None:
+    state = ledger.state(name)
+    champion = state.champion
+    serving = f"{champion.version} since {when(champion.since)}" if champion else "nothing has served yet"
+    serving += f" at {champion.url}" if champion and champion.url else ""
+    print(f"{name}: {serving}")
+    for partition_status in PartitionStatus:
+        keys = state.keys(partition_status)
+        if keys:
+            print(f"  {partition_status:<12}{len(keys):>5} partitions  {_span(keys, partition_status)}")
+    for version in withdrawn(state.releases):
+        print(f"  {why_withdrawn(version, state.releases)}")
+    if line := status_line(RetrainRecord.of(ledger.entries(name, kinds=RETRAIN_KINDS)), datetime.now(UTC)):
+        print(f"  {line}")
 
 
 def _span(keys: Sequence[str], partition_status: PartitionStatus) -> str:
@@ -69,6 +83,8 @@ def served_at(options: argparse.Namespace) -> bool:
         return False
     approval = approval_before(ledger.entries(options.model, kinds=APPROVAL_KINDS), served.version, served.since)
     tried = trial_at(ledger.entries(options.model, kinds=TRIAL_AND_RELEASE_KINDS), moment)
+    if moment > datetime.now(UTC):
+        print(f"{when(moment)} lies ahead: this is what serves now", file=sys.stderr)
     print(f"{options.model}: {served.version}")
     for label, value in (
         ("partition", served.partition),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from titlebout.connection_fields import environment_connection
 from titlebout.core.errors import SpecError, did_you_mean
+from titlebout.core.layout import version_folder, version_manifest
 from titlebout.core.ledgers.ledger_port import LedgerUpkeep
 from titlebout.core.ports import Lake, Ledger
 from titlebout.wiring import build_lake, build_ledger
@@ -30,6 +31,20 @@ def known_model(ledger: Ledger, name: str) -> str:
         message = f"the ledger knows no model {name[:80]!r}; {did_you_mean(name, known)}"
         raise SpecError(message)
     return name
+
+
+def trained_version(lake: Lake, model: str, version: str) -> str:
+    """Return the name of a version that the lake holds.
+
+    Raises:
+        SpecError: It holds none of that name.
+    """
+    if not lake.has(version_manifest(model, version)):
+        folder = version_folder(model, "")
+        known = dict.fromkeys(path.removeprefix(folder).partition("/")[0] for path in lake.list_paths(folder))
+        message = f"{model} has no version {version[:80]!r}; {did_you_mean(version, known)}"
+        raise SpecError(message)
+    return version
 
 
 def known_models(ledger: Ledger, names: Sequence[str]) -> Sequence[str]:

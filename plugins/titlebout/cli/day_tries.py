@@ -50,16 +50,7 @@ class FetchedDay:
 
 @dataclass
 class DayTries:
-    """Days of one spec that are fetched and judged.
-
-    Attributes:
-        spec: The spec.
-        source: Where rows come from.
-        validator: The engine of suites.
-        folder: For the days' files.
-        tell: Shows progress.
-        days: Fetched so far, in the order of their keys.
-    """
+    """Days of one spec that are fetched and judged."""
 
     spec: ModelSpec
     source: PartitionSource

@@ -17,7 +17,7 @@ from titlebout.core.drafts.draft_spec import Origin
 from titlebout.core.drafts.draft_yaml import Scalar
 from titlebout.core.errors import ConnectionSettingsError, SpecError
 from titlebout.core.specs.dataset_spec import FileFormat
-from titlebout.core.specs.source_paths import PLACE
+from titlebout.core.specs.source_paths import PLACE, holds_rows
 from titlebout.wiring import open_bucket
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def look_at_objects(given: str, delimiter: str | None, tell: Tell) -> Look:
     bucket = open_bucket(name, connection)
     tell(f"listing {given}")
     below = prefix.partition(PLACE)[0]
-    listed = [each for each in bucket.list_objects(below) if _holds_rows(each.key, below)]
+    listed = [each for each in bucket.list_objects(below) if holds_rows(each.key, below)]
     if not listed:
         message = f"{bucket.uri(below)}: there are no objects; correct the prefix"
         raise SpecError(message)
@@ -107,9 +107,3 @@ def _fetch(bucket: "S3Bucket", listed: "ListedObject", file: BinaryIO) -> bool:
         file.write(chunk)
     file.seek(0)
     return not is_cut
-
-
-def _holds_rows(key: str, prefix: str) -> bool:
-    """Whether it is data: writers leave folder markers, `_SUCCESS` and hidden objects beside it."""
-    parts = key.removeprefix(prefix).split("/")
-    return bool(key.rpartition("/")[-1]) and not any(part.startswith(("_", ".")) for part in parts)

@@ -10,7 +10,7 @@ import numpy as np
 from titlebout.cli.day_tries import DayTries, tries_of
 from titlebout.cli.draft_origins import Look
 from titlebout.cli.life_signs import Tell
-from titlebout.core.drafts.draft_model import ModelDraft, Wishes, find_model
+from titlebout.core.drafts.draft_model import DraftChoices, ModelDraft, find_model
 from titlebout.core.drafts.draft_spec import Origin, checked_spec, spec_entries, spec_text
 from titlebout.core.drafts.draft_suite import Expectation, day_facts, draft_suite, suite_document, suite_text
 from titlebout.core.drafts.draft_trial import Loosening, TriedDay, loosened
@@ -51,14 +51,14 @@ class Finished:
     newest: PartitionKey
 
 
-def finish_draft(name: str, look: Look, wishes: Wishes, *, today: date, tell: Tell) -> Finished:
+def finish_draft(name: str, look: Look, choices: DraftChoices, *, today: date, tell: Tell) -> Finished:
     """Draft a model, and try it.
 
     Raises:
         SpecError: Something has to be said by the user, or no day can be read.
     """
     tell("looking for types, keys and leaks")
-    draft = find_model(look.raw, wishes)
+    draft = find_model(look.raw, choices)
     origin, keys = _placed(look, draft)
     entries = spec_entries(name, origin, draft, today)
     spec = checked_spec(entries)

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from titlebout.cli.commands import Commands, add_command
 from titlebout.cli.life_signs import LifeSigns, Tell
+from titlebout.cli.whole_files import appearing
 from titlebout.core.errors import SpecError
 from titlebout.core.specs.dataset_spec import Bounds
 from titlebout.project import project_home
@@ -16,7 +17,7 @@ from titlebout.project import project_home
 if TYPE_CHECKING:
     from titlebout.cli.draft_origins import Look
     from titlebout.cli.drafting import Finished
-    from titlebout.core.drafts.draft_model import Wishes
+    from titlebout.core.drafts.draft_model import DraftChoices
 
 _SUMMARY = "look at real data and write a commented model spec and an expectation suite that most of its days pass"
 
@@ -61,10 +62,13 @@ def new(options: argparse.Namespace) -> bool:
 
     home = options.home.resolve() if options.home else project_home()
     tell = LifeSigns()
-    wishes = _wishes(options)
+    choices = _choices(options)
     _refuse_to_overwrite(options, home)
-    look = _look(options, tell)
-    finished = finish_draft(options.name, look, wishes, today=datetime.now(UTC).date(), tell=tell)
+    try:
+        look = _look(options, tell)
+        finished = finish_draft(options.name, look, choices, today=datetime.now(UTC).date(), tell=tell)
+    finally:
+        tell("")  # an error begins a line of its own
     if options.dry_run:
         for path, text in finished.files.items():
             print(f"# ---- {path}\n{text}")
@@ -106,13 +110,12 @@ def _refuse_to_overwrite(options: argparse.Namespace, home: Path) -> None:
 
 def _write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
+    with appearing(path) as file:
+        file.write_text(text, encoding="utf-8")
 
 
-def _wishes(options: argparse.Namespace) -> "Wishes":
-    from titlebout.core.drafts.draft_model import Wishes
+def _choices(options: argparse.Namespace) -> "DraftChoices":
+    from titlebout.core.drafts.draft_model import DraftChoices
     from titlebout.core.drafts.draft_types import TextRules
 
     try:
@@ -123,7 +126,7 @@ def _wishes(options: argparse.Namespace) -> "Wishes":
     if options.delimiter is not None and len(options.delimiter) != 1:
         message = f"--delimiter {options.delimiter!r}: give one character"
         raise SpecError(message)
-    return Wishes(
+    return DraftChoices(
         target=options.target,
         time_column=options.time_column,
         key=tuple(name.strip() for name in options.key.split(",")) if options.key else (),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from titlebout.cli.at_hand import open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
 from titlebout.cli.persons import current_user
+from titlebout.cli.whole_files import appearing
 from titlebout.connection_fields import environment_connection
 from titlebout.core.errors import SpecError
 from titlebout.core.pages.report_words import visible
@@ -17,6 +18,7 @@ from titlebout.wiring import build_host, build_server_log
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import BinaryIO
 
     import pyarrow as pa
 
@@ -49,6 +51,9 @@ def predictions(options: argparse.Namespace) -> bool:
     if options.format == "parquet" and options.output is None:
         message = "--format parquet needs --output FILE"
         raise SpecError(message)
+    if options.limit < 1:
+        message = f"--limit {options.limit}: give 1 or more"
+        raise SpecError(message)
     table = _found(options)
     if not table.num_rows:
         print(f"nothing in the log of {options.model} fits; titlebout collect-log {options.model} fetches the newest")
@@ -56,7 +61,12 @@ def predictions(options: argparse.Namespace) -> bool:
     if options.format == "table":
         _print_table(table, options.limit)
         return True
-    _write(table, options.format, options.output)
+    if options.output is None:
+        _write(table, options.format, sys.stdout.buffer)
+        return True
+    with appearing(options.output) as file:
+        _write(table, options.format, str(file))
+    print(f"{table.num_rows} rows in {options.output}")
     return True
 
 
@@ -91,6 +101,9 @@ def _found(options: argparse.Namespace) -> "pa.Table":
     spec = load_model_spec(options.model)
     calendar = spec.calendar
     first, last = (None if key is None else calendar.number(key) for key in (options.first, options.last))
+    if first is not None and last is not None and first > last:
+        message = f"--from {options.first} lies after --to {options.last}; swap them"
+        raise SpecError(message)
     lake = open_lake()
     keys = [*logged_partitions(lake, spec.name)]
     tables = [SCHEMA.empty_table()]
@@ -129,7 +142,7 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _write(table: "pa.Table", kind: str, output: Path | None) -> None:
+def _write(table: "pa.Table", kind: str, output: "str | BinaryIO") -> None:
     if kind == "parquet":
         import pyarrow.parquet as pq
 
@@ -142,9 +155,7 @@ def _write(table: "pa.Table", kind: str, output: Path | None) -> None:
         import pyarrow as pa
 
         flat = table.set_column(table.schema.get_field_index("scores"), "scores", pa.array(texts, pa.string()))
-        pyarrow.csv.write_csv(flat, str(output) if output else sys.stdout.buffer)
-    if output:
-        print(f"{table.num_rows} rows in {output}")
+        pyarrow.csv.write_csv(flat, output)
 
 
 def _collected(log: "CollectedLog") -> str:

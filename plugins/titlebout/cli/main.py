@@ -1,6 +1,8 @@
 """Entry point of the command `titlebout`: parses arguments and turns errors into one line and an exit code."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from importlib import import_module
@@ -33,7 +35,7 @@ _MODULES: Mapping[str, Collection[str]] = {
 """Modules of this package to the commands that they register, in the order of the help."""
 _EPILOG = """\
 Connections come from the same variables that Airflow reads (AIRFLOW_CONN_TITLEBOUT_LEDGER and so on, JSON form);
-the project folder from TITLEBOUT_HOME, then AIRFLOW_HOME, then the working directory.
+the project folder from TITLEBOUT_HOME, then AIRFLOW_HOME, then the working directory or the nearest project above it.
 Exit codes: 0 fine, 1 the check failed or nothing was found, 2 a mistake in the command or the project.
 """
 
@@ -61,15 +63,20 @@ def build_parser(command: str = "") -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     given = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a locale may have no sign for what a model or a file is called
+            stream.reconfigure(errors="backslashreplace")
     names = [name for registered in _MODULES.values() for name in registered]
     if given and not given[0].startswith("-") and given[0] not in names:
         print(f"titlebout: {given[0][:40]!r} is no command; {did_you_mean(given[0], names)}", file=sys.stderr)
         return EXIT_MISTAKE
-    options = build_parser(*given[:1]).parse_args(given)
     try:
-        return EXIT_OK if options.run(options) else EXIT_NO
+        options = build_parser(*given[:1]).parse_args(given)
+        is_fine = options.run(options)
+        sys.stdout.flush()
     except BrokenPipeError:  # `titlebout ledger show | head`
-        sys.stderr.close()
+        # What is still to be written goes nowhere, or Python would complain about it at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except KeyboardInterrupt:
         print("\ntitlebout: interrupted; what was finished stays", file=sys.stderr)
@@ -81,6 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except TitleboutError as error:
         print(f"titlebout: {error}", file=sys.stderr)
         return EXIT_MISTAKE
+    return EXIT_OK if is_fine else EXIT_NO
 
 
 if __name__ == "__main__":

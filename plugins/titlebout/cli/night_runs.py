@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from titlebout.cli.at_hand import open_lake
+from titlebout.cli.at_hand import open_lake, trained_version
 from titlebout.cli.commands import Commands, add_command
 from titlebout.connection_fields import ConnectionFields, environment_connection
 from titlebout.core.errors import (
@@ -110,7 +110,8 @@ def reproduce(options: argparse.Namespace) -> bool:
     spec = load_model_spec(options.model)
     if options.threads > 0:
         spec = with_threads(spec, options.threads)
-    found = reproduce_version(spec, options.version, lake=open_lake())
+    lake = open_lake()
+    found = reproduce_version(spec, trained_version(lake, spec.name, options.version), lake=lake)
     print(f"{found.version}: trained again on {found.rows} rows of {found.partitions} partitions")
     for name, is_equal in found.is_equal.items():
         print(f"  {name:<14}{'equal' if is_equal else 'DIFFERS'}")
@@ -154,7 +155,7 @@ def one_night(model: str, scratch: Path | None, threads: int, partition: str) ->
     """
     started = time.monotonic()
     try:
-        with _quiet(), _told(partition):
+        with _quiet(), _progress_shown(partition):
             verdict = _verdict(model, scratch, threads, partition)
     except (ConnectionSettingsError, SpecError):
         raise  # the same for every night
@@ -180,19 +181,19 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _told(partition: str) -> Iterator[None]:
+def _progress_shown(partition: str) -> Iterator[None]:
     """Let a search tell trial by trial how far it is, and a ladder what it found: both take a while."""
-    teller = logging.StreamHandler(sys.stderr)
-    teller.setFormatter(logging.Formatter(f"{partition}  %(message)s"))
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter(f"{partition}  %(message)s"))
     loggers = [logging.getLogger(f"titlebout.steps.{step}") for step in ("search_parameters", "climb_ladder")]
     for logger in loggers:
-        logger.addHandler(teller)
+        logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     try:
         yield
     finally:
         for logger in loggers:
-            logger.removeHandler(teller)
+            logger.removeHandler(handler)
             logger.setLevel(logging.NOTSET)
 
 

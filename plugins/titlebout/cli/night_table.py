@@ -38,14 +38,7 @@ _HISTORY = "no bout: history of another night, or its own did not come so far (s
 
 @dataclass(frozen=True)
 class Night:
-    """How a night stands.
-
-    Attributes:
-        partition: Its key.
-        outcome: In a word or two.
-        version: The challenger, if there is one.
-        why: In a line.
-    """
+    """How a night stands."""
 
     partition: PartitionKey
     outcome: str

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from titlebout.cli.at_hand import open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.whole_files import appearing
 from titlebout.core.bouts.timeline import Policy, Timeline
 from titlebout.core.errors import SpecError
 from titlebout.core.pages.line_chart import line_chart
@@ -57,9 +58,11 @@ def replay(options: argparse.Namespace) -> bool:
     )
     _print(spec, timeline)
     if options.csv:
-        _write_csv(timeline, options.csv)
+        with appearing(options.csv) as file:
+            _write_csv(timeline, file)
     if options.plot:
-        options.plot.write_text(_picture(spec, timeline), encoding="utf-8")
+        with appearing(options.plot) as file:
+            file.write_text(_picture(spec, timeline), encoding="utf-8")
     return bool(timeline.days)
 
 
@@ -80,7 +83,7 @@ def with_rules(spec: ModelSpec, changes: Sequence[str]) -> ModelSpec:
             raise SpecError(message)
         try:
             document[_SECTION][name] = yaml.safe_load(value)
-        except yaml.YAMLError:
+        except (yaml.YAMLError, ValueError):
             message = f"--set {change[:60]!r}: what follows '=' is no value"
             raise SpecError(message) from None
     try:

@@ -4,8 +4,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from titlebout.cli.at_hand import open_lake, open_ledger
+from titlebout.cli.at_hand import open_lake, open_ledger, trained_version
 from titlebout.cli.commands import Commands, add_command
+from titlebout.cli.whole_files import appearing
 from titlebout.core.errors import SpecError
 from titlebout.core.ports import Lake
 from titlebout.core.results import RunContext, RunKind
@@ -41,6 +42,8 @@ def score(options: argparse.Namespace) -> bool:
         reason="titlebout score",
     )
     lake = open_lake()
+    if options.version not in {None, "champion"}:
+        trained_version(lake, spec.name, options.version)
     from titlebout.steps.score_partition import score_partition
 
     scores = score_partition(spec, run, lake=lake, ledger=open_ledger(), version=options.version)
@@ -56,11 +59,12 @@ def score(options: argparse.Namespace) -> bool:
 
 def _copy(lake: Lake, scores: "PartitionScores", out: Path) -> None:
     data = lake.read(scores.scores_path, sha256=scores.scores_sha256)
-    if out.suffix == ".parquet":
-        out.write_bytes(data)
-        return
-    from pyarrow import csv
+    with appearing(out) as file:
+        if out.suffix == ".parquet":
+            file.write_bytes(data)
+            return
+        from pyarrow import csv
 
-    from titlebout.core.reading.parquet_rows import parquet_table
+        from titlebout.core.reading.parquet_rows import parquet_table
 
-    csv.write_csv(parquet_table(data), out)
+        csv.write_csv(parquet_table(data), file)

@@ -19,7 +19,8 @@ from titlebout.core.pages.report_words import visible
 from titlebout.core.ports import Ledger
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.split_spec import SplitRules
-from titlebout.project import find_model_spec, load_model_spec
+from titlebout.emergency import StandingModel
+from titlebout.project import find_model_spec
 from titlebout.wiring import build_client, build_host
 
 _UNDECIDED = {TrialState.RUNNING, TrialState.PASSED}
@@ -66,9 +67,9 @@ def _stop(options: argparse.Namespace, ledger: Ledger, newest: Trial) -> bool:
     # It reads versions, and with them NumPy; the other commands do without.
     from titlebout.steps.trial_desk import TrialDesk
 
-    spec = load_model_spec(options.model)
-    host = build_host(spec, environment_connection)
-    desk = TrialDesk(spec, word.actor, open_lake(), ledger, host, build_client())
+    lake = open_lake()
+    spec, host = StandingModel.of(options.model, lake=lake, ledger=ledger).placed(environment_connection)
+    desk = TrialDesk(spec, word.actor, lake, ledger, host, build_client())
     print(visible(str(desk.end(newest, (f"stopped by {word.by}: {word.reason}",)))))
     return True
 

@@ -127,11 +127,7 @@ def named(record: PartitionRecord) -> str:
 
 
 def standing_since(entries: Iterable[LedgerEntry]) -> dict[PartitionKey, datetime]:
-    """Return since when the newest revision of each partition has stood where it stands now.
-
-    Args:
-        entries: A model's entries from the first one on; those that move no partition are passed over.
-    """
+    """Return since when the newest revision of each partition has stood where it stands now."""
     records: dict[PartitionKey, PartitionRecord] = {}
     since: dict[PartitionKey, datetime] = {}
     for entry in entries:

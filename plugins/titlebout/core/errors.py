@@ -20,6 +20,7 @@
     ├── LakeConflictError          other bytes already stand at an immutable path
     ├── LedgerConflictError        the ledger moved on since it was read (compare-and-set lost)
     ├── LedgerTamperedError        the hash chain of the ledger is broken
+    ├── LedgerClockError           the last entry is dated more than a day ahead of this machine's clock
     ├── LedgerPayloadError         what was to be recorded is no JSON, incomplete or too large
     ├── DeploymentError            the release did not prove itself; the old champion serves on
     │   └── StaleTokenError        a newer attempt already holds the right to change what serves
@@ -30,7 +31,7 @@ A *worse challenger* is not an error but a verdict. Messages say what happened, 
 in at most `MAX_MESSAGE_CHARACTERS` characters: they travel through logs, alerts and the ledger.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Self
 
 MAX_MESSAGE_CHARACTERS = 500
@@ -135,6 +136,10 @@ class LedgerTamperedError(TitleboutError):
     """The ledger's hash chain does not hold."""
 
 
+class LedgerClockError(TitleboutError):
+    """The last entry is dated far ahead of this machine's clock: one of the two is wrong, and a person knows which."""
+
+
 class LedgerPayloadError(TitleboutError):
     """What a ledger entry was to hold is no JSON, lacks what its kind asks for, or is too large."""
 
@@ -162,6 +167,16 @@ def bounded(message: str, limit: int = MAX_MESSAGE_CHARACTERS) -> str:
     'abc…'
     """
     return message if len(message) <= limit else message[: limit - 1] + "…"
+
+
+def first_few(texts: Sequence[str], most: int) -> str:
+    """List texts in a message, the first ones of many.
+
+    >>> first_few(["a", "b", "c"], 2), first_few(["a", "b"], 2)
+    ('a, b and 1 more', 'a, b')
+    """
+    listed = ", ".join(texts[:most])
+    return f"{listed} and {len(texts) - most} more" if len(texts) > most else listed
 
 
 def did_you_mean(found: str, valid: Iterable[str]) -> str:

@@ -96,10 +96,6 @@ class FeaturePlan(BaseModel):
     def fit(cls, spec: ModelSpec, table: "pa.Table") -> Self:
         """Freeze the vocabularies of the training rows.
 
-        Args:
-            spec: The model spec; it names the features.
-            table: All training rows, as snapshots store them.
-
         Raises:
             FieldError: The table lacks a column or holds it in another type.
         """
@@ -114,10 +110,7 @@ class FeaturePlan(BaseModel):
     ) -> Self:
         """Freeze the vocabularies of training rows that are read piece by piece.
 
-        Args:
-            spec: The model spec; it names the features.
-            found: What `categories_of` said of each piece, in any order.
-            history: The tables that a model server answers history features from; None: it knows no group.
+        Without a history a model server knows no group.
         """
         features, columns = spec.training.features, spec.dataset.snapshot_columns
         distinct: dict[str, set[str]] = {name: set() for name in features.categorical}
@@ -190,17 +183,13 @@ class FeaturePlan(BaseModel):
             return np.array([self.encode_row(rows[0])], dtype=np.float32)
         return self._row_encoder.encode_all(rows).reshape(len(rows), len(self.feature_names)).astype(np.float32)
 
-    def encode_row(self, row: Mapping[str, JsonValue], index: int = 0) -> list[float]:
-        """Return the numbers of one row of raw, named fields; float32 is what they have to be rounded to.
-
-        Args:
-            row: Exactly the plan's fields; null is missing.
-            index: Which row of the request it is, for messages.
+    def encode_row(self, row: Mapping[str, JsonValue]) -> list[float]:
+        """Return the numbers of the only row of a request; float32 is what they have to be rounded to.
 
         Raises:
             FieldError: A field is unknown, missing, or not of its type.
         """
-        return self._row_encoder.encode(index, row)
+        return self._row_encoder.encode(0, row)
 
     def rows(self, table: "pa.Table") -> list[dict[str, JsonValue]]:
         """Return a table's rows as a caller of the model server would send them."""

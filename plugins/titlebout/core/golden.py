@@ -43,15 +43,10 @@ class GoldenRows(BaseModel):
 
     @classmethod
     def pick(cls, predictor: Predictor, table: "pa.Table", count: int) -> Self:
-        """Pick rows evenly over a table and add two hard ones: everything missing, every category unseen.
+        """Pick `count` rows at most, evenly over a table, and add two hard ones: all missing, every category unseen.
 
         The scores of the picked rows come from the table, not from the rows: a server that answers them
         proves that it encodes rows as training encoded the table.
-
-        Args:
-            predictor: The model version.
-            table: At least one row, as snapshots store them.
-            count: Rows to pick at most; the two hard ones come on top.
 
         Raises:
             NotEnoughPartitionsError: The table is empty.
@@ -66,12 +61,7 @@ class GoldenRows(BaseModel):
         return cls(rows=(*rows, *hard), scores=tuple(map(tuple, scores) if predictor.plan.classes else scores))
 
     def mismatch(self, predictor: Predictor, tolerance: float = 1e-6) -> str | None:
-        """Score the rows again and say what differs, or None.
-
-        Args:
-            predictor: The model version, as loaded where it shall serve.
-            tolerance: Largest difference, as a share of the score where that is above 1.
-        """
+        """Score the rows again and say what differs by more than a share of the score (of 1 below that), or None."""
         try:
             return self.difference(predictor.predict_rows(self.rows), tolerance)
         except TitleboutError as error:

@@ -18,11 +18,6 @@ def days_to_bring_in(
 
     The latter only where they are learned from or judged on: the same run judges them anew. Days that merely say what
     is usual keep their place.
-
-    Args:
-        spec: The model spec.
-        windows: Of the run.
-        partitions: What the ledger knows.
     """
     read = {*windows.remembered, *windows.keys}
     return [
@@ -47,12 +42,6 @@ def came_before_labels(spec: ModelSpec, windows: Windows, lake: Lake, ledger: Le
     Of the holdout all such days: by now they may hold labels, or better ones. Of those that are learned from or
     remembered only what lacks some, as where no night ran while it was in the holdout: so the result does not depend
     on which other runs came before. What a person has discarded is left alone, as in `lacks_columns`.
-
-    Args:
-        spec: The model spec.
-        windows: Of the run.
-        lake: Holds the revisions.
-        ledger: Knows what came in when.
     """
     if not spec.dataset.label_delay_days:
         return

@@ -17,10 +17,6 @@ class Calendar:
 
     Hours are those of UTC, whatever the time zone: a local clock shows one hour twice in autumn, and none in
     spring. Days, weeks (ISO 8601, from Monday on) and months begin at midnight of the time zone.
-
-    Attributes:
-        cadence: How long a partition is.
-        timezone: Of the model.
     """
 
     cadence: Cadence = Cadence.DAILY

@@ -35,13 +35,7 @@ class PastPartitions:
     """
 
     def __init__(self, spec: ModelSpec, lake: Lake, refs: Iterable[SnapshotRef]) -> None:
-        """Take the accepted snapshots; none is read yet.
-
-        Args:
-            spec: The model spec; it declares the columns.
-            lake: Holds the snapshots.
-            refs: The snapshots, one per partition.
-        """
+        """Take the accepted snapshots; none is read yet."""
         self._spec, self.lake = spec, lake
         self._refs = {ref.partition: ref for ref in refs}
         self._sums: OrderedDict[tuple[str, str], SnapshotSums] = OrderedDict()
@@ -50,12 +44,7 @@ class PastPartitions:
         self._room = _TO_SPARE + sum(each.partitions + each.delay for each in spec.training.features.history.values())
 
     def joined(self, table: "pa.Table", partition: PartitionKey, features: Features) -> "pa.Table":
-        """Return a partition's rows with a column for each history feature.
-
-        Args:
-            table: Rows of the partition, with the columns that make groups.
-            partition: Where the rows are from. Nothing of it, or of later ones, is looked at.
-            features: The features.
+        """Return a partition's rows with a column for each history feature, from the partitions before it.
 
         Raises:
             FieldError: A column is no more in the spec, or a snapshot holds what cannot be added up.

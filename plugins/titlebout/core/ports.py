@@ -128,13 +128,6 @@ class ModelRegistry(Protocol):
     ) -> RegisteredVersion:
         """Track a run and register a version; a second call for the same version adds no twin.
 
-        Args:
-            challenger: The version.
-            params: How it was trained.
-            metrics: Numbers of the training.
-            files: The version's files by name.
-            details: Curves, an example, tables, pictures and trials.
-
         Raises:
             UnavailableError: The tracking server does not answer.
         """

@@ -94,11 +94,6 @@ def parquet_bytes(table: "pa.Table") -> bytes:
 def read_scores(data: bytes, dataset: DatasetSection, plan: FeaturePlan) -> tuple["pa.Table", NDArray[np.float64]]:
     """Read back what `scored_rows` made a file of.
 
-    Args:
-        data: The file's bytes; their hash was checked.
-        dataset: The spec's section: which columns are keys.
-        plan: Of the version that scored.
-
     Returns:
         The key columns, and float64, shape (n_rows,) or (n_rows, n_classes) in the order of the plan's classes.
 

@@ -31,12 +31,7 @@ def read_rows(spec: ModelSpec, lake: Lake, ref: SnapshotRef) -> "pa.Table":
 
 
 def slice_groups(spec: ModelSpec, rows: "pa.Table") -> dict[str, Grouping]:
-    """Return to which group each row belongs, for every column of `comparison.slices` and `fairness`.
-
-    Args:
-        spec: The model spec.
-        rows: Rows of a snapshot, as `read_rows` returns them.
-    """
+    """Return to which group each row belongs, for every column of `comparison.slices` and `fairness`."""
     import pyarrow as pa
 
     groups = {}

@@ -53,11 +53,6 @@ def write_snapshot(pieces: Iterable[pa.Table], dataset: DatasetSection, path: Pa
 
     The same rows give the same bytes with the same version of Arrow, in whatever pieces they come.
 
-    Args:
-        pieces: Rows in canonical order.
-        dataset: The spec's section with the columns and the time column.
-        path: Where to write.
-
     Raises:
         PartitionUnreadableError: A time lies outside the years 1 to 9999.
         UnavailableError: The disk is full or refuses to write; no partial file is left.

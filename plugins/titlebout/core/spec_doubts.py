@@ -6,6 +6,7 @@ from pydantic import JsonValue
 
 from titlebout.core.bouts.whole_days import block_of
 from titlebout.core.cadences import HOURS, Cadence
+from titlebout.core.errors import first_few
 from titlebout.core.results import PartitionKey, Severity
 from titlebout.core.spec_words import expectations_of
 from titlebout.core.specs.release_spec import ReleaseStrategy
@@ -22,13 +23,7 @@ _FEWEST_TO_PROVE = 4
 
 
 def doubts(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: PartitionKey) -> list[str]:
-    """Return what a person should think about, each with what to do.
-
-    Args:
-        spec: A valid spec.
-        suite: Its suite.
-        partition: The newest day, from which windows look back.
-    """
+    """Return what a person should think about, each with what to do."""
     return [
         *_suite(spec, suite),
         *_windows(spec, partition),
@@ -52,7 +47,7 @@ def _suite(spec: ModelSpec, suite: Mapping[str, JsonValue]) -> Iterator[str]:
         yield "no expectation is critical: the suite refuses nothing"
     unknown = sorted(set(named) - set(spec.dataset.snapshot_columns))
     if unknown:
-        yield f"the suite names columns that no snapshot has: {_listed(unknown)}; it will refuse every day"
+        yield f"the suite names columns that no snapshot has: {first_few(unknown, _SHOWN)}; it will refuse every day"
     left = []
     for each in expectations:
         try:
@@ -60,7 +55,7 @@ def _suite(spec: ModelSpec, suite: Mapping[str, JsonValue]) -> Iterator[str]:
         except NotCompilableError:
             left.append(str(each.get("type")))
     if left:
-        kinds = _listed(sorted(set(left)))
+        kinds = first_few(sorted(set(left)), _SHOWN)
         yield f"{len(left)} expectations need Great Expectations itself, which takes seconds: {kinds}"
 
 
@@ -97,18 +92,21 @@ def _windows(spec: ModelSpec, partition: PartitionKey) -> Iterator[str]:
 def _columns(spec: ModelSpec) -> Iterator[str]:
     dataset, features = spec.dataset, spec.training.features
     if dataset.time_column not in dataset.key_columns:
-        key = _listed(dataset.key_columns)
+        key = first_few(dataset.key_columns, _SHOWN)
         yield f"key_columns {key} lack the time column {dataset.time_column}: is a key unique over all days?"
     used = {*features.numeric, *features.categorical}
+    if dataset.target in features.excluded:
+        yield f"training.features.excluded names the target {dataset.target}, which is no feature anyway; leave it out"
     telling = sorted(name for name in used if name.lower() in _TELL_TIME)
     if telling:
-        yield f"{_listed(telling)} may only tell the time: new values are ones that no window has seen"
+        yield f"{first_few(telling, _SHOWN)} may only tell the time: new values are ones that no window has seen"
     roles = {*features.columns, *features.excluded, *dataset.key_columns, dataset.time_column, dataset.target}
     if spec.release.strategy is ReleaseStrategy.AB:
         roles |= {name for name in (spec.release.ab.outcome, spec.release.ab.request_id_column) if name}
     idle = [name for name in dataset.snapshot_columns if name not in roles and not _is_input(spec, name)]
     if idle:
-        yield f"read and used for nothing: {_listed(idle)}; make them features, or exclude them with the reason"
+        named = first_few(idle, _SHOWN)
+        yield f"read and used for nothing: {named}; make them features, or exclude them with the reason"
 
 
 def _is_input(spec: ModelSpec, name: str) -> bool:
@@ -147,10 +145,6 @@ def _bout(spec: ModelSpec) -> Iterator[str]:
         yield "comparison.min_gain is 0: a gain however small is promoted, once it is proven"
     if comparison.max_error is None:
         yield "comparison.max_error is not set: the first model only has to beat a constant"
-
-
-def _listed(names: "tuple[str, ...] | list[str]") -> str:
-    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _trial(spec: ModelSpec) -> Iterator[str]:

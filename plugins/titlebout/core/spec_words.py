@@ -6,6 +6,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from titlebout.core.cadences import Cadence
+from titlebout.core.errors import first_few
 from titlebout.core.results import PartitionKey, Severity
 from titlebout.core.specs.class_list import listed
 from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
@@ -36,13 +37,7 @@ _SHOWN = 12
 
 
 def explain(spec: ModelSpec, suite: Mapping[str, JsonValue], partition: PartitionKey) -> list[tuple[str, str]]:
-    """Return headings and sentences, in the order in which a night goes.
-
-    Args:
-        spec: The spec.
-        suite: Its suite.
-        partition: For whose night the windows are named.
-    """
+    """Return headings and sentences, in the order in which a night goes."""
     return [
         ("reads", _source(spec.dataset)),
         (_a_partition(spec), _day(spec)),
@@ -110,7 +105,7 @@ def _training(spec: ModelSpec, partition: PartitionKey) -> str:
     training, windows = spec.training, Windows(spec, partition)
     span = f"{windows.training[0]} to {windows.training[-1]}" if windows.training else "no day at all"
     names = training.features.names
-    shown = ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
+    shown = first_few(names, _SHOWN)
     params = ", ".join(f"{name} {value}" for name, value in training.params.items())
     ageing = f"; a row {training.half_life_days:g} days older weighs half" if training.half_life_days else ""
     classes = f" ({listed(training.classes)})" if training.classes else ""

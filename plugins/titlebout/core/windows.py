@@ -183,15 +183,11 @@ def window_numbers(spec: ModelSpec, night: int) -> tuple[range, range]:
 
 
 def shared_batches(keys: Iterable[PartitionKey], run_id: str) -> Iterator[Sequence[PartitionKey]]:
-    """Split the partitions that a run has to catch up on into batches, in an order of the run's own.
+    """Split the partitions that a run has to catch up on into batches, in an order that the run's id gives.
 
     Runs of a backfill start side by side with the same partitions to catch up on. If each goes its own way and looks
     before every batch what the others have done, they share the work instead of doing all of it each. A look reads
     where every partition stands, so there are no more than a hundred batches: a year of hours would take a thousand.
-
-    Args:
-        keys: The partitions.
-        run_id: Gives the order: the same for the same run, unlike any other run's.
     """
     ordered = sorted(keys, key=lambda key: hashlib.sha256(f"{run_id}/{key}".encode()).digest())
     size = max(SMALLEST_BATCH, -(-len(ordered) // MOST_BATCHES))

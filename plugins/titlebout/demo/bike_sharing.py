@@ -45,9 +45,10 @@ SCENARIO = Scenario(
 class BikeFeed:
     """Delivers the days of `hour.csv` with its own header."""
 
-    def __init__(self, content: bytes, scenario: Scenario = SCENARIO) -> None:
+    scenario = SCENARIO
+
+    def __init__(self, content: bytes) -> None:
         """Split the file by its column `dteday`."""
-        self.scenario = scenario
         reader = csv.DictReader(io.StringIO(content.decode("ascii")))
         self._columns = list(reader.fieldnames or ())
         self._days: dict[str, list[dict[str, str]]] = {}

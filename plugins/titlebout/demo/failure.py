@@ -24,13 +24,13 @@ class DemoError(Exception):
         return "\n".join([str(self), *getattr(self, "__notes__", ())])
 
 
-def log_tail(log: Path, lines: int = TAIL_LINES) -> list[str]:
+def log_tail(log: Path) -> list[str]:
     """Return the last lines of a log file in readable form; none when there is no such file."""
     try:
         text = log.read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    return [shown for line in text.splitlines() if (shown := _readable(line))][-lines:]
+    return [shown for line in text.splitlines() if (shown := _readable(line))][-TAIL_LINES:]
 
 
 def _readable(line: str) -> str:

@@ -99,11 +99,6 @@ class RunWatch:
     def run_started_by(self, sensor: TaskOfRun, dag_id: str, start: str) -> Json:
         """Wait for the run that a sensor's finding starts, and return it.
 
-        Args:
-            sensor: The sensor, about to look.
-            dag_id: DAG of the run.
-            start: What the run's id begins with.
-
         Raises:
             DemoError: The sensor looked and found nothing, or failed.
         """

@@ -35,7 +35,7 @@ class Scenario:
 
     @property
     def backfilled_and_faulty(self) -> tuple[str, ...]:
-        """Days whose backfill run must fail at the door."""
+        """Days whose backfill run must fail at validation."""
         return tuple(day for day in self.backfilled if day in self.faulty)
 
 
@@ -54,14 +54,6 @@ class Feed(Protocol):
 
 def deliver(feed: Feed, source: Path, path: str, first: str, last: str, *, drifted: bool = False) -> int:
     """Put a span of days into the source folder, each file complete from the moment it is seen.
-
-    Args:
-        feed: The data set.
-        source: Root of the source connection.
-        path: The spec's `dataset.source.path`, with `{partition}` in it.
-        first: First day.
-        last: Last day.
-        drifted: Deliver the days as the scenario's injection changes them.
 
     Returns:
         The number of days delivered.

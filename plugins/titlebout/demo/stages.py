@@ -72,7 +72,7 @@ class Story:
             message = f"{', '.join(sorted(missing))} should wait in quarantine"
             raise DemoError(message)
         versions = self._evidence.check_untouched(self._scenario.faulty)
-        refused = f", {', '.join(broken)} refused at the door as it should be" if broken else ""
+        refused = f", {', '.join(broken)} refused by validation as it should be" if broken else ""
         stage.ends_with(
             f"{len(judged)} of {len(days)} days judged by {versions} challengers{refused}; nothing released"
         )

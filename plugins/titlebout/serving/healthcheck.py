@@ -6,11 +6,7 @@ from collections.abc import Sequence
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Ask a server on this machine whether it lives.
-
-    Args:
-        arguments: Its port.
-    """
+    """Ask a server on this machine whether it lives."""
     connection = http.client.HTTPConnection("127.0.0.1", int(arguments[0]), timeout=3)
     try:
         connection.request("GET", "/health/live")

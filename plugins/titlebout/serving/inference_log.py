@@ -19,7 +19,7 @@ from pydantic import ValidationError
 from titlebout.core.inference_log.log_lines import FORMAT, SegmentHead, line
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.inference_log.log_port import WaitingSegment
-from titlebout.serving.durable_files import write_durably
+from titlebout.core.machine.durable_files import write_durably
 from titlebout.serving.log_metrics import LogCounts
 from titlebout.serving.log_queue import LogQueue, Piece
 from titlebout.serving.log_segments import LogSegments

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from titlebout.core.inference_log.log_port import WaitingSegment
-from titlebout.serving.durable_files import sync_folder
+from titlebout.core.machine.durable_files import sync_folder
 
 _OPEN, _CLOSED = ".open", ".jsonl"
 
@@ -23,12 +23,7 @@ class LogSegments:
     """Append to segments and hand the closed ones out."""
 
     def __init__(self, folder: Path, instance: str) -> None:
-        """Take the folder over; a file that a killed predecessor was writing is closed.
-
-        Args:
-            folder: For this log alone; made if missing.
-            instance: Random name of this run of the server.
-        """
+        """Take the folder over; a file that a killed predecessor was writing is closed."""
         self._folder, self._instance = folder, instance
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._hashes: dict[str, str] = {}

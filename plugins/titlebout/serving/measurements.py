@@ -77,12 +77,7 @@ class Measurements:
     """Count requests, seconds, scores, missing values and unknown categories. Safe to use from several threads."""
 
     def __init__(self, model: str, log_counts: Callable[[], LogCounts]) -> None:
-        """Start at nothing.
-
-        Args:
-            model: What is served.
-            log_counts: Says how the inference log is doing.
-        """
+        """Start at nothing."""
         self._model, self._log_counts = model, log_counts
         self._lock = threading.Lock()
         self._answers: Counter[tuple[str, int]] = Counter()

@@ -23,13 +23,13 @@ from pydantic import BaseModel, ValidationError
 
 from titlebout.core.errors import CorruptObjectError, DeploymentError
 from titlebout.core.golden import GoldenRows
+from titlebout.core.machine.durable_files import sync_folder, write_durably
 from titlebout.core.ports import ReleaseBundle
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import Sha256
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import BUNDLE_FILES, ReleaseReceipt
 from titlebout.serving.class_answers import surest
-from titlebout.serving.durable_files import sync_folder, write_durably
 from titlebout.serving.proof import load_proven, read_bundle
 
 KEPT_RELEASES = 2

@@ -18,9 +18,9 @@ from pydantic import BaseModel, Field, ValidationError
 from titlebout.core.errors import DeploymentError
 from titlebout.core.live_trials.trial_counts import TrialCounts
 from titlebout.core.live_trials.trial_wire import TrialOffer
+from titlebout.core.machine.durable_files import sync_folder, write_durably
 from titlebout.core.ports import ReleaseBundle
 from titlebout.core.wire import BUNDLE_FILES, SentFile
-from titlebout.serving.durable_files import sync_folder, write_durably
 from titlebout.serving.proof import read_bundle
 
 _logger = logging.getLogger(__name__)

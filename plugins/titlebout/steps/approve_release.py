@@ -21,15 +21,8 @@ def approve_release(
 ) -> ApprovalQuestion | Approval | str:
     """Say what to ask a person about the winner of a bout, and record that somebody is asked.
 
-    A question that nobody has answered yet is the same one, however often the task starts anew.
-
-    Args:
-        spec: The model spec.
-        run: The run that asks; nobody is asked about a backfill.
-        verdict: What `compare_with_champion` returned.
-        page: Address of the verdict's page.
-        lake: Holds the versions.
-        ledger: Holds the questions and the answers.
+    A question that nobody has answered yet is the same one, however often the task starts anew. Nobody is asked about a
+    backfill.
 
     Returns:
         The question; or the agreement, if it was given before; or the reason why there is nothing to ask.
@@ -58,16 +51,7 @@ def approve_release(
 def record_answer(
     run: RunContext, verdict: Verdict, ledger: Ledger, *, is_approved: bool, by: str | None, why: str = ""
 ) -> Approval:
-    """Keep what a person answered.
-
-    Args:
-        run: The run that asked.
-        verdict: What was asked about.
-        ledger: Where to.
-        is_approved: Whether the winner may serve; never without a person.
-        by: Who answered; None where nobody did in time.
-        why: In the person's words.
-    """
+    """Record what a person answered; `by` is None where nobody did in time."""
     answer = Approval(
         model=verdict.model,
         version=verdict.challenger,

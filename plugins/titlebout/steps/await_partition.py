@@ -19,13 +19,6 @@ def await_partition(
 ) -> datetime:
     """Return when to look again for the run's own day, or record that it is late.
 
-    Args:
-        spec: The model spec.
-        run: A live run.
-        missing: What the source said.
-        ledger: Where lateness is recorded, once for each day.
-        now: The present moment, with a time zone.
-
     Raises:
         PartitionLateError: The deadline has passed.
     """

@@ -36,14 +36,6 @@ def check_candidate(
     the version was trained, and what it takes has to stay within `deployment.budgets`. A check that passed in this
     very image stands: running the step again changes nothing.
 
-    Args:
-        spec: The model spec; it names the image and the budgets.
-        run: The run that asks; only a live one may change what serves.
-        verdict: What `compare_with_champion` returned.
-        lake: Holds the versions.
-        ledger: The check is recorded there, passed or not.
-        bench: Runs the image.
-
     Returns:
         The check, or the reason why there is nothing to check.
 

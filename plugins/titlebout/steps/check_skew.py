@@ -20,7 +20,7 @@ from titlebout.core.ports import Lake, Ledger
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import PartitionKey
 from titlebout.core.skew.compared_column import ColumnsOfLog
-from titlebout.core.skew.log_shelf import LogShelf
+from titlebout.core.skew.logged_partitions import LoggedPartitions
 from titlebout.core.skew.partition_skew import FeatureComparison
 from titlebout.core.skew.score_replay import replayed_scores
 from titlebout.core.skew.skew_findings import golden_findings, partition_findings
@@ -52,15 +52,8 @@ def check_skew(
 ) -> SkewReport:
     """Look for skew, and record each finding once.
 
-    The log comes first: whatever the server does, what it logged is compared and recorded.
-
-    Args:
-        spec: The model spec.
-        lake: Holds snapshots, versions and the inference log.
-        ledger: Knows what serves; takes the findings.
-        desk: Asks the live server; None: it is not asked.
-        log_key: The secret of the log's hashes, where there are some.
-        partition: Only this one; default: the newest accepted ones.
+    The log comes first: whatever the server does, what it logged is compared and recorded. Without a desk the live
+    server is not asked; without a partition it is the newest accepted ones.
 
     Raises:
         NotEnoughPartitionsError: The named partition is not accepted.
@@ -120,8 +113,8 @@ class _LogDesk:
     _versions: dict[str, Predictor | None] = field(default_factory=dict)
 
     def skew_of(self, partition: PartitionKey) -> PartitionSkew:
-        logged = self._shelf.logged(partition)
-        about = self._shelf.answered_about(partition)
+        logged = self._logged.logged(partition)
+        about = self._logged.answered_about(partition)
         if not logged.num_rows and not about.num_rows:
             return PartitionSkew(partition=partition, note=self._why_nothing())
         try:
@@ -167,8 +160,8 @@ class _LogDesk:
             return None
 
     @cached_property
-    def _shelf(self) -> LogShelf:
-        return LogShelf(self.spec, self.lake)
+    def _logged(self) -> LoggedPartitions:
+        return LoggedPartitions(self.spec, self.lake)
 
     @cached_property
     def _past(self) -> PastPartitions:

@@ -17,14 +17,8 @@ def climb_ladder(
 ) -> LadderReport | None:
     """Compare the challenger's settings with simpler models; decides nothing.
 
-    A challenger is whole without: what hinders the comparison is said and passed over.
-
-    Args:
-        spec: The model spec, with the parameters of the challenger.
-        run: The run that asks.
-        proof: The night's windows; the holdout is left alone.
-        lake: Holds the snapshots.
-        validation_days: Newest days of the training window, which all are judged on.
+    All are judged on the newest `validation_days` of the training window; the holdout is left alone. A challenger is
+    whole without: what hinders the comparison is logged and passed over.
 
     Raises:
         UnavailableError: The lake does not answer; clear the task to resume.

@@ -17,14 +17,8 @@ def collect_log(spec: ModelSpec, *, lake: Lake, host: ServerHost, server_log: Se
     """Publish every segment that waits on the server, and have it forget what is safe in the lake.
 
     A run that was killed in the middle is finished by the next one: a segment that was published and not forgotten
-    is not published twice.
-
-    Args:
-        spec: The model spec.
-        lake: Where the log is kept.
-        host: Where the model's server lives. Where none runs, there is nothing to collect: what a server wrote before
-            it ended waits on its disk until one runs again.
-        server_log: The conversation with it.
+    is not published twice. Where no server runs, there is nothing to collect: what it wrote before it ended waits on
+    its disk until one runs again.
 
     Raises:
         CorruptObjectError: A segment is none. It stays on the server, and all others are in the lake.

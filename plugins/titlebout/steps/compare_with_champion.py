@@ -53,14 +53,6 @@ def compare_with_champion(
     A verdict rests on the two versions, the holdout's snapshots and the rules of the spec. The same four give
     the verdict that the ledger already holds.
 
-    Args:
-        spec: The model spec.
-        run: The run that asks.
-        challenger: The version that `train_challenger` returned.
-        lake: Holds snapshots and versions.
-        ledger: Knows what serves and which partitions are accepted.
-        registry: Where the challenger's run is tracked.
-
     Raises:
         ObjectMissingError: The lake lost a model or a snapshot; nothing is promoted on half the evidence.
         CorruptObjectError: Their bytes are not those that were published, or a version is not what the ledger says
@@ -139,8 +131,20 @@ def _score_and_judge(bout: Bout, lake: Lake, past: PastPartitions) -> BoutAccoun
                 groups=slice_groups(bout.spec, rows),
             )
         except FieldError as error:
-            return bout.ended(Outcome.INCONCLUSIVE, f"holdout {ref.partition} cannot be scored by both: {error}")
+            reason = f"holdout {ref.partition} cannot be scored by both: {error}{_remedy(bout.spec, champion)}"
+            return bout.ended(Outcome.INCONCLUSIVE, reason)
     return bout.account(scored)
+
+
+def _remedy(spec: ModelSpec, champion: Predictor | None) -> str:
+    """Say how a column that the champion reads goes: not before the champion has gone."""
+    gone = [name for name in (champion.plan.fields if champion else ()) if name not in spec.dataset.snapshot_columns]
+    if not gone:
+        return ""
+    return (
+        f"; the champion reads {', '.join(gone)}: keep it under dataset.columns, without it in training.features, "
+        "until a challenger that does without it has won"
+    )
 
 
 def _scores(spec: ModelSpec, predictor: Predictor, past: PastPartitions, ref: SnapshotRef, rows: "pa.Table") -> Floats:

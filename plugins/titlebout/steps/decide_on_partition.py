@@ -33,11 +33,6 @@ def decide_on_partition(decision: Decision, seen: PartitionRecord, *, ledger: Le
     Other entries of the model may come in at any time and do not matter. What matters is that the partition still
     stands where it was seen: this is looked at again in the same compare-and-set that writes the decision.
 
-    Args:
-        decision: What, who and why.
-        seen: Where the partition stood when the person looked.
-        ledger: Where it is recorded.
-
     Raises:
         DecisionRefusedError: The decision does not fit where the partition stands.
         LedgerConflictError: The partition was delivered anew or decided upon since it was seen.

@@ -7,7 +7,7 @@ import logging
 
 from titlebout.core.candidates.permits import use_checked_image, why_not_approved
 from titlebout.core.candidates.promotion import why_champion_stays
-from titlebout.core.errors import DeploymentError, StaleTokenError, UnavailableError, bounded
+from titlebout.core.errors import DeploymentError, StaleTokenError, bounded
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.live_trials.trial import TrialState
 from titlebout.core.live_trials.trial_permit import why_not_tried
@@ -39,18 +39,8 @@ def deploy_model(
 
     While another run or a person is changing what serves, it waits: only then it is clear who the champion is.
     Where there is nothing to release, the champion's server is looked after: one that is down or has lost its
-    release, after a reboot for example, serves it again.
-
-    Args:
-        spec: The model spec. With `deployment.target: none` ledger and alias change and no server is asked.
-        run: The run that asks; only a live one may change what serves.
-        verdict: What `compare_with_champion` returned.
-        lake: Holds the versions.
-        ledger: Decides what serves.
-        registry: Its alias follows the ledger.
-        host: Where the model's server lives.
-        client: The conversation with it.
-        trials: The same about a trial; needed where the spec asks for one.
+    release, after a reboot for example, serves it again. With `deployment.target: none` ledger and alias change and no
+    server is asked. `trials` is needed where the spec asks for a trial.
 
     Raises:
         DeploymentError: The release did not prove itself, or the verdict is out of date. What served before
@@ -89,20 +79,12 @@ def _released_or_kept(desk: ReleaseDesk, verdict: Verdict, state: LedgerState) -
     if reason:
         if champion:
             desk.keep_serving(state, champion)
-            _look_after_alias(desk, champion.version)
+            desk.look_after_alias(champion.version)
         return _skipped(verdict, reason)
     # Nights may lie between the bout and this: what won is held against the ledger once more.
     winner = proven_version(desk.lake, desk.ledger, desk.spec.name, verdict.challenger)
     use_checked_image(desk.spec, desk.ledger, desk.host, winner.version)
     return desk.serve(state, winner, "; ".join(verdict.reasons))
-
-
-def _look_after_alias(desk: ReleaseDesk, version: str) -> None:
-    """Bring the alias back: somebody may have moved it, or a release died before it. It decides nothing."""
-    try:
-        desk.point_alias_at(version)
-    except UnavailableError as error:
-        logger.warning("alias of %s: %s; the next live run looks after it", desk.spec.name, error)
 
 
 def _end_trial(desk: ReleaseDesk, verdict: Verdict, trials: TrialClient | None, reason: str) -> None:

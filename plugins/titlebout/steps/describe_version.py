@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, TitleboutError, UnavailableError, did_you_mean
 from titlebout.core.insights.insight import Insight
-from titlebout.core.insights.model_card import CardBout, ModelCard, Purpose, card_of
+from titlebout.core.insights.model_card import CardBout, ModelCard, Purpose
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.provenance import Past
@@ -22,14 +22,7 @@ _KINDS = frozenset({EntryKind.CHALLENGER_TRAINED, EntryKind.VERDICT_REACHED, Ent
 
 
 def describe_version(model: str, version: str, *, lake: Lake, ledger: Ledger, spec: ModelSpec | None) -> ModelCard:
-    """Put the card of a version together.
-
-    Args:
-        model: Name of the model.
-        version: Name of the version.
-        lake: Holds the version.
-        ledger: Knows its bouts and when it served.
-        spec: The model's present spec, if it has one: it says what the model is for.
+    """Put the card of a version together; the model's present spec, if it has one, says what the model is for.
 
     Raises:
         ObjectMissingError: There is no such version, or the lake lost it.
@@ -44,7 +37,7 @@ def describe_version(model: str, version: str, *, lake: Lake, ledger: Ledger, sp
     manifest = read_version(lake, model, version)
     files = {word: read_file(lake, manifest, word) for word in ("recipe", "plan")}
     try:
-        card = card_of(manifest, **files, insight=_insight(lake, entries, version), purpose=Purpose.of(spec))
+        card = ModelCard.of_files(manifest, **files, insight=_insight(lake, entries, version), purpose=Purpose.of(spec))
     except ValidationError as error:
         message = f"{lake.uri(manifest.recipe_path)}: not readable as the recipe or plan of a version by this release"
         raise CorruptObjectError(message) from error
@@ -64,7 +57,7 @@ def _bouts(entries: Sequence[LedgerEntry], version: str) -> list[CardBout]:
         if entry.kind is EntryKind.VERDICT_REACHED:
             verdict = entry.read(Verdict, "verdict")
             if verdict.challenger == version:
-                found.append(CardBout(entry.sequence, entry.recorded_at, verdict))
+                found.append(CardBout(entry.sequence, verdict))
     return found
 
 

@@ -33,15 +33,7 @@ _REPAIR = "clear the newest deploy_model, which has the champion serve again; or
 
 @dataclass(frozen=True)
 class GoldenDesk:
-    """Replays golden rows through the way that callers take.
-
-    Attributes:
-        spec: The model spec.
-        lake: Holds the versions.
-        ledger: Says what serves.
-        host: Where the model's server lives; it is never started here.
-        client: The conversation with it.
-    """
+    """Replays golden rows through the way that callers take; a server that is down is never started here."""
 
     spec: ModelSpec
     lake: Lake
@@ -123,7 +115,7 @@ class GoldenDesk:
             raise _StrangerAnsweredError(version)
         if trial.state not in _ON_TRIAL:
             [newest] = self.ledger.entries(self.spec.name, kinds=TRIAL_AND_RELEASE_KINDS, newest=1)
-            if datetime.now(tz=UTC) - newest.recorded_at < LONGEST_RELEASE:
+            if abs(datetime.now(tz=UTC) - newest.recorded_at) < LONGEST_RELEASE:
                 message = f"the trial of {version} has just ended; look again"
                 raise UnavailableError(message)
             raise _StrangerAnsweredError(version)
@@ -147,7 +139,7 @@ class GoldenDesk:
 
     def _is_somebody_at_work(self) -> bool:
         newest = unfinished_attempt(self.ledger, self.spec.name)
-        return newest is not None and datetime.now(tz=UTC) - newest.recorded_at < LONGEST_RELEASE
+        return newest is not None and abs(datetime.now(tz=UTC) - newest.recorded_at) < LONGEST_RELEASE
 
 
 def _unknown(address: ServerAddress, served: ServedRelease | None) -> str | None:

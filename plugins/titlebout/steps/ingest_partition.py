@@ -110,12 +110,7 @@ class _Intake:
     ledger: Ledger
 
     def ingest(self, key: PartitionKey, newest: Snapshot | None) -> Snapshot:
-        """Read one day and record it, unless its newest revision holds the same content.
-
-        Args:
-            key: The day.
-            newest: Its newest revision, as far as the ledger was read.
-        """
+        """Read one day and record it, unless its newest revision holds the same content."""
         for _ in range(_RACES):
             before = newest
             # Read anew after a lost race: what another run recorded meanwhile may be newer than what was read before.

@@ -69,13 +69,7 @@ class _Labelled:
 
 
 def judge_split(desk: TrialDesk, trial: Trial, rules: SplitRules, server_log: ServerLog | None) -> SplitLook:
-    """Look at a trial if anything is new, and return what the newest look said.
-
-    Args:
-        desk: Moves the trial.
-        trial: It runs.
-        rules: What decides it.
-        server_log: Brings the newest answers to the lake; None: what is there by now has to do.
+    """Look at a running trial if anything is new, after collecting the log, and return what the newest look said.
 
     Raises:
         CorruptObjectError: A file of the lake is not what was published.

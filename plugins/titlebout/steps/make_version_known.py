@@ -7,7 +7,7 @@ from pydantic import JsonValue, ValidationError
 
 from titlebout.core.errors import TitleboutError, UnavailableError
 from titlebout.core.insights.insight import Explained, Insight, explain
-from titlebout.core.insights.model_card import ModelCard, Purpose, card_of
+from titlebout.core.insights.model_card import ModelCard, Purpose
 from titlebout.core.layout import insight_path, version_report
 from titlebout.core.learning.search_report import SearchReport
 from titlebout.core.ledgers.ledger import EntryKind
@@ -35,14 +35,6 @@ def make_version_known(
     registry: ModelRegistry,
 ) -> None:
     """Track the version in the registry, then in the ledger; each knows it once, however often this runs.
-
-    Args:
-        spec: The model spec.
-        run: The run that asks.
-        challenger: The version, whole in the lake.
-        lake: Holds the version and its snapshots.
-        ledger: Where it is recorded.
-        registry: Where it is tracked.
 
     Raises:
         UnavailableError: Lake, ledger or registry does not answer.
@@ -95,7 +87,7 @@ def _search(challenger: TrainedChallenger, reports: dict[str, bytes]) -> SearchR
 def _card(
     spec: ModelSpec, challenger: TrainedChallenger, files: dict[str, bytes], explained: Explained | None
 ) -> ModelCard:
-    return card_of(
+    return ModelCard.of_files(
         challenger,
         recipe=files[FILES["recipe"]],
         plan=files[FILES["plan"]],

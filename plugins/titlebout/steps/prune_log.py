@@ -18,13 +18,6 @@ def prune_log(spec: ModelSpec, *, now: datetime, actor: str, lake: Lake, ledger:
     The ledger is told first. A run that was killed in the middle is finished by the next one, which records what
     it still found.
 
-    Args:
-        spec: The model spec; without retention days nothing is deleted.
-        now: The present moment, with a time zone.
-        actor: Run id or person.
-        lake: Where the log is kept.
-        ledger: Records what was deleted.
-
     Raises:
         UnavailableError: Lake or ledger does not answer.
     """

@@ -18,7 +18,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, TitleboutError
+from titlebout.core.errors import (
+    DeploymentError,
+    LedgerConflictError,
+    StaleTokenError,
+    TitleboutError,
+    UnavailableError,
+)
 from titlebout.core.golden import GoldenRows
 from titlebout.core.ledgers.ledger import LedgerState, ServedVersion
 from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, ServerAddress, ServerClient, ServerHost
@@ -31,7 +37,8 @@ from titlebout.core.release_record import (
 )
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
-from titlebout.core.versions import read_bundle, read_version
+from titlebout.core.version_proof import known_version
+from titlebout.core.versions import read_bundle
 
 logger = logging.getLogger(__name__)
 
@@ -44,17 +51,7 @@ YOUNG_SECONDS = 30
 
 @dataclass(frozen=True)
 class ReleaseDesk:
-    """Lets versions of one model serve.
-
-    Attributes:
-        spec: The model spec. With `deployment.target: none` ledger and alias change and no server is asked.
-        actor: Who answers for it in the ledger: run id or person.
-        lake: Holds the versions.
-        ledger: Decides what serves.
-        registry: Its alias follows the ledger.
-        host: Where the model's server lives.
-        client: The conversation with it.
-    """
+    """Lets versions of one model serve; with `deployment.target: none` ledger and alias change, no server is asked."""
 
     spec: ModelSpec
     actor: str
@@ -64,16 +61,19 @@ class ReleaseDesk:
     host: ServerHost
     client: ServerClient
 
-    def decide(self, decision: Callable[[LedgerState], Release], *, patience_seconds: float = 0) -> Release:
+    def decide(
+        self, decision: Callable[[LedgerState], Release], *, patience_seconds: float = 0, needs_alias: bool = True
+    ) -> Release:
         """Decide on the newest state, once more whenever somebody else wrote first, and let the alias follow.
 
         Args:
             decision: Looks at a state and serves or keeps.
             patience_seconds: How long to wait for attempts of others that have just begun. Whoever does not wait
                 overtakes them.
+            needs_alias: Whether the decision fails where the alias cannot follow.
 
         Raises:
-            UnavailableError: Others kept writing first.
+            UnavailableError: Others kept writing first, or the registry does not answer.
         """
         deadline = time.monotonic() + patience_seconds
         for _ in range(LEDGER_ATTEMPTS):
@@ -84,18 +84,18 @@ class ReleaseDesk:
             except LedgerConflictError:
                 continue  # somebody else wrote first: look again, decide again
             if release.status is ReleaseStatus.SETTLED:
-                self.point_alias_at(release.version)
+                (self.point_alias_at if needs_alias else self.look_after_alias)(release.version)
             return release
         raise ledger_is_busy(self.spec.name)
 
     def version(self, version: str) -> TrainedChallenger:
-        """Read a version's manifest."""
-        return read_version(self.lake, self.spec.name, version)
+        """Read a version's manifest, held against the ledger: whoever writes to the lake alone decides nothing."""
+        return known_version(self.lake, self.ledger, self.spec.name, version)
 
     def keep_serving(self, state: LedgerState, champion: ServedVersion) -> Release:
         """Return the champion's release, after serving it again where its server has lost it."""
         url = None
-        if self._has_server:
+        if self.has_server:
             address = self.host.ensure_running(self.spec.name)
             served = self.client.served(address)
             # By another token: a failed attempt has put it back. A trial is for the very release of the ledger.
@@ -125,7 +125,7 @@ class ReleaseDesk:
         record = ReleaseRecord(self.ledger, version, self.actor, withdraws)
         token = record.start(state)
         try:
-            url = self._push(bundle, token, state.champion, record) if self._has_server else None
+            url = self._push(bundle, token, state.champion, record) if self.has_server else None
         except StaleTokenError:
             raise  # the ledger belongs to the successor now
         except DeploymentError as error:
@@ -153,8 +153,16 @@ class ReleaseDesk:
                 return
             version = champion.version
 
+    def look_after_alias(self, version: str) -> None:
+        """Bring the alias back: somebody may have moved it, or a release died before it. It decides nothing."""
+        try:
+            self.point_alias_at(version)
+        except UnavailableError as error:
+            logger.warning("alias of %s: %s; the next live run looks after it", self.spec.name, error)
+
     @property
-    def _has_server(self) -> bool:
+    def has_server(self) -> bool:
+        """Whether a server answers for the model, and not whoever follows the alias."""
         return self.spec.deployment.target is not DeploymentTarget.NONE
 
     def _bundle(self, version: TrainedChallenger) -> ReleaseBundle:

@@ -2,9 +2,11 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
+
+from pydantic import JsonValue
 
 from titlebout.core.bouts.bout_checks import Grouping
 from titlebout.core.bouts.class_order import in_order
@@ -20,7 +22,8 @@ from titlebout.core.predictor import Predictor
 from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
 from titlebout.core.snapshot_rows import read_rows, slice_groups
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import load_predictor, read_file, read_version
+from titlebout.core.version_proof import recorded_version
+from titlebout.core.versions import load_predictor, read_file
 from titlebout.core.windows import Windows
 
 if TYPE_CHECKING:
@@ -47,14 +50,6 @@ def replay_bouts(
     accepted today. So the result depends neither on the order in which a backfill ran nor on what serves. Nights whose
     challenger predicts something else than the spec, or needs a column that it does not have, are left out.
 
-    Args:
-        spec: The model spec; with other rules of comparison than were in force, it tries another policy.
-        first: First night.
-        last: Last day that counts.
-        lake: Holds snapshots and versions.
-        ledger: Knows the versions and the accepted partitions.
-        progress: Told about days done and all days.
-
     Raises:
         NotEnoughPartitionsError: No night in the span has trained a challenger that fits the spec.
         ObjectMissingError: The lake lost a version or a snapshot.
@@ -63,9 +58,9 @@ def replay_bouts(
     accepted = state.keys(PartitionStatus.ACCEPTED)
     nights, foreign = [], list[PartitionKey]()
     trained = ledger.entries(spec.name, kinds={EntryKind.CHALLENGER_TRAINED})
-    for partition, version in _trained(trained, first, last).items():
+    for partition, recorded in _trained(trained, first, last).items():
         holdout = Windows(spec, partition).accepted_holdout(accepted)
-        challenger = read_version(lake, spec.name, version)
+        challenger = recorded_version(lake, spec.name, recorded)
         if not _fits(spec, FeaturePlan.model_validate_json(read_file(lake, challenger, "plan"))):
             foreign.append(partition)
             continue
@@ -95,9 +90,11 @@ def _fits(spec: ModelSpec, plan: FeaturePlan) -> bool:
     )
 
 
-def _trained(entries: Sequence[LedgerEntry], first: PartitionKey, last: PartitionKey) -> dict[PartitionKey, str]:
-    """Return the newest version of each night in the span, in date order."""
-    trained = {str(entry.payload["partition"]): str(entry.payload["version"]) for entry in entries}
+def _trained(
+    entries: Sequence[LedgerEntry], first: PartitionKey, last: PartitionKey
+) -> dict[PartitionKey, Mapping[str, JsonValue]]:
+    """Return what was recorded of the newest version of each night in the span, in date order."""
+    trained = {str(entry.payload["partition"]): entry.payload for entry in entries}
     return {partition: trained[partition] for partition in sorted(trained) if first <= partition <= last}
 
 

@@ -5,16 +5,15 @@ import logging
 import math
 from collections.abc import Mapping
 
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from titlebout.core.errors import CorruptObjectError
-from titlebout.core.learning.recipes import Recipe
+from titlebout.core.learning.recipes import Recipe, read_recipe
 from titlebout.core.learning.version_training import train_files
 from titlebout.core.ports import Lake
-from titlebout.core.results import Result, TrainedChallenger
+from titlebout.core.results import Result
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import Device
-from titlebout.core.versions import FILES, read_file, read_version
+from titlebout.core.versions import FILES, read_version
 
 logger = logging.getLogger(__name__)
 
@@ -47,18 +46,13 @@ def reproduce_version(spec: ModelSpec, version: str, *, lake: Lake) -> Reproduct
     The settings are those of the version's recipe, whatever the spec says today. Code and libraries are the installed
     ones; where they are others than the recipe names, `changed` says so, and a difference need not mean harm.
 
-    Args:
-        spec: The model's present spec; the number of threads is taken from it.
-        version: The version to make again.
-        lake: Holds the version and its snapshots.
-
     Raises:
         ObjectMissingError: The lake does not hold the version, one of its files or one of its snapshots.
         CorruptObjectError: Bytes in the lake are not those that their SHA-256 names.
         SpecError: The recipe cannot be read by this release of Titlebout.
     """
     manifest = read_version(lake, spec.name, version)
-    recipe = _recipe(lake, manifest)
+    recipe = read_recipe(lake, manifest)
     then = recipe.spec(spec)
     refs = manifest.proof.training
     now = Recipe.of(then, recipe.partition, refs, manifest.proof.history)
@@ -88,12 +82,3 @@ def are_alike(first: Mapping[str, float], second: Mapping[str, float]) -> bool:
     return first.keys() == second.keys() and all(
         math.isclose(value, second[name], rel_tol=CARD_TOLERANCE) for name, value in first.items()
     )
-
-
-def _recipe(lake: Lake, manifest: TrainedChallenger) -> Recipe:
-    document = read_file(lake, manifest, "recipe")
-    try:
-        return Recipe.model_validate_json(document)
-    except ValidationError as error:
-        message = f"{lake.uri(manifest.recipe_path)}: not readable as a recipe; restore the lake from a backup"
-        raise CorruptObjectError(message) from error

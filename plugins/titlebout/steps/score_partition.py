@@ -28,14 +28,8 @@ def score_partition(
     """Score the accepted rows of a partition once with one version.
 
     Without a version it is the one that served at the moment at which the partition ended: the same in the night
-    itself, in a retry after a new champion was released, and in a backfill years later.
-
-    Args:
-        spec: The model spec.
-        run: The run that asks, and the partition.
-        lake: Holds snapshots and versions; takes the predictions.
-        ledger: Knows what served when and which partitions are accepted.
-        version: A trained version, or `champion` for the one that serves now.
+    itself, in a retry after a new champion was released, and in a backfill years later. `champion` is the one that
+    serves now.
 
     Raises:
         NobodyServedError: No version was named, and none served then.

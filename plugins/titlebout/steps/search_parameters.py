@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from titlebout.core.errors import CorruptObjectError, LakeConflictError, SpecError, TitleboutError, UnavailableError
 from titlebout.core.layout import search_part, search_path
 from titlebout.core.learning.parameter_trials import Proposal, Settings, try_settings
-from titlebout.core.learning.recipes import Recipe
+from titlebout.core.learning.recipes import Recipe, read_recipe
 from titlebout.core.learning.search_outcome import kept_report, searched_report
 from titlebout.core.learning.search_port import ParameterSearch
 from titlebout.core.learning.search_report import SearchPlan, SearchReport, SearchTrial, TrialOrigin
@@ -23,7 +23,7 @@ from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey, RunContext, TrainingProof
 from titlebout.core.specs.search_spec import SearchSection, SearchWhen
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import read_file, read_version
+from titlebout.core.versions import read_version
 
 logger = logging.getLogger(__name__)
 
@@ -46,16 +46,7 @@ def search_parameters(
     """Search, or take the champion's parameters over on a night that does not search; the first answer stands.
 
     A report that is in the lake is the answer, whatever serves by now: a task that is cleared trains the same model.
-    So are plan and trials: a search that was cut off goes on where it was, and workers share one.
-
-    Args:
-        spec: The model spec, with a section `training.search`.
-        run: The run that asks.
-        proof: The night's windows; its holdout is left alone.
-        lake: Holds snapshots, versions, earlier trials and reports.
-        ledger: Knows the champion.
-        search: Proposes parameters.
-        worker: Number of this worker, from 1, among those that share the search; None: nobody else is waited for.
+    So are plan and trials: a search that was cut off goes on where it was, and workers, numbered from 1, share one.
 
     Raises:
         CorruptObjectError: What the lake holds of this search cannot be read.
@@ -157,11 +148,10 @@ def _plan(spec: ModelSpec, section: SearchSection, partition: PartitionKey, lake
     if served is None or served.partition >= partition:
         return SearchPlan(warm_start=None)
     try:
-        recipe = Recipe.model_validate_json(read_file(lake, read_version(lake, spec.name, served.version), "recipe"))
-        training = recipe.spec(spec).training
+        training = read_recipe(lake, read_version(lake, spec.name, served.version)).spec(spec).training
     except UnavailableError:
         raise
-    except (TitleboutError, ValidationError) as error:
+    except TitleboutError as error:
         # Only a start: a champion that cannot be read is the bout's business.
         logger.warning("champion %s gives no parameters to start from: %s", served.version, error)
         return SearchPlan(warm_start=None)

@@ -32,13 +32,6 @@ def send_alerts(
 
     A message is recorded after it left: where the process dies in between it is sent twice, never not at all.
 
-    Args:
-        spec: The model spec; its section `alerts` says what is told and how often.
-        ledger: Knows what happened and what was told.
-        channels: By which messages leave.
-        ui_address: Address of Airflow's UI, for links.
-        now: The present moment, with a time zone; default: now.
-
     Returns:
         The messages that left.
 

@@ -29,12 +29,6 @@ def start_trial(run: RunContext, desk: ReleaseDesk, *, verdict: Verdict, trials:
     Started again after a crash it goes on with the same trial. While the trial of another winner runs, this winner
     waits for another night: there are never two.
 
-    Args:
-        run: The run that asks; only a live one may.
-        desk: Looks after the champion, which must serve before anything is tried against it.
-        verdict: What `compare_with_champion` returned.
-        trials: The conversation with the server.
-
     Raises:
         DeploymentError: The server did not take the candidate, or the verdict is out of date. The champion serves on.
         CorruptObjectError: The candidate is not what the ledger says was trained; nothing was started.

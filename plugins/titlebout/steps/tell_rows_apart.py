@@ -21,11 +21,6 @@ logger = logging.getLogger(__name__)
 def tell_rows_apart(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> ToldApart | None:
     """Look at a sample of the newest rows, whether anything was found or not; nothing is recorded.
 
-    Args:
-        spec: The model spec.
-        lake: Holds the snapshots.
-        ledger: Knows what serves and which partitions are accepted.
-
     Returns:
         None without a champion, without newer partitions, or with too few rows.
     """

@@ -107,13 +107,6 @@ def trace_partition(
 ) -> PartitionLineage:
     """Say which versions learned from a revision of a partition or were judged on it.
 
-    Args:
-        model: Name of the model.
-        partition: Key of the partition.
-        revision: Default: the newest one.
-        lake: Holds the manifests of the versions.
-        ledger: Holds everything else.
-
     Raises:
         PartitionMissingError: The ledger does not know it.
     """

@@ -37,14 +37,6 @@ def train_challenger(
     The same snapshots and the same spec give the same version. One whose manifest stands in the lake is not
     trained again: a task that failed after that only makes up for what is missing in registry and ledger.
 
-    Args:
-        spec: The model spec.
-        run: The run that asks.
-        lake: Holds snapshots and versions.
-        ledger: Knows which partitions are accepted.
-        registry: Where the training is tracked.
-        search: Proposes parameters, where the spec asks for a search.
-
     Raises:
         NotEnoughPartitionsError: The training window holds too few accepted partitions or no usable label.
         PartitionUnreadableError: A label is missing or wrong, or a snapshot does not fit today's spec.

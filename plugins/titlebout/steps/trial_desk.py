@@ -27,16 +27,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class TrialDesk:
-    """Moves the trials of one model.
-
-    Attributes:
-        spec: The model spec.
-        actor: Who answers for it in the ledger: run id or person.
-        lake: Holds the versions.
-        ledger: Says which trial runs, and how far it is.
-        host: Where the model's server lives.
-        trials: The conversation with it.
-    """
+    """Moves the trials of one model."""
 
     spec: ModelSpec
     actor: str

@@ -1,4 +1,4 @@
-"""Step `validate_partition`: suite and contract checks are the only door to training."""
+"""Step `validate_partition`: only what passes the suite and the contract checks is ever trained on."""
 
 import hashlib
 import logging
@@ -60,17 +60,17 @@ def validate_partition(
     contract, suite_sha256 = Contract.of(spec), hashlib.sha256(canonical(suite)).hexdigest()
     rules = Rules(contract, spec.validation.suite, suite_sha256)
     appraiser = Appraiser(contract, suite, suite_sha256, lake, validator)
-    door = _Door(run, rules, lake, ledger, appraiser, _judgements(ledger.entries(spec.name, kinds=_JUDGED)))
+    validation = _Validation(run, rules, lake, ledger, appraiser, _judgements(ledger.entries(spec.name, kinds=_JUDGED)))
     windows = Windows(spec, run.partition)
     wanted = (*windows.remembered, *windows.keys)
     waiting = [key for key in wanted if key != run.partition and _waits(partitions.get(key))]
-    door.appraise(waiting, partitions)
+    validation.appraise(waiting, partitions)
     for batch in shared_batches(waiting, run.run_id):
         newest = ledger.state(spec.name).partitions
         for key in batch:
             if _waits(newest[key]):
-                door.try_to_judge(newest[key].snapshot, newest)
-    report = door.judge(partitions[run.partition].snapshot, partitions)
+                validation.try_to_judge(newest[key].snapshot, newest)
+    report = validation.judge(partitions[run.partition].snapshot, partitions)
     record = ledger.state(spec.name).partitions[run.partition]
     if record.decided_by is not None and record.snapshot.data_sha256 == report.data_sha256:
         _follow(record)
@@ -94,7 +94,7 @@ def _waits(record: PartitionRecord | None) -> bool:
 
 
 @dataclass(frozen=True)
-class _Door:
+class _Validation:
     """One run of the step: what it judges by, and where it writes what it found."""
 
     run: RunContext

@@ -6,11 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import ValidationError
-
 from titlebout.core.alerts.happenings import is_by_hindsight
-from titlebout.core.errors import CorruptObjectError, TitleboutError, UnavailableError
-from titlebout.core.learning.recipes import Recipe
+from titlebout.core.errors import TitleboutError, UnavailableError
+from titlebout.core.learning.recipes import read_recipe
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import TrainedChallenger
@@ -26,7 +24,7 @@ from titlebout.core.retraining.causes import (
 from titlebout.core.retraining.changed_recipe import recipe_changes
 from titlebout.core.retraining.watch_report import WatchReport
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import read_file, read_version
+from titlebout.core.versions import read_version
 from titlebout.steps.ask_for_retrain import ask_for_retrain, foresee_retrain
 from titlebout.steps.measure_drift import measure_drift
 from titlebout.steps.measure_performance import measure_performance
@@ -37,18 +35,11 @@ logger = logging.getLogger(__name__)
 def watch_model(
     spec: ModelSpec, *, lake: Lake, ledger: Ledger, now: datetime | None = None, asks: bool = True
 ) -> WatchReport:
-    """Look at a model once.
+    """Look at a model once; unless it `asks`, it only reports which run would be asked for.
 
     Everything a look goes by is in lake and ledger: one that is lost, or made twice, changes nothing. A run that was
     asked for and has no verdict yet is handed out by every look, so that a process that died after it asked costs no
     more than the time until the next one.
-
-    Args:
-        spec: The model spec.
-        lake: Holds snapshots, versions and profiles.
-        ledger: Knows what serves, what was accepted, and what was asked for.
-        now: The present moment, with a time zone; default: now.
-        asks: Whether a run may be asked for; else the report says what would be.
 
     Raises:
         ObjectMissingError: The lake lost a snapshot or the champion.
@@ -131,12 +122,7 @@ class _Look:
         return staleness_cause(self.champion.version, self.champion.partition, accepted[-1], days) if accepted else None
 
     def _changes(self, version: TrainedChallenger) -> tuple[str, ...]:
-        try:
-            recipe = Recipe.model_validate_json(read_file(self.lake, version, "recipe"))
-        except ValidationError as error:
-            message = f"recipe of {version.version}: this release of Titlebout cannot read it"
-            raise CorruptObjectError(message) from error
-        return recipe_changes(self.spec, recipe)
+        return recipe_changes(self.spec, read_recipe(self.lake, version))
 
     def _is_answered(self, is_answer: Callable[[TrainedChallenger], bool]) -> bool:
         """Whether the newest night has trained without the fault already: its verdict stands, whatever it was.

@@ -23,12 +23,7 @@ def watch_trial(desk: TrialDesk, ticket: TrialTicket, server_log: ServerLog | No
     """Look once: judge the present step and go on, advance, or end the trial.
 
     A look that is lost, repeated or made by two at once changes nothing: what was counted stays on the server, and
-    how far the trial is stands in the ledger.
-
-    Args:
-        desk: Moves the trial.
-        ticket: What `start_trial` returned.
-        server_log: Brings what the server logged to the lake, where outcomes decide (strategy ab).
+    how far the trial is stands in the ledger. Where outcomes decide (strategy ab), the log is collected first.
 
     Raises:
         DeploymentError: The trial has failed; it takes no part in any answer, and the champion serves on.

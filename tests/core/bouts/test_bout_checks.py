@@ -170,7 +170,7 @@ def test_an_empty_holdout_has_no_checks():
 
 
 def fixed_interval(monkeypatch, gain, low, high):
-    monkeypatch.setattr(bout_checks, "gain_interval", lambda *_, **__: GainInterval(gain, low, high))
+    monkeypatch.setattr(bout_checks, "compared_gain", lambda *_, **__: GainInterval(gain, low, high))
 
 
 @pytest.mark.parametrize(
@@ -259,3 +259,28 @@ def test_the_calibration_error_may_just_reach_its_limit():
     block = ScoredPartition(np.array([0.0, 1.0]), np.array([0.25, 0.75]), None)
     found = run({DAYS[0]: block}, max_calibration_error=0.25)["calibration"]
     assert (found.state, found.challenger_error) == (CheckState.HELD, 0.25)
+
+
+def ranked(bad=None, *, champion=True):
+    """Six days of probabilities; group b has positives alone, and a model may say something odd about it."""
+    rng = np.random.default_rng(3)
+    blocks = {}
+    for day in DAYS:
+        codes = np.arange(ROWS) % 2
+        labels = np.where(codes == 1, 1.0, rng.integers(0, 2, ROWS))
+        scores = np.clip(labels * 0.4 + rng.uniform(0, 0.6, ROWS), 0, 1)
+        if bad is not None:
+            scores[codes == 1] = bad
+        grouping = Grouping(codes, ("a", "b"))
+        blocks[day] = ScoredPartition(labels, scores, scores if champion else None, {"area": grouping})
+    return blocks
+
+
+@pytest.mark.parametrize("champion", [True, False])
+def test_a_slice_of_one_class_cannot_be_ranked_and_is_shown(champion):
+    slices = {"columns": ["area"], "max_error": 0.9}
+    checks = run(ranked(champion=champion), metric="auc", slices=slices)
+    assert (checks["slice area=a"].state, checks["slice area=b"].state) == (CheckState.HELD, CheckState.SHOWN)
+    assert checks["slice area=b"].reason == "all rows are of one class, so there is no auc to judge"
+    odd = run(ranked(math.nan, champion=champion), metric="auc", slices=slices)
+    assert odd["slice area=b"].state is CheckState.UNDECIDED  # a model's fault, whatever the labels are

@@ -2,6 +2,7 @@
 
 import pytest
 
+from fakes.written_requests import request_line
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.inference_log.log_lines import (
     FORMAT,
@@ -11,7 +12,6 @@ from titlebout.core.inference_log.log_lines import (
     SegmentHead,
     line,
     read_segment,
-    request_line,
 )
 from titlebout.core.release_roles import ReleaseRole
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from fakes.lake import MemoryLake
+from fakes.written_requests import request_line
 from titlebout.core.cadences import Cadence
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.inference_log.log_lines import (
@@ -15,7 +16,6 @@ from titlebout.core.inference_log.log_lines import (
     LoggedRequest,
     SegmentHead,
     line,
-    request_line,
 )
 from titlebout.core.inference_log.log_reading import (
     log_files,

@@ -5,12 +5,12 @@ import pyarrow as pa
 import pytest
 
 from fakes.demand_days import demand_rows
+from fakes.matrix_training import train_booster
 from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError, SpecError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning import training
 from titlebout.core.learning.labels import labels_to_learn, row_weights, target_values
-from titlebout.core.learning.training import train_booster
 
 DAYS = {key: demand_rows(key, rows=60) for key in ("2024-01-01", "2024-01-02", "2024-01-05")}
 

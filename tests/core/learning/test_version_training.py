@@ -131,7 +131,8 @@ def test_golden_rows_are_those_of_the_whole_table(world):
     picked = GoldenRows.pick(predictor, rows, spec.deployment.golden_rows)
     assert trained.files["golden"] == picked.model_dump_json().encode()
     assert trained.files["plan"] == FeaturePlan.fit(spec, rows).model_dump_json().encode()
-    assert trained.files["profile"] == DriftProfile.fit(spec, tables).model_dump_json().encode()
+    profile = DriftProfile.of_columns(spec, lambda name: [(key, table.select([name])) for key, table in tables.items()])
+    assert trained.files["profile"] == profile.model_dump_json().encode()
     errors = predictor.predict_table(rows) - rows["rentals"].to_numpy()
     assert trained.metrics["training_rmse"] == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-6)
 

@@ -24,7 +24,7 @@ except CorruptObjectError:
 import numpy as np
 from titlebout.core.learning.encoded_rows import EncodedRows
 from titlebout.core.features import FeaturePlan
-from titlebout.core.learning.training import train_booster
+from fakes.matrix_training import train_booster
 from fakes.demand_days import demand_rows
 from fakes.specs import demand_spec
 spec, rows = demand_spec(), demand_rows("2024-01-01")

@@ -18,16 +18,7 @@ _logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class MailServer:
-    """How to reach an SMTP server.
-
-    Attributes:
-        host: Its name.
-        port: Its port.
-        security: `starttls`, `tls` or `none`.
-        login: Name, empty for a server that asks for none.
-        password: Secret that belongs to it.
-        sender: Address that messages come from.
-    """
+    """How to reach an SMTP server; `security` is `starttls`, `tls` or `none`."""
 
     host: str
     port: int

@@ -15,7 +15,7 @@ from titlebout.core.partitions import Calendar
 from titlebout.core.reading.decoding import SourceFile, decode_files
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.specs.dataset_spec import DatasetSection, S3Source
-from titlebout.core.specs.source_paths import PLACE
+from titlebout.core.specs.source_paths import PLACE, holds_rows
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource
@@ -44,7 +44,7 @@ class S3SourceReader:
         """Return one partition's rows; see the port."""
         self._calendar.check(partition)
         prefix = self._source.prefix.replace(PLACE, partition)
-        listed = [found for found in self._bucket.list_objects(prefix) if _holds_rows(found, prefix)]
+        listed = [found for found in self._bucket.list_objects(prefix) if holds_rows(found.key, prefix)]
         if not listed:
             message = f"{self._bucket.uri(prefix)}: holds no object; deliver partition {partition}, then clear the task"
             raise PartitionMissingError(message)
@@ -79,12 +79,6 @@ class S3SourceReader:
         if size_bytes != listed.size_bytes:
             message = f"{where}: {size_bytes} of {listed.size_bytes} bytes came; look after the store, clear the task"
             raise UnavailableError(message)
-
-
-def _holds_rows(listed: ListedObject, prefix: str) -> bool:
-    """Whether it is data: writers leave folder markers, `_SUCCESS` and hidden objects beside it."""
-    parts = listed.key.removeprefix(prefix).split("/")
-    return bool(listed.key.rpartition("/")[-1]) and not any(part.startswith(("_", ".")) for part in parts)
 
 
 def _etag(listed: list[ListedObject]) -> str:

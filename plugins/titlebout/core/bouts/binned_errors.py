@@ -24,12 +24,7 @@ class CalibrationErrors:
 
     @classmethod
     def of(cls, blocks: Sequence[tuple[Floats, Floats]], max_ranks: int) -> "CalibrationErrors":
-        """Group the probabilities: exactly while there are few distinct ones, else into `max_ranks` groups.
-
-        Args:
-            blocks: Labels and probabilities of each partition.
-            max_ranks: Groups at most.
-        """
+        """Group the probabilities: exactly while there are few distinct ones, else into `max_ranks` groups."""
         labels, scores = (np.concatenate(side) for side in zip(*blocks, strict=True))
         if np.isnan(scores).any() or np.isnan(labels).any():
             return cls(np.full((len(blocks), 1), np.nan), np.full((len(blocks), 1), np.nan))

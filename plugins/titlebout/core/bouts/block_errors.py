@@ -37,11 +37,6 @@ class BlockErrors(Protocol):
 def block_errors(metric: Metric, blocks: Sequence[Block], *, quantile: float = 0.5) -> BlockErrors:
     """Reduce the rows of each block to what the metric's error takes.
 
-    Args:
-        metric: Which error.
-        blocks: One per partition.
-        quantile: Of the metric `pinball`.
-
     Returns:
         The errors; without any block each of them is NaN.
     """
@@ -170,8 +165,10 @@ class RankErrors:
 class TopErrors(RankErrors):
     """The share of class 1 that is not among the tenth of the rows with the highest scores.
 
-    It is 1 minus a tenth of the lift; see `metrics.lift`. Of rows with the same score, where the tenth ends among
-    them, the same share of each class counts: what drawing lots would give on average.
+    It is 1 minus a tenth of the lift, which is how many times more of class 1 the top tenth holds than as many rows at
+    random (M. Vuk, T. Curk, ROC Curve, Lift Chart and Calibration Plot, Metodološki zvezki 3 (2006) 89-108). Of rows
+    with the same score, where the tenth ends among them, the same share of each class counts: what drawing lots would
+    give on average.
     """
 
     def under(self, weights: Floats) -> Floats:
@@ -193,8 +190,7 @@ def _table(rows: NDArray[np.intp], columns: NDArray[np.intp], height: int, width
 
 
 def _calibration_errors(blocks: Sequence[Block]) -> CalibrationErrors:
-    yes_or_no = [surest_class(*block) if block[1].ndim > 1 else block for block in blocks]
-    return CalibrationErrors.of(yes_or_no, MAX_RANKS)
+    return CalibrationErrors.of([surest_class(*block) for block in blocks], MAX_RANKS)
 
 
 _REDUCTIONS: Mapping[Metric, Callable[[Sequence[Block]], BlockErrors]] = {

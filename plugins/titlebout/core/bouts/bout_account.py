@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 from titlebout import __version__
 from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.bouts.class_errors import surest_class
-from titlebout.core.bouts.metrics import Floats
+from titlebout.core.bouts.metrics import Floats, equal_mass_bins
 from titlebout.core.bouts.verdict_rules import BoutNumbers
 from titlebout.core.results import PartitionKey, Result, SnapshotRef, Verdict
 from titlebout.core.specs.spec import ModelSpec
@@ -70,15 +70,7 @@ class BoutAccount(Result):
         numbers: BoutNumbers,
         verdict: Verdict,
     ) -> Self:
-        """Write down a bout.
-
-        Args:
-            spec: The model spec that judged.
-            holdout: The snapshots that both models were judged on.
-            scored: Their rows as both models see them.
-            numbers: What was measured.
-            verdict: What came of it.
-        """
+        """Write down a bout."""
         return cls(
             verdict=verdict,
             objective=spec.training.objective.value,
@@ -113,11 +105,9 @@ def reliability_bins(labels: Floats, probabilities: Floats, *, bins: int = RELIA
     labels, probabilities = labels[known], probabilities[known]
     if not len(labels):
         return []
-    edges = np.unique(np.quantile(probabilities, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
-    bin_of = np.searchsorted(edges, probabilities, side="left")
+    bin_of, count = equal_mass_bins(probabilities, bins)
     rows, predicted, hits = (
-        np.bincount(bin_of, weights=each, minlength=len(edges) + 1)
-        for each in (np.ones(len(labels)), probabilities, labels)
+        np.bincount(bin_of, weights=each, minlength=count) for each in (np.ones(len(labels)), probabilities, labels)
     )
     return [_bin(int(n), float(p), float(k)) for n, p, k in zip(rows, predicted, hits, strict=True) if n]
 
@@ -155,12 +145,7 @@ def _reliabilities(blocks: Sequence[ScoredPartition]) -> dict[str, tuple[Reliabi
     champion = [block.champion for block in blocks if block.champion is not None]
     if len(champion) == len(blocks):
         sides["champion"] = champion
-    return {name: tuple(reliability_bins(*_yes_or_no(labels, _joined(scores)))) for name, scores in sides.items()}
-
-
-def _yes_or_no(labels: Floats, scores: Floats) -> tuple[Floats, Floats]:
-    """Of several classes only the most likely one is looked at: did it come?"""
-    return surest_class(labels, scores) if scores.ndim > 1 else (labels, scores)
+    return {name: tuple(reliability_bins(*surest_class(labels, _joined(scores)))) for name, scores in sides.items()}
 
 
 def _joined(parts: "Sequence[NDArray[np.float64]]") -> Floats:

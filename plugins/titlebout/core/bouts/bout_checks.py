@@ -12,9 +12,9 @@ from titlebout.core.bout_check import BoutCheck, CheckState
 from titlebout.core.bouts.block_errors import block_errors, whole_error
 from titlebout.core.bouts.class_errors import surest_class
 from titlebout.core.bouts.metrics import Floats, calibration_error
-from titlebout.core.bouts.resampling import GainInterval, gain_interval
+from titlebout.core.bouts.resampling import GainInterval, compared_gain, interval_fields
 from titlebout.core.results import PartitionKey
-from titlebout.core.specs.comparison_spec import ComparisonSection, Metric, SlicesSection
+from titlebout.core.specs.comparison_spec import RANKING_METRICS, ComparisonSection, Metric, SlicesSection
 
 MAX_SLICES = 50
 """Values of one column that are judged, those with the most rows."""
@@ -60,7 +60,7 @@ class ScoredPartition:
 
 
 @dataclass(frozen=True)
-class Rivalry:
+class PairedErrors:
     """Both models' errors by one metric on some rows."""
 
     rows: int
@@ -71,33 +71,16 @@ class Rivalry:
     @classmethod
     def of(
         cls, comparison: ComparisonSection, metric: Metric, blocks: Sequence[ScoredPartition], seed: int
-    ) -> "Rivalry":
-        """Measure both models.
-
-        Args:
-            comparison: Confidence, resamples and quantile.
-            metric: By which metric.
-            blocks: The rows by partition; the champion has scored them too.
-            seed: Of the bootstrap.
-        """
+    ) -> "PairedErrors":
+        """Measure both models."""
         challenger = block_errors(metric, [(b.labels, b.challenger) for b in blocks], quantile=comparison.quantile)
         pairs = [(b.labels, b.champion) for b in blocks if b.champion is not None]
         champion = block_errors(metric, pairs, quantile=comparison.quantile)
-        interval = None
-        if len(blocks) > 1:
-            interval = gain_interval(
-                challenger,
-                champion,
-                blocks=len(blocks),
-                confidence=comparison.confidence,
-                resamples=comparison.resamples,
-                seed=seed,
-            )
         return cls(
             rows=sum(len(b.labels) for b in blocks),
             challenger_error=whole_error(challenger, len(blocks)),
             champion_error=whole_error(champion, len(blocks)),
-            interval=interval,
+            interval=compared_gain(comparison, challenger, champion, blocks=len(blocks), seed=seed),
         )
 
     def check(self, name: str, state: CheckState, reason: str) -> BoutCheck:
@@ -109,9 +92,7 @@ class Rivalry:
             rows=self.rows,
             challenger_error=self.challenger_error,
             champion_error=self.champion_error,
-            gain=self.interval.gain if self.interval else None,
-            gain_low=self.interval.low if self.interval else None,
-            gain_high=self.interval.high if self.interval else None,
+            **interval_fields(self.interval),
         )
 
 
@@ -124,11 +105,7 @@ def run_checks(
 ) -> tuple[BoutCheck, ...]:
     """Run every check that the spec asks for. Without a champion there is nothing to fall behind, only a floor.
 
-    Args:
-        comparison: The checks and their limits.
-        scored: The holdout.
-        model_bytes: Size of the challenger's booster; None where its manifest is too old to say.
-        seed: Of the bootstrap.
+    `model_bytes` is the size of the challenger's booster, None where its manifest is too old to say.
     """
     blocks = [block for block in scored.values() if len(block.labels)]
     if not blocks:
@@ -150,7 +127,7 @@ def _guard(
     comparison: ComparisonSection, metric: Metric, share: float, blocks: Sequence[ScoredPartition], seed: int
 ) -> BoutCheck:
     """Ask that a metric is not worse by more than a share: at the lower bound, so proven."""
-    found = Rivalry.of(comparison, metric, blocks, seed)
+    found = PairedErrors.of(comparison, metric, blocks, seed)
     name = f"guard {metric}"
     if found.interval is None or not np.isfinite(found.interval).all():
         return found.check(name, CheckState.UNDECIDED, f"the loss of {metric} or its bound is no finite number")
@@ -181,12 +158,12 @@ def _slice(
 ) -> BoutCheck:
     if any(block.champion is None for block in blocks):
         return _first_slice(comparison, section, name, blocks)
-    found = Rivalry.of(comparison, comparison.metric, blocks, seed)
+    found = PairedErrors.of(comparison, comparison.metric, blocks, seed)
     if found.rows < section.min_rows:
         return found.check(name, CheckState.SHOWN, _too_few(found.rows, section))
     errors = f"error {found.challenger_error:.6g} against {found.champion_error:.6g} of the champion"
     if not np.isfinite([found.challenger_error, found.champion_error]).all():
-        return found.check(name, CheckState.UNDECIDED, f"{errors}, no numbers to compare")
+        return found.check(name, *_without_error(comparison.metric, blocks, f"{errors}, no numbers to compare"))
     if section.max_error is not None and found.challenger_error > section.max_error:
         return found.check(name, CheckState.BROKEN, f"{errors}; max_error is {section.max_error:.6g}")
     if found.challenger_error > found.champion_error * (1 + section.max_loss):
@@ -204,10 +181,20 @@ def _first_slice(
     limit = math.inf if section.max_error is None else section.max_error
     state, reason = CheckState.HELD if error <= limit else CheckState.BROKEN, f"error {error:.6g}, {limit:.6g} at most"
     if not math.isfinite(error):
-        state, reason = CheckState.UNDECIDED, f"error {error:.6g}, no number to compare"
+        state, reason = _without_error(comparison.metric, blocks, f"error {error:.6g}, no number to compare")
     if rows < section.min_rows:
         state, reason = CheckState.SHOWN, _too_few(rows, section)
     return BoutCheck(name=name, state=state, reason=reason, rows=rows, challenger_error=error)
+
+
+def _without_error(metric: Metric, blocks: Sequence[ScoredPartition], reason: str) -> tuple[CheckState, str]:
+    """Say what a slice without a finite error is: shown where its labels alone are why, which is no model's doing."""
+    labels = np.concatenate([block.labels for block in blocks])
+    scores = [each for block in blocks for each in (block.challenger, block.champion) if each is not None]
+    known = np.isfinite(labels).all() and all(np.isfinite(each).all() for each in scores)
+    if metric in RANKING_METRICS | {Metric.LIFT} and known and len(np.unique(labels)) == 1:
+        return CheckState.SHOWN, f"all rows are of one class, so there is no {metric} to judge"
+    return CheckState.UNDECIDED, reason
 
 
 def _too_few(rows: int, section: SlicesSection) -> str:
@@ -217,7 +204,7 @@ def _too_few(rows: int, section: SlicesSection) -> str:
 def _calibration(limit: float, blocks: Sequence[ScoredPartition]) -> BoutCheck:
     labels = np.concatenate([block.labels for block in blocks])
     scores = np.concatenate([block.challenger for block in blocks])
-    error = calibration_error(*(surest_class(labels, scores) if scores.ndim > 1 else (labels, scores)))
+    error = calibration_error(*surest_class(labels, scores))
     known = CheckState.HELD if error <= limit else CheckState.BROKEN
     state = CheckState.UNDECIDED if np.isnan(error) else known
     reason = f"expected calibration error {error:.4f}, {limit:.4f} at most"

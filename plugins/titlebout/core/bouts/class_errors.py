@@ -70,7 +70,7 @@ def judged_rows(labels: Floats, probabilities: Floats) -> NDArray[np.bool_]:
 def surest_class(labels: Floats, probabilities: Floats) -> tuple[Floats, Floats]:
     """Return whether the most likely class came, and how likely the model called it: a question of yes or no.
 
-    Calibration of several classes is judged by it.
+    Calibration of several classes is judged by it. Scores of one class, shape (n_rows,), are such an answer already.
 
     Source: C. Guo, G. Pleiss, Y. Sun, K. Weinberger, On Calibration of Modern Neural Networks, ICML (2017), section 2.
 
@@ -84,6 +84,8 @@ def surest_class(labels: Floats, probabilities: Floats) -> tuple[Floats, Floats]
     >>> [part.tolist() for part in surest_class(np.array([0.0, 2.0]), np.array([[0.7, 0.2, 0.1], [0.2, 0.5, 0.3]]))]
     [[1.0, 0.0], [0.7, 0.5]]
     """
+    if probabilities.ndim == 1:
+        return labels, probabilities
     known = judged_rows(labels, probabilities)
     came = np.where(known, probabilities.argmax(axis=1) == labels, np.nan).astype(np.float64)
     return came, np.where(known, probabilities.max(axis=1), np.nan)

@@ -10,8 +10,9 @@ from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.bouts.bout_checks import ScoredPartition, run_checks
 from titlebout.core.bouts.delong import compare_areas
 from titlebout.core.bouts.fairness import fairness_checks
-from titlebout.core.bouts.hindsight import hindsight
+from titlebout.core.bouts.holdout_overlap import holdout_overlap
 from titlebout.core.bouts.metrics import unit_of
+from titlebout.core.bouts.resampling import interval_fields
 from titlebout.core.bouts.verdict_rules import BoutNumbers, decide, measure
 from titlebout.core.bouts.whole_days import by_blocks
 from titlebout.core.partitions import days_apart
@@ -54,7 +55,7 @@ class Bout:
             reason = "no accepted partition in the holdout window; ingest it or release it from quarantine"
             return self.ended(Outcome.INCONCLUSIVE, reason)
         for model in (self.challenger, champion):
-            known = hindsight(self.spec, model, self.holdout) if model else None
+            known = holdout_overlap(self.spec, model, self.holdout) if model else None
             if known:
                 return self.ended(Outcome.INCONCLUSIVE, known)
         return None
@@ -77,7 +78,6 @@ class Bout:
             blocks = [block for block in scored.values() if len(block.labels)]
             checks = (*checks, *fairness_checks(comparison, comparison.fairness, blocks))
         outcome, reason = decide(numbers, comparison, checks, champion_age_days=self._champion_age_days())
-        interval = numbers.interval
         verdict = self.ended(outcome, reason).model_copy(
             update={
                 "rows": numbers.rows,
@@ -85,9 +85,7 @@ class Bout:
                 "challenger_error": numbers.challenger_error,
                 "champion_error": numbers.champion_error,
                 "baseline_error": numbers.baseline_error,
-                "gain": interval.gain if interval else None,
-                "gain_low": interval.low if interval else None,
-                "gain_high": interval.high if interval else None,
+                **interval_fields(numbers.interval),
                 "checks": checks,
                 "area_p": self._area_p(scored),
             }

@@ -11,6 +11,7 @@ from titlebout.core.bout_check import BoutCheck, CheckState
 from titlebout.core.bouts.block_errors import block_errors, whole_error
 from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.bouts.metrics import Floats
+from titlebout.core.errors import first_few
 from titlebout.core.specs.comparison_spec import ComparisonSection, FairnessMetric, FairnessSection
 
 Measure = Callable[[Floats, Floats], float]
@@ -33,13 +34,7 @@ class GroupGap:
 def fairness_checks(
     comparison: ComparisonSection, section: FairnessSection, blocks: Sequence[ScoredPartition]
 ) -> Iterator[BoutCheck]:
-    """Check the gap between the groups of each column; there need not be a champion.
-
-    Args:
-        comparison: The metric that is meant by `error`.
-        section: What is asked.
-        blocks: The holdout, partitions without rows left out.
-    """
+    """Check the gap between the groups of each column; there need not be a champion."""
     if not blocks:
         return
     labels = np.concatenate([block.labels for block in blocks])
@@ -177,5 +172,4 @@ def _groups(blocks: Sequence[ScoredPartition], column: str) -> NDArray[np.object
 
 
 def _listed(names: Sequence[str]) -> str:
-    shown = ", ".join(repr(name) for name in names[:_SHOWN_GROUPS])
-    return f"{shown} and {len(names) - _SHOWN_GROUPS} more" if len(names) > _SHOWN_GROUPS else shown
+    return first_few([repr(name) for name in names], _SHOWN_GROUPS)

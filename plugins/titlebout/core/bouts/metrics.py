@@ -122,20 +122,6 @@ def row_metric(metric: Metric) -> Metric:
     return Metric.LOG_LOSS if metric in POOLED_METRICS else metric
 
 
-def lift(error: float) -> float:
-    """Return how many times more of class 1 the top tenth holds than as many rows at random; 1: it knows nothing.
-
-    Source: M. Vuk, T. Curk, ROC Curve, Lift Chart and Calibration Plot, Metodološki zvezki 3 (2006) 89-108.
-
-    Args:
-        error: By the metric `lift`: the share of class 1 outside the top tenth.
-
-    >>> round(lift(0.75), 6), round(lift(0.9), 6)
-    (2.5, 1.0)
-    """
-    return (1 - error) / TOP_SHARE
-
-
 def calibration_error(labels: Floats, probabilities: Floats, *, bins: int = CALIBRATION_BINS) -> float:
     """Return the expected calibration error over bins of about equally many rows.
 
@@ -155,11 +141,19 @@ def calibration_error(labels: Floats, probabilities: Floats, *, bins: int = CALI
     """
     if not len(labels):
         return math.nan
+    bin_of, count = equal_mass_bins(probabilities, bins)
+    gaps = np.bincount(bin_of, weights=labels - probabilities, minlength=count)
+    return float(np.abs(gaps).sum() / len(labels))
+
+
+def equal_mass_bins(probabilities: Floats, bins: int) -> tuple[NDArray[np.intp], int]:
+    """Divide rows into at most `bins` bins of about equally many; equal probabilities share one.
+
+    Returns:
+        Each row's bin, from 0 on, and the number of bins; the last one may be empty.
+    """
     edges = np.unique(np.quantile(probabilities, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf"))
-    bin_of = np.searchsorted(edges, probabilities, side="left")
-    rows = np.bincount(bin_of, minlength=len(edges) + 1)
-    gaps = np.bincount(bin_of, weights=labels - probabilities, minlength=len(edges) + 1)
-    return float(np.abs(gaps).sum() / rows.sum())
+    return np.searchsorted(edges, probabilities, side="left"), len(edges) + 1
 
 
 def constant_scores(baseline: float | Sequence[float], rows: int) -> Floats:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.bouts.block_errors import BlockErrors
+from titlebout.core.specs.comparison_spec import ComparisonSection
 
 Floats = NDArray[np.float64]
 
@@ -20,6 +21,28 @@ class GainInterval(NamedTuple):
     gain: float
     low: float
     high: float
+
+
+def interval_fields(interval: GainInterval | None) -> dict[str, float | None]:
+    """Return an interval as the fields of a verdict or a check."""
+    gain, low, high = interval or (None, None, None)
+    return {"gain": gain, "gain_low": low, "gain_high": high}
+
+
+def compared_gain(
+    comparison: ComparisonSection, challenger: BlockErrors, opponent: BlockErrors, *, blocks: int, seed: int
+) -> GainInterval | None:
+    """Return `gain_interval` by the rules of a spec; None below two blocks."""
+    if blocks < 2:
+        return None
+    return gain_interval(
+        challenger,
+        opponent,
+        blocks=blocks,
+        confidence=comparison.confidence,
+        resamples=comparison.resamples,
+        seed=seed,
+    )
 
 
 def gain_interval(
@@ -51,13 +74,8 @@ def gain_interval(
     T. Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 69 (2015) 371-386,
     sections 3.2 and 5.
 
-    Args:
-        challenger: Its errors under weights of the blocks.
-        opponent: The same of the opponent, on the same rows.
-        blocks: Number of blocks, at least 2.
-        confidence: One-sided, of each bound.
-        resamples: So many subsets are drawn where there are more; and draws, where there are few blocks.
-        seed: Same seed, same interval.
+    `blocks` is at least 2, and `confidence` that of each bound. `resamples` subsets are drawn where there are more, and
+    so many draws are made where there are few blocks.
 
     Returns:
         Gain and bounds, at most 1; minus infinity where only the opponent is without error, or where a subset that

@@ -10,7 +10,7 @@ from titlebout.core.bout_check import BoutCheck, CheckState
 from titlebout.core.bouts.block_errors import block_errors, whole_error
 from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.bouts.metrics import constant_scores
-from titlebout.core.bouts.resampling import GainInterval, gain_interval
+from titlebout.core.bouts.resampling import GainInterval, compared_gain
 from titlebout.core.results import Baseline, Outcome, PartitionKey
 from titlebout.core.specs.comparison_spec import ComparisonSection
 
@@ -45,14 +45,7 @@ class BoutNumbers:
 def measure(
     comparison: ComparisonSection, baseline: Baseline, scored: Mapping[PartitionKey, ScoredPartition], *, seed: int
 ) -> BoutNumbers:
-    """Compute every number of a bout.
-
-    Args:
-        comparison: Metric, confidence and number of resamples.
-        baseline: The constant prediction.
-        scored: The holdout; partitions without rows do not count.
-        seed: Of the bootstrap.
-    """
+    """Compute every number of a bout."""
     blocks = {key: block for key, block in scored.items() if len(block.labels)}
     rivals = {
         "challenger": [(block.labels, block.challenger) for block in blocks.values()],
@@ -66,16 +59,7 @@ def measure(
         name: block_errors(comparison.metric, pairs, quantile=comparison.quantile) for name, pairs in rivals.items()
     }
     errors = {name: whole_error(each, len(blocks)) if blocks else math.nan for name, each in reduced.items()}
-    interval = None
-    if len(blocks) > 1:
-        interval = gain_interval(
-            reduced["challenger"],
-            reduced["champion" if has_champion else "constant"],
-            blocks=len(blocks),
-            confidence=comparison.confidence,
-            resamples=comparison.resamples,
-            seed=seed,
-        )
+    opponent = reduced["champion" if has_champion else "constant"]
     return BoutNumbers(
         rows=sum(len(block.labels) for block in blocks.values()),
         blocks=len(blocks),
@@ -83,7 +67,7 @@ def measure(
         challenger_error=errors["challenger"],
         champion_error=errors.get("champion"),
         baseline_error=errors["constant"],
-        interval=interval,
+        interval=compared_gain(comparison, reduced["challenger"], opponent, blocks=len(blocks), seed=seed),
         is_identical=has_champion
         and all(b.champion is not None and np.array_equal(b.challenger, b.champion) for b in blocks.values()),
         by_block={name: each.under(np.eye(len(blocks))).tolist() for name, each in reduced.items()} if blocks else {},
@@ -101,13 +85,7 @@ def decide(
 
     Evidence that is missing or no number makes a bout inconclusive; a floor or a check that does not hold keeps the
     champion; only a gain whose lower bound reaches `min_gain` promotes, or a champion past its age gives way to a
-    challenger that is not worse.
-
-    Args:
-        numbers: What was measured.
-        comparison: The rules.
-        checks: What the challenger must not break.
-        champion_age_days: Days between the champion's partition and the night's; None where no champion serves.
+    challenger that is not worse. `champion_age_days` counts from the champion's partition to that of the night.
     """
     missing = _missing_evidence(numbers, comparison)
     if missing:

@@ -18,13 +18,7 @@ class ApprovalQuestion(Result):
 
 
 def approval_question(verdict: Verdict, check: CandidateCheck | None, page: str) -> ApprovalQuestion:
-    """Ask whether the winner of a bout may serve.
-
-    Args:
-        verdict: What won against what, and why.
-        check: What the winner showed in its serving image, where it has one.
-        page: Address of the verdict's page.
-    """
+    """Ask whether the winner of a bout may serve."""
     against = verdict.champion or "nothing: it would be the first"
     lines = [
         f"**{verdict.challenger}** won the bout of {verdict.partition} against **{against}**.",

@@ -53,12 +53,6 @@ class CandidateBench(Protocol):
     def examine(self, image_id: str, bundle: ReleaseBundle, questions: Questions, labels: Mapping[str, str]) -> Answers:
         """Run the image's server with a bundle and ask it. Whatever a killed try has left goes first.
 
-        Args:
-            image_id: What `image_id` said.
-            bundle: The candidate.
-            questions: What to ask.
-            labels: What is to be seen of the container from outside.
-
         Raises:
             DeploymentError: The server did not come up, refused the bundle, ran out of memory or of time.
             UnavailableError: The engine does not answer.

@@ -16,14 +16,7 @@ TOLERANCE = 1e-6
 def problems_of(
     answers: Answers, offline: Sequence[JsonValue], budgets: DeploymentBudgets, check: CandidateCheck
 ) -> Iterator[str]:
-    """Yield what speaks against a candidate, worst first.
-
-    Args:
-        answers: What its server said.
-        offline: What the version scores where it was trained.
-        budgets: What it may cost.
-        check: The numbers that were measured.
-    """
+    """Yield what speaks against a candidate, worst first."""
     if answers.version != check.version:
         yield f"its server said that it serves {answers.version[:80]}"
     for how, scores in (("", answers.scores), (" one by one", answers.single_scores)):

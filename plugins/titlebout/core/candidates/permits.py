@@ -24,12 +24,6 @@ def use_checked_image(spec: ModelSpec, ledger: Ledger, host: ServerHost, version
 
     A target without an image has nothing to show before the release: its server proves the candidate itself.
 
-    Args:
-        spec: The model spec.
-        ledger: Holds the checks.
-        host: Says which image servers are started from.
-        version: The candidate.
-
     Raises:
         DeploymentError: Its newest check is missing, failed, or was made in another image; or the server does not
             come up of that image.

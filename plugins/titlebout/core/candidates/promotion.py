@@ -24,11 +24,6 @@ def why_nothing_to_release(run: RunContext, verdict: Verdict, lake: Lake, state:
 def why_champion_stays(verdict: Verdict, lake: Lake, state: LedgerState) -> str | None:
     """Say why the champion stays, or None where the challenger may take its place.
 
-    Args:
-        verdict: Of a challenger that does not serve.
-        lake: Holds the challenger's manifest.
-        state: What the ledger adds up to now; the verdict may be of a night long ago.
-
     Raises:
         DeploymentError: The verdict was reached against another champion.
     """

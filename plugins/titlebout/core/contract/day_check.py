@@ -31,14 +31,7 @@ def stored_day(contract: Contract, partition: PartitionKey) -> tuple[int, int]:
 def rows_of_other_days(
     contract: Contract, partition: PartitionKey, column: DecodedColumn, keys: Sequence[DecodedColumn]
 ) -> list[Violation]:
-    """Find rows that happened in another partition, as the model's calendar has them, or at no time at all.
-
-    Args:
-        contract: Names cadence and time zone.
-        partition: Key of the partition, to which all rows should belong.
-        column: The time column.
-        keys: The key columns, by which rows are shown.
-    """
+    """Find rows that happened in another partition, as the model's calendar has them, or at no time at all."""
     start, end = stored_day(contract, partition)
     inside = (column.values >= start) & (column.values < end)
     if column.has_value is not None:

@@ -37,13 +37,7 @@ class Evidence:
         records: Mapping[PartitionKey, PartitionRecord],
         find: Callable[[Snapshot], Findings | None],
     ) -> "Evidence":
-        """Choose the days.
-
-        Args:
-            partition: The day that is judged.
-            records: The newest revision of each day, and where it stands.
-            find: Returns what a snapshot says by itself; None where it cannot be read.
-        """
+        """Choose the days."""
         days, used, left_out = [], [], {}
         for key in days_before(partition):
             record = records.get(key)

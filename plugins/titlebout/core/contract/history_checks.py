@@ -42,14 +42,7 @@ class GoodDay:
 
 @dataclass(frozen=True)
 class HistoryChecks:
-    """The checks of one partition.
-
-    Attributes:
-        contract: What the spec asks for.
-        partition: Key of the partition.
-        statistics: Of the partition.
-        days: Good days before it, oldest first.
-    """
+    """The checks of one partition against the good days before it, oldest first."""
 
     contract: Contract
     partition: PartitionKey

@@ -56,12 +56,7 @@ def leaks_in_rows(contract: Contract, file: SnapshotFile, present: Collection[st
 
 
 def leaks_over_days(contract: Contract, days: Sequence[PartitionStatistics]) -> list[Violation]:
-    """Look for features that predict the target too well on days that they were not learnt from.
-
-    Args:
-        contract: Names features and target.
-        days: Statistics of at least five days, each with a few rows.
-    """
+    """Look for features that predict the target too well on days that they were not learnt from."""
     features = [*contract.numeric, *contract.categorical]
     whole = [day.sample for day in days if {*features, contract.target} <= day.sample.keys()]
     target = _as_numbers([value for sample in whole for value in sample[contract.target]])

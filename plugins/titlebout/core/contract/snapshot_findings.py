@@ -47,15 +47,7 @@ class Findings(Result):
 
 @dataclass(frozen=True)
 class Appraiser:
-    """Finds out, or reads, what snapshots say by themselves.
-
-    Attributes:
-        contract: What the spec asks for.
-        suite: The expectation suite.
-        suite_sha256: Its hash.
-        lake: Where snapshots and findings lie.
-        validator: Evaluates the suite.
-    """
+    """Finds out, or reads, what snapshots say by themselves."""
 
     contract: Contract
     suite: Mapping[str, JsonValue]

@@ -24,14 +24,7 @@ _KEYS_LOOKED_AT = 10_000
 
 @dataclass(frozen=True)
 class StaticChecks:
-    """The checks of one snapshot.
-
-    Attributes:
-        contract: What the spec asks for.
-        partition: Key of the partition.
-        file: The snapshot.
-        statistics: Of the same file.
-    """
+    """The checks of one snapshot."""
 
     contract: Contract
     partition: PartitionKey

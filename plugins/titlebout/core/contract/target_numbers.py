@@ -12,11 +12,6 @@ from titlebout.core.suites.decoded_column import DecodedColumn
 def numbers_of(contract: Contract, name: str, column: pa.ChunkedArray) -> Numbers:
     """Return a feature that is a number, or the target.
 
-    Args:
-        contract: Says which column is the target, and what its classes are.
-        name: Name of the column.
-        column: Some rows of it, in the declared type.
-
     Returns:
         float64, shape (n_rows,); NaN where there is none, or where the target is no class.
     """

@@ -47,15 +47,9 @@ class RowBand:
         released: Sequence[int],
         check: RowCountCheck,
     ) -> Self:
-        """Learn it.
+        """Learn it from the rows of the good days before a partition, one or more, some of which a person let pass.
 
         The band is symmetric in the logarithm: with a tolerance of 0.4, three fifths and five thirds of the usual.
-
-        Args:
-            partition: The day that is judged.
-            days: Good days before it, with their rows; at least one.
-            released: Rows of those among them that a person let pass.
-            check: Limits.
 
         >>> week = [(f"2024-01-{day:02}", 24) for day in range(1, 15)]
         >>> band = RowBand.of("2024-01-15", week, [], RowCountCheck())

@@ -32,13 +32,7 @@ MAX_FAILURES_SHOWN = 5
 
 @dataclass(frozen=True)
 class Rules:
-    """What snapshots are judged by.
-
-    Attributes:
-        contract: What the spec asks for.
-        suite_name: Name of the suite.
-        suite_sha256: Its hash.
-    """
+    """What snapshots are judged by."""
 
     contract: Contract
     suite_name: str

@@ -84,11 +84,6 @@ def line(document: object) -> bytes:
     return compact(document) + b"\n"
 
 
-def request_line(request: LoggedRequest) -> bytes:
-    """Return the line of some rows of a request."""
-    return line([*request[:7], request.release.release, request.rows, request.scores])
-
-
 def read_segment(content: bytes, where: str) -> tuple[SegmentHead, Iterator[LoggedRequest]]:
     """Read a segment; the requests are read as they are asked for.
 

@@ -43,12 +43,7 @@ class LogPolicy(BaseModel):
 
     @classmethod
     def of(cls, section: LogSection, key: str | None) -> Self:
-        """Take what a spec says.
-
-        Args:
-            section: The section `serving.log`.
-            key: Secret of the hashes.
-        """
+        """Take what a spec says."""
         return cls(
             enabled=section.enabled,
             sample_rate=section.sample_rate,

@@ -61,11 +61,6 @@ def read_inference_log(lake: Lake, model: str, partition: str) -> pa.Table:
     Columns are those of `log_tables.SCHEMA`, then one for each field, `field_<name>`: null where a release had
     no such field or the policy of the columns dropped it. A field whose type or policy changed in between is text.
 
-    Args:
-        lake: Where the log lies.
-        model: Name of the model.
-        partition: Key of the partition in which the requests were answered.
-
     Raises:
         CorruptObjectError: A file is not what was published.
         UnavailableError: The lake does not answer.

@@ -40,11 +40,6 @@ SCHEMA = pa.schema(
 def tables_by_partition(content: bytes, where: str, calendar: Calendar) -> dict[str, pa.Table]:
     """Return the rows of a segment by the partition in which they were answered.
 
-    Args:
-        content: The segment.
-        where: Its name, for messages.
-        calendar: Of the model.
-
     Raises:
         CorruptObjectError: It is no segment.
     """

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from titlebout.core.bouts.metrics import row_losses
 from titlebout.core.specs.comparison_spec import Metric
-from titlebout.core.specs.training_spec import EarlyStoppingSection, Objective, TrainingSection
+from titlebout.core.specs.training_spec import Objective, TrainingSection
 
 if TYPE_CHECKING:
     import xgboost
@@ -25,12 +25,6 @@ def boost(
     held: "xgboost.DMatrix | None" = None,
 ) -> "tuple[xgboost.Booster, Floats | None]":
     """Add trees: all of them, or until the rows that were held back are not predicted better any more.
-
-    Args:
-        training: How long.
-        params: XGBoost's parameters.
-        data: What to learn from.
-        held: The rows that were held back, if there are any.
 
     Returns:
         The booster, and what it predicts for the rows that it learned, where that is known without scoring them.
@@ -53,7 +47,9 @@ def boost(
         evals=[(held, "validation")],
         # XGBoost's own sums depend on the number of threads; with ours the best round does not.
         custom_metric=error,
-        callbacks=[_stopping(stopping)],
+        callbacks=[
+            xgboost.callback.EarlyStopping(rounds=stopping.patience_rounds, maximize=False, save_best=True),
+        ],
         verbose_eval=False,
     )
     return booster, None
@@ -71,12 +67,6 @@ def _grow(params: Mapping[str, object], data: "xgboost.DMatrix", rounds: int) ->
     scores = Scores()
     booster = xgboost.train(dict(params), data, num_boost_round=rounds, callbacks=[scores])
     return booster, scores.found
-
-
-def _stopping(section: EarlyStoppingSection) -> "xgboost.callback.EarlyStopping":
-    import xgboost
-
-    return xgboost.callback.EarlyStopping(rounds=section.patience_rounds, maximize=False, save_best=True)
 
 
 def _losses(training: TrainingSection, labels: NDArray[np.float64], scores: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from titlebout.core.calibration import IsotonicCurve, PlattCurve, logits, sigmoid
 from titlebout.core.errors import NotEnoughPartitionsError
+from titlebout.core.features import FeaturePlan
 from titlebout.core.specs.training_spec import CalibrationMethod, CalibrationSection
 
 Floats = NDArray[np.float64]
@@ -19,6 +20,15 @@ _NOTHING_TO_GAIN = 1e-10
 _MIN_SIZE = 1e-10
 _RIDGE = 1e-12
 _ENOUGH_DECREASE = 1e-4
+
+
+def with_calibration(
+    plan: FeaturePlan, section: CalibrationSection | None, labels: Floats, scores: Floats
+) -> FeaturePlan:
+    """Return the plan, calibrated where the spec asks for it; see `fit_calibration`."""
+    if section is None:
+        return plan
+    return plan.model_copy(update={"calibration": fit_calibration(section, labels, scores)})
 
 
 def fit_calibration(section: CalibrationSection, labels: Floats, scores: Floats) -> PlattCurve | IsotonicCurve:

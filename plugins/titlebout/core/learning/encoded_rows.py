@@ -22,12 +22,7 @@ class EncodedRows:
     """
 
     def __init__(self, features: int, folder: Path | None = None) -> None:
-        """Start without rows.
-
-        Args:
-            features: Columns of the matrix.
-            folder: Where the file lies; None: rows stay in memory.
-        """
+        """Start without rows; without a folder they stay in memory."""
         self.features = features
         self.rows_per_batch = max(1, BATCH_BYTES // (_BYTES_PER_VALUE * max(1, features)))
         self.rows = 0

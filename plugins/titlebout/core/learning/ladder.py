@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 
 from titlebout.core.bouts.block_errors import BlockErrors, whole_error
 from titlebout.core.bouts.metrics import constant_scores
-from titlebout.core.bouts.resampling import gain_interval
+from titlebout.core.bouts.resampling import compared_gain, interval_fields
 from titlebout.core.errors import TitleboutError, UnavailableError
 from titlebout.core.learning.labels import constant_prediction
 from titlebout.core.learning.ladder_report import LadderReport, Rung
@@ -23,20 +23,12 @@ Scores = NDArray[np.float64] | str
 LADDER_ROWS = 100_000
 """Rungs learn from so many rows at most, taken evenly: a ladder compares models, it does not serve them."""
 _SHALLOW_DEPTH = 2
-_MIN_BLOCKS = 2
 
 
 def climb(
     spec: ModelSpec, lake: Lake, partition: PartitionKey, proof: TrainingProof, *, validation_days: int
 ) -> LadderReport:
     """Train all rungs on all but the newest days of the training window, and judge them on those.
-
-    Args:
-        spec: The model spec, with the parameters of the challenger.
-        lake: Holds the snapshots.
-        partition: The night.
-        proof: Its windows; the holdout is left alone.
-        validation_days: Newest days of the training window.
 
     Raises:
         NotEnoughPartitionsError: Too few rows to learn from, or to be judged on.
@@ -89,24 +81,11 @@ def _rung(spec: ModelSpec, name: str, found: BlockErrors | str, challenger: Bloc
     error = whole_error(found, blocks)
     if not np.isfinite(error):
         return Rung(name=name, reason=f"{spec.comparison.metric} is {error}")
-    if name == "challenger" or isinstance(challenger, str) or blocks < _MIN_BLOCKS:
+    if name == "challenger" or isinstance(challenger, str):
         return Rung(name=name, error=error)
-    comparison = spec.comparison
-    interval = gain_interval(
-        challenger,
-        found,
-        blocks=blocks,
-        confidence=comparison.confidence,
-        resamples=comparison.resamples,
-        seed=spec.training.seed,
-    )
+    interval = compared_gain(spec.comparison, challenger, found, blocks=blocks, seed=spec.training.seed)
+    if interval is None:
+        return Rung(name=name, error=error)
     # What a champion would have to be beaten by, and surely more than nothing.
-    is_beaten = interval.low > 0 and interval.gain >= comparison.min_gain
-    return Rung(
-        name=name,
-        error=error,
-        gain=interval.gain,
-        gain_low=interval.low,
-        gain_high=interval.high,
-        is_as_good=not is_beaten,
-    )
+    is_beaten = interval.low > 0 and interval.gain >= spec.comparison.min_gain
+    return Rung(name=name, error=error, is_as_good=not is_beaten, **interval_fields(interval))

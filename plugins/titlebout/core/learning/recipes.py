@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Sequence
+from datetime import date
 from operator import not_
 from typing import Self
 
@@ -10,12 +11,14 @@ from pydantic import Field, JsonValue, ValidationError
 
 from titlebout import __version__
 from titlebout.core.cadences import Cadence
-from titlebout.core.errors import SpecError
+from titlebout.core.errors import CorruptObjectError, SpecError
 from titlebout.core.machine.lean_xgboost import load_xgboost
-from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef
+from titlebout.core.ports import Lake
+from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef, TrainedChallenger
 from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import CLASSIFYING, TrainingSection
+from titlebout.core.versions import read_file
 
 _NO_MATTER = {"threads", "in_memory_megabytes", "ladder"}
 
@@ -47,14 +50,7 @@ class Recipe(Result):
         training: Sequence[SnapshotRef],
         history: Sequence[SnapshotRef] = (),
     ) -> Self:
-        """Write down how a version is made with this spec and the installed packages.
-
-        Args:
-            spec: The model spec.
-            partition: The night that trains.
-            training: The snapshots that it learns from, in order.
-            history: Others that its history features are made of, in order.
-        """
+        """Write down how a version is made with this spec and the installed packages."""
         load_xgboost()
         import xgboost
 
@@ -84,29 +80,31 @@ class Recipe(Result):
         """Name of the version: its partition, and the start of the recipe's SHA-256."""
         return f"{self.partition}-{hashlib.sha256(self.document()).hexdigest()[:12]}"
 
-    def spec(self, today: ModelSpec) -> ModelSpec:
+    def spec(self, today: ModelSpec | None = None) -> ModelSpec:
         """Return the spec that the version was made with, as far as it matters for its files.
 
         All that does not matter for them is as plain as can be, and not as today's spec has it: what that says of
         columns which came later, or of another objective, would contradict the recipe.
 
         Args:
-            today: The model's present spec; gives threads and memory, and the metric where that still fits.
+            today: The model's present spec; gives threads and memory, and the metric where that still fits. None where
+                nobody can read it.
 
         Raises:
             SpecError: This release of Titlebout cannot read the recipe's settings any more.
         """
+        threads = today.training.model_dump(mode="json", include=_NO_MATTER) if today else {}
         document: dict[str, object] = {
             "name": self.model,
             "schedule": {"timezone": self.timezone},
             "dataset": {
                 "source": {"kind": "files", "path": self.model},
-                "first_partition": today.dataset.first_partition,
+                "first_partition": today.dataset.first_partition if today else date(1, 1, 1),
                 "key_columns": [self.dataset["time_column"]],
                 **self.dataset,
             },
-            "validation": {"suite": today.validation.suite},
-            "training": {**self.training, **today.training.model_dump(mode="json", include=_NO_MATTER)},
+            "validation": {"suite": today.validation.suite if today else self.model},
+            "training": {**self.training, **threads},
             "comparison": self._judged_by(today),
             "deployment": {"golden_rows": self.golden_rows},
             "drift": {"columns": self.drift_columns},
@@ -119,19 +117,15 @@ class Recipe(Result):
             message = f"recipe of {self.version}: {where}: {first['msg']}; it was made with titlebout {self.code}"
             raise SpecError(message) from None
 
-    def _judged_by(self, today: ModelSpec) -> dict[str, object]:
+    def _judged_by(self, today: ModelSpec | None) -> dict[str, object]:
         """Return by what the errors on training rows are measured: today's metric, where it can be."""
         predicted = {name: self.training.get(name) for name in ("objective", "quantile")}
-        if predicted == today.training.model_dump(mode="json", include=set(predicted)):
+        if today and predicted == today.training.model_dump(mode="json", include=set(predicted)):
             return today.comparison.model_dump(mode="json", include={"metric", "quantile"})
         return {"metric": Metric.LOG_LOSS if predicted["objective"] in CLASSIFYING else Metric.RMSE}
 
     def differences(self, other: "Recipe") -> Iterator[str]:
-        """Yield one line for each setting in which another recipe differs, such as `training.rounds: 150, now 200`.
-
-        Args:
-            other: The recipe that would be written now.
-        """
+        """Yield one line for each setting in which another recipe differs, such as `training.rounds: 150, now 200`."""
         yield from _differences("", self._completed(), other._completed())
 
     def _completed(self) -> dict[str, JsonValue]:
@@ -141,6 +135,21 @@ class Recipe(Result):
         except ValidationError:  # settings that came and went; they differ in any case
             training = self.training
         return {**self.as_json(), "training": training}
+
+
+def read_recipe(lake: Lake, manifest: TrainedChallenger) -> Recipe:
+    """Read the recipe of a version.
+
+    Raises:
+        ObjectMissingError: The lake does not hold it.
+        CorruptObjectError: It is not the one of the version, or is not readable.
+    """
+    document = read_file(lake, manifest, "recipe")
+    try:
+        return Recipe.model_validate_json(document)
+    except ValidationError as error:
+        message = f"{lake.uri(manifest.recipe_path)}: not readable as a recipe; restore the lake from a backup"
+        raise CorruptObjectError(message) from error
 
 
 def _differences(where: str, then: JsonValue, now: JsonValue) -> Iterator[str]:

@@ -19,30 +19,23 @@ def proven_gain(best: SearchTrial, own: SearchTrial, *, confidence: float) -> fl
     errors, is turned back into a share. A few blocks are all there is, so this guards against the luck of single
     days; it takes no account of the best having been picked among many. The bout does, on days nobody has seen.
 
-    Args:
-        best: The trial with the smallest error.
-        own: The trial of the spec's own parameters.
-        confidence: One-sided.
-
     Returns:
-        At most 1; None where fewer than two blocks have an error by both.
+        At most 1, at a one-sided confidence; None where fewer than two blocks have an error by both.
 
     >>> days = {"number": 1, "origin": "spec", "params": {}, "rounds": 9, "seconds": 1, "state": "complete"}
     >>> own = SearchTrial(value=10, by_block=(10, 12, 8, 10), **days)
     >>> round(proven_gain(SearchTrial(value=8, by_block=(8, 10, 6.5, 7.5), **days), own, confidence=0.95), 3)
     0.158
     """
-    shares = [_share(*pair) for pair in zip(own.by_block, best.by_block, strict=True)] if _paired(best, own) else []
+    if len(best.by_block) != len(own.by_block):
+        return None
+    shares = (_share(*pair) for pair in zip(own.by_block, best.by_block, strict=True))
     known = [share for share in shares if math.isfinite(share)]
     if len(known) < _FEWEST_BLOCKS:
         return None
     standard_error = float(np.std(known, ddof=1)) / math.sqrt(len(known))
     low = max(float(np.mean(known)) - student_quantile(confidence, len(known) - 1) * standard_error, -1.0)
     return 2 * low / (1 + low) if low > -1 else -math.inf
-
-
-def _paired(best: SearchTrial, own: SearchTrial) -> bool:
-    return len(best.by_block) == len(own.by_block)
 
 
 def _share(own: float, best: float) -> float:

@@ -18,16 +18,7 @@ def searched_report(
     trials: Sequence[SearchTrial],
     validation: tuple[PartitionKey, ...],
 ) -> SearchReport:
-    """Choose among the trials.
-
-    Args:
-        spec: The model spec.
-        section: Its section `training.search`.
-        partition: The night.
-        plan: What the search began with.
-        trials: All of them, in order; one at least.
-        validation: What they were judged on.
-    """
+    """Choose among the trials."""
     own = Settings.of(spec.training)
     chosen, reason = _choice(section, trials, own, spec.comparison.confidence)
     return SearchReport(

@@ -90,12 +90,7 @@ class FoundParameters(Result):
 
     @classmethod
     def of(cls, report: SearchReport, path: str) -> Self:
-        """Return the gist of a report.
-
-        Args:
-            report: The report.
-            path: Where it lies in the lake.
-        """
+        """Return the gist of a report."""
         return cls(
             model=report.model,
             partition=report.partition,

@@ -22,13 +22,6 @@ def run_rounds(
 
     The budget in seconds is counted by what the trials say of themselves, the slowest of each round. So a worker
     that comes back after an hour stops where the others did.
-
-    Args:
-        section: Trials, seconds and workers.
-        own: The spec's settings, which proposals change.
-        first: Tried before anything is proposed.
-        study: Proposes.
-        judge: Returns the results of a round, in its order.
     """
     number, spent_seconds = 0, 0.0
     while number < section.trials:

@@ -28,12 +28,6 @@ def seasonal_scores(spec: ModelSpec, lake: Lake, trials: TailTrials, constant: f
 
     Rows are the same if weekday, hour and all other key columns are; what has no counterpart gets the constant.
 
-    Args:
-        spec: The model spec.
-        lake: Holds the snapshots.
-        trials: Says which snapshots are the tail, and which came before.
-        constant: What to predict where a week ago there was nothing.
-
     Returns:
         float64, shape (n_tail_rows,); or why there is no such forecast.
     """

@@ -16,7 +16,7 @@ from titlebout.core.bouts.whole_days import block_of
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.features import FeaturePlan, categories_of
 from titlebout.core.golden import golden_positions
-from titlebout.core.learning.calibration_fit import fit_calibration
+from titlebout.core.learning.calibration_fit import with_calibration
 from titlebout.core.learning.encoded_rows import EncodedRows
 from titlebout.core.learning.labels import labels_to_learn, learning_weights, target_values, validation_rows
 from titlebout.core.learning.quantile_matrix import LabelledRows
@@ -37,11 +37,7 @@ Floats = NDArray[np.float64]
 def split_tail(
     training: Sequence[SnapshotRef], validation_days: int
 ) -> tuple[tuple[SnapshotRef, ...], tuple[SnapshotRef, ...]]:
-    """Part a training window into what trials learn from and its newest days, which they are judged on.
-
-    Args:
-        training: The snapshots of the training window and of nothing else, oldest first.
-        validation_days: Length of the tail.
+    """Split a training window, oldest first, into what trials learn from and its newest days, which they are judged on.
 
     Raises:
         NotEnoughPartitionsError: One of the two has no rows.
@@ -99,15 +95,7 @@ class TailTrials:
         validation_days: int,
         max_rows: int,
     ) -> Self:
-        """Read and encode the rows.
-
-        Args:
-            spec: The model spec.
-            lake: Holds the snapshots.
-            training: The training window.
-            history: Others that its history features are made of.
-            validation_days: Newest days of the training window that trials are judged on.
-            max_rows: Learn from so many rows at most, taken evenly; the tail is taken in the same measure.
+        """Read and encode the rows: `max_rows` to learn from at most, taken evenly, and as many of the tail.
 
         Raises:
             NotEnoughPartitionsError: Too few rows to learn from, or to be judged on.
@@ -153,10 +141,8 @@ class TailTrials:
         """
         rows = LabelledRows(EncodedRows.of(self.matrix), self.labels, self.weights)
         learned = learn(training, self.plan, rows, validation_rows=self.held)
-        plan = self.plan
-        if training.calibration:
-            curve = fit_calibration(training.calibration, self.labels[-self.held :], learned.scores[-self.held :])
-            plan = plan.model_copy(update={"calibration": curve})
+        held = slice(-self.held, None)
+        plan = with_calibration(self.plan, training.calibration, self.labels[held], learned.scores[held])
         predictor = Predictor.load(learned.ubj, plan.model_dump_json().encode(), threads=_threads(self.spec))
         return predictor.predict_encoded(self.tail_matrix)
 

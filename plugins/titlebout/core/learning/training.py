@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from titlebout.core.errors import SpecError, did_you_mean
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning.boosting import boost
-from titlebout.core.learning.encoded_rows import EncodedRows
 from titlebout.core.learning.quantile_matrix import LabelledRows, quantile_matrices
 from titlebout.core.machine.granted_cores import training_threads
 from titlebout.core.machine.graphics_card import refuse_missing_card
@@ -43,32 +42,6 @@ class LearnedBooster(NamedTuple):
 
     ubj: bytes
     scores: NDArray[np.float64]
-
-
-def train_booster(
-    training: TrainingSection,
-    plan: FeaturePlan,
-    matrix: NDArray[np.float32],
-    labels: NDArray[np.float64],
-    weights: NDArray[np.float32] | None = None,
-    *,
-    validation_rows: int = 0,
-) -> bytes:
-    """Train a booster on a matrix in memory and return it as UBJ.
-
-    Args:
-        training: How to train.
-        plan: The plan that made the matrix.
-        matrix: float32, shape (n_rows, n_features); NaN is missing.
-        labels: float64, shape (n_rows,).
-        weights: float32, shape (n_rows,), or None.
-        validation_rows: So many rows at the end only tell when to stop.
-
-    Raises:
-        SpecError: XGBoost does not know a parameter of the spec, or refuses its value.
-    """
-    rows = LabelledRows(EncodedRows.of(matrix), labels, weights)
-    return learn(training, plan, rows, validation_rows=validation_rows).ubj
 
 
 def learn(

@@ -58,15 +58,7 @@ class TrainingRows:
         threads: int,
         history: Sequence[SnapshotRef] = (),
     ) -> None:
-        """Take the snapshots, oldest first; none is read yet.
-
-        Args:
-            spec: The model spec.
-            lake: Holds the snapshots.
-            refs: The snapshots.
-            threads: Pieces that are worked on at once.
-            history: Other snapshots that history features are made of.
-        """
+        """Take the snapshots, oldest first; none is read yet."""
         self._spec, self._lake, self._refs, self._threads = spec, lake, refs, threads
         features = spec.training.features
         self._names = tuple(dict.fromkeys((*features.columns, *watchable_columns(spec), *features.history)))

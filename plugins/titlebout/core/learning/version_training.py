@@ -14,7 +14,7 @@ from titlebout.core.bouts.metrics import constant_scores
 from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.features import FeaturePlan, categories_of
 from titlebout.core.golden import GoldenRows, golden_positions
-from titlebout.core.learning.calibration_fit import fit_calibration
+from titlebout.core.learning.calibration_fit import with_calibration
 from titlebout.core.learning.encoded_rows import EncodedRows
 from titlebout.core.learning.labels import constant_prediction, labels_to_learn, learning_weights, validation_rows
 from titlebout.core.learning.quantile_matrix import LabelledRows, training_folder
@@ -27,7 +27,6 @@ from titlebout.core.predictor import Predictor
 from titlebout.core.results import Baseline, SnapshotRef
 from titlebout.core.specs.comparison_spec import ComparisonSection
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.specs.training_spec import CalibrationSection
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -59,13 +58,6 @@ def train_files(
 ) -> TrainedFiles:
     """Train on snapshots and return the version's files; nothing is published.
 
-    Args:
-        spec: The model spec.
-        lake: Holds the snapshots.
-        recipe: The recipe of the version.
-        training: The snapshots to learn from; oldest first, as the recipe names them.
-        history: Others that history features are made of, as the recipe names them.
-
     Raises:
         NotEnoughPartitionsError: There is no usable label, or too few rows to calibrate by.
         PartitionUnreadableError: A label is missing or wrong, or a snapshot does not fit the spec.
@@ -88,7 +80,7 @@ def train_files(
         learned = learn(
             spec.training, plan, LabelledRows(encoded, labels, weights), validation_rows=held, folder=folder
         )
-    plan = _with_calibration(plan, spec.training.calibration, labels[-held:], learned.scores[-held:])
+    plan = with_calibration(plan, spec.training.calibration, labels[-held:], learned.scores[-held:])
     plan_json = plan.model_dump_json().encode()
     predictor = Predictor.load(learned.ubj, plan_json, threads=threads)
     baseline = constant_prediction(spec.training, labels)
@@ -106,34 +98,10 @@ def train_files(
     )
 
 
-def _with_calibration(
-    plan: FeaturePlan, section: CalibrationSection | None, labels: NDArray[np.float64], scores: NDArray[np.float64]
-) -> FeaturePlan:
-    """Return the plan with the meaning of its booster's scores, where the spec asks for it.
-
-    Args:
-        plan: How rows were encoded.
-        section: The section `training.calibration`.
-        labels: float64, shape (n_rows,): of the rows that were held back from the trees.
-        scores: float64, shape (n_rows,): what the booster says of them.
-    """
-    if section is None:
-        return plan
-    return plan.model_copy(update={"calibration": fit_calibration(section, labels, scores)})
-
-
 def _encoded(
     rows: TrainingRows, plan: FeaturePlan, count: int, golden: int, folder: Path | None
 ) -> "tuple[EncodedRows, pa.Table]":
-    """Encode all rows, and keep some of them as they are, to be golden rows.
-
-    Args:
-        rows: The rows.
-        plan: How to encode them.
-        count: How many there are.
-        golden: How many to keep.
-        folder: Where encoded rows lie; None: in memory.
-    """
+    """Encode all rows, and keep some of them as they are, to be golden rows."""
     import pyarrow as pa
 
     def encode(table: pa.Table) -> tuple[pa.Table, NDArray[np.float32]]:

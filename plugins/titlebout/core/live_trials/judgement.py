@@ -62,12 +62,7 @@ def judge_step(counts: TrialCounts, release: ReleaseSection, *, is_over: bool) -
 
     A candidate that keeps every limit is turned away in any look at any step with probability `alpha` at most: each
     limit in each step has its share of alpha. One that breaks a limit passes with probability `alpha` at most: it
-    would have to be proven harmless in what it is not.
-
-    Args:
-        counts: Of this step alone.
-        release: The limits.
-        is_over: Whether the time of this step is over: what is not proven by then has failed.
+    would have to be proven harmless in what it is not. What is not proven when the step is over has failed.
     """
     if problem := _contradiction(counts):
         return StepVerdict(decision=Decision.FAIL, reasons=(f"the counts contradict each other: {problem}",))

@@ -1,6 +1,5 @@
-"""What a server counts while a trial runs: sums and histograms of bounded size that add up over servers."""
+"""What a server counts while a trial runs: sums and histograms of bounded size."""
 
-from collections import Counter
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, NonNegativeInt
@@ -22,7 +21,7 @@ class Differences(BaseModel):
     largest: FiniteFloat = Field(default=0.0, ge=0, description="Largest distance of one row.")
 
     def plus(self, other: Self) -> Self:
-        """Add what another server counted.
+        """Add more differences to these.
 
         T. F. Chan, G. H. Golub, R. J. LeVeque, Updating formulae and a pairwise algorithm for computing sample
         variances, 1979.
@@ -48,7 +47,7 @@ class SliceCounts(BaseModel):
     difference: FiniteFloat = Field(default=0.0, description="Sum of the paired differences.")
 
     def plus(self, other: Self) -> Self:
-        """Add what another server counted."""
+        """Add more rows to these."""
         return type(self)(rows=self.rows + other.rows, difference=self.difference + other.difference)
 
 
@@ -79,25 +78,6 @@ class TrialCounts(BaseModel):
     )
     slices: dict[str, SliceCounts] = Field(default={}, description="`column=value` to its rows.")
 
-    def plus(self, other: Self) -> Self:
-        """Add what another server counted of the same step."""
-        added: dict[str, object] = {"differences": self.differences.plus(other.differences)}
-        for name, field in type(self).model_fields.items():
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if field.annotation is int:
-                added[name] = mine + theirs
-            elif field.annotation == Bins:
-                added[name] = dict(Counter(mine) + Counter(theirs))
-        for name in ("seconds", "scores"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            added[name] = {role: _summed(mine.get(role, ()), theirs.get(role, ())) for role in {*mine, *theirs}}
-        empty = SliceCounts()
-        named = {*self.slices, *other.slices}
-        added["slices"] = {
-            name: self.slices.get(name, empty).plus(other.slices.get(name, empty)) for name in sorted(named)
-        }
-        return type(self).model_validate(added)
-
     @property
     def total_variation(self) -> float | None:
         """Distance of the two models' score distributions on the same rows, from 0 (equal) to 1 (nothing shared)."""
@@ -106,9 +86,3 @@ class TrialCounts(BaseModel):
             return None
         shares = ((one / sum(ours), other / sum(theirs)) for one, other in zip(ours, theirs, strict=True))
         return sum(abs(one - other) for one, other in shares) / 2
-
-
-def _summed(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
-    if not one or not other:
-        return one or other
-    return tuple(mine + theirs for mine, theirs in zip(one, other, strict=True))

@@ -8,7 +8,7 @@ from pydantic import JsonValue
 
 from titlebout.core.errors import LedgerConflictError, bounded
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState
-from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, Trial, TrialState, trials_of
+from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, Trial, trials_of
 from titlebout.core.ports import Ledger
 from titlebout.core.release_record import LEDGER_ATTEMPTS, REASON_CHARACTERS, ledger_is_busy
 from titlebout.core.results import TrainedChallenger
@@ -22,13 +22,7 @@ LAST_LOOK = timedelta(hours=2)
 
 @dataclass(frozen=True)
 class TrialRecord:
-    """What the ledger knows of a model's trials.
-
-    Attributes:
-        ledger: Where they are recorded.
-        model: Whose.
-        actor: Run id or person.
-    """
+    """What the ledger knows of a model's trials."""
 
     ledger: Ledger
     model: str
@@ -36,18 +30,14 @@ class TrialRecord:
 
     def newest(self) -> Trial | None:
         """Return the last trial, whatever came of it."""
-        trials = trials_of(self.ledger.entries(self.model, kinds=TRIAL_AND_RELEASE_KINDS))
-        return trials[-1] if trials else None
-
-    def running(self) -> Trial | None:
-        """Return the trial that runs."""
-        newest = self.newest()
-        return newest if newest and newest.state is TrialState.RUNNING else None
+        return next(reversed(self._trials()), None)
 
     def of_token(self, token: int) -> Trial | None:
         """Return one trial."""
-        trials = trials_of(self.ledger.entries(self.model, kinds=TRIAL_AND_RELEASE_KINDS))
-        return next((each for each in trials if each.token == token), None)
+        return next((each for each in self._trials() if each.token == token), None)
+
+    def _trials(self) -> Sequence[Trial]:
+        return trials_of(self.ledger.entries(self.model, kinds=TRIAL_AND_RELEASE_KINDS))
 
     def start(
         self,
@@ -57,12 +47,6 @@ class TrialRecord:
         split: SplitRules | None = None,
     ) -> Trial:
         """Start a trial against the champion of a state, in which no other trial runs.
-
-        Args:
-            state: What the ledger adds up to.
-            version: Who is tried.
-            release: How.
-            split: What decides it, with strategy ab.
 
         Raises:
             LedgerConflictError: The ledger moved on since the state was read, or no champion serves.

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import StrictBool, StrictInt, StringConstraints
 
+from titlebout.core.errors import first_few
 from titlebout.core.specs.dataset_spec import ColumnType
 
 # Strict: `yes` and 1 in YAML are a flag and a number, and no text of a text column.
@@ -70,5 +71,4 @@ def listed(classes: Sequence[ClassName]) -> str:
     >>> listed(("low", "high")), listed(range(12))
     ("'low', 'high'", '0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more')
     """
-    shown = ", ".join(repr(each) for each in classes[:_SHOWN])
-    return f"{shown} and {len(classes) - _SHOWN} more" if len(classes) > _SHOWN else shown
+    return first_few([repr(each) for each in classes], _SHOWN)

@@ -24,3 +24,14 @@ def relative_pattern(pattern: str) -> str:
 
 
 RelativePattern = Annotated[str, AfterValidator(relative_pattern)]
+
+
+def holds_rows(key: str, prefix: str) -> bool:
+    """Whether an object below a prefix is data: writers leave folder markers, `_SUCCESS` and hidden objects beside it.
+
+    >>> holds_rows("rides/day=1/part-0.csv", "rides/"), holds_rows("rides/day=1/_SUCCESS", "rides/")
+    (True, False)
+    """
+    return bool(key.rpartition("/")[-1]) and not any(
+        part.startswith(("_", ".")) for part in key.removeprefix(prefix).split("/")
+    )

@@ -88,6 +88,11 @@ def nightly_dag_of(model: str) -> str:
     return f"{model}_nightly"
 
 
+def rollback_dag_of(model: str) -> str:
+    """Name the DAG by which a person has an earlier version of a model serve again."""
+    return f"{model}_rollback"
+
+
 class ModelSpec(SpecSection):
     """Everything Titlebout knows about one model before it has seen a row."""
 
@@ -131,11 +136,6 @@ class ModelSpec(SpecSection):
     def log_dag_id(self) -> str:
         """DAG that brings the inference log to the lake."""
         return f"{self.name}_log"
-
-    @property
-    def rollback_dag_id(self) -> str:
-        """DAG that a person starts to have an earlier version serve again."""
-        return f"{self.name}_rollback"
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""Writes small files so that a crash leaves the old content or the new, never half of one."""
+"""Files and names that outlive a power cut: a crash leaves the old content or the new, never half of one."""
 
 import os
 from pathlib import Path
@@ -16,7 +16,7 @@ def write_durably(path: Path, content: bytes) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make a rename durable."""
+    """Flush a folder's entries: without it a power cut may forget the name of a flushed file."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

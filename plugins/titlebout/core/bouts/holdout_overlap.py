@@ -11,17 +11,12 @@ from titlebout.core.specs.validation_spec import CheckSeverity
 _SHOWN_PARTITIONS = 5
 
 
-def hindsight(spec: ModelSpec, model: TrainedChallenger, holdout: Sequence[SnapshotRef]) -> str | None:
+def holdout_overlap(spec: ModelSpec, model: TrainedChallenger, holdout: Sequence[SnapshotRef]) -> str | None:
     """Say what a model learned that it could not know before the holdout began; None where it learned no such thing.
 
     Three things are looked at: whether a partition of the holdout was learned from, under its own key or under another;
     whether all that was learned from comes before the holdout; and whether the rows do, whatever their partition is
     called. Rows are not looked at where the spec switches the contract check `partition_day` off.
-
-    Args:
-        spec: Time zone and time column.
-        model: The model, with the proof of what it learned from.
-        holdout: The snapshots that it is to be judged on; at least one.
     """
     seen = _seen_in_training(model, holdout)
     if seen:

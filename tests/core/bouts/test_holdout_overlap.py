@@ -6,7 +6,7 @@ import pytest
 
 from fakes.specs import demand_spec
 from fakes.tracked import a_challenger
-from titlebout.core.bouts.hindsight import hindsight
+from titlebout.core.bouts.holdout_overlap import holdout_overlap
 from titlebout.core.results import SnapshotRef, TrainingProof
 
 HOLDOUT = ("2024-01-08", "2024-01-09", "2024-01-11")
@@ -20,7 +20,9 @@ def ref(key, max_time=None, digit="a"):
 def known(*training, **spec):
     model = a_challenger("demand", "2024-01-12-aaaaaaaaaaaa")
     proof = TrainingProof(training=training, holdout=())
-    return hindsight(demand_spec(**spec), model.model_copy(update={"proof": proof}), [ref(key) for key in HOLDOUT])
+    return holdout_overlap(
+        demand_spec(**spec), model.model_copy(update={"proof": proof}), [ref(key) for key in HOLDOUT]
+    )
 
 
 def test_a_model_that_learned_from_earlier_partitions_knows_nothing():
@@ -42,7 +44,7 @@ def test_only_so_many_are_shown():
     days = [f"2024-01-{day:02}" for day in range(1, 8)]
     model = a_challenger("demand", "2024-01-12-aaaaaaaaaaaa")
     cheat = model.model_copy(update={"proof": TrainingProof(training=tuple(map(ref, days)), holdout=())})
-    said = hindsight(demand_spec(), cheat, [ref(key) for key in days])
+    said = holdout_overlap(demand_spec(), cheat, [ref(key) for key in days])
     assert (
         "trained on 7 partitions of the holdout (2024-01-01, 2024-01-02, 2024-01-03, 2024-01-04, 2024-01-05);" in said
     )
