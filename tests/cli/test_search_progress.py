@@ -7,7 +7,7 @@ from titlebout.cli import night_runs
 
 def test_a_search_and_a_ladder_tell_how_far_they_are_and_other_steps_do_not(capsys):
     steps = [logging.getLogger(f"titlebout.steps.{name}") for name in ("search_parameters", "climb_ladder", "any")]
-    with night_runs._quiet(), night_runs._told("2024-01-13"):
+    with night_runs._quiet(), night_runs._progress_shown("2024-01-13"):
         for number, step in enumerate(steps, start=1):
             step.info("trial %d of 9", number)
     steps[0].info("trial 4 of 9")

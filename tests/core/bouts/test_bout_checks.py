@@ -238,14 +238,15 @@ def test_of_many_slices_the_largest_are_judged_and_of_equally_large_ones_the_fir
     assert "slice area=g000" not in run(rare, slices={"columns": ["area"], "min_rows": 1})
 
 
-def test_limits_of_slices_may_just_be_reached():
+@pytest.mark.parametrize("champion", [True, False])
+def test_limits_of_slices_may_just_be_reached(champion):
     labels = np.arange(10.0)
     groups = {"area": Grouping(np.zeros(10, int), ("a",))}
-    scored = {day: ScoredPartition(labels, labels + 2.0, labels + 2.0, groups) for day in DAYS[:3]}
-    assert run(scored, slices={"columns": ["area"], "min_rows": 30})["slice area=a"].state is CheckState.HELD
-    assert run(scored, slices={"columns": ["area"], "min_rows": 31})["slice area=a"].state is CheckState.SHOWN
-    limited = {"columns": ["area"], "min_rows": 1, "max_error": 2.0}
-    assert run(scored, slices=limited)["slice area=a"].state is CheckState.HELD
+    scores = labels + 2.0
+    scored = {day: ScoredPartition(labels, scores, scores if champion else None, groups) for day in DAYS[:3]}
+    limited = {"columns": ["area"], "max_error": 2.0}
+    assert run(scored, slices={**limited, "min_rows": 30})["slice area=a"].state is CheckState.HELD
+    assert run(scored, slices={**limited, "min_rows": 31})["slice area=a"].state is CheckState.SHOWN
 
 
 def test_calibration_of_several_classes_asks_whether_the_most_likely_one_came():

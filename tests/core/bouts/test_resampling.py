@@ -95,6 +95,14 @@ def test_a_subset_of_days_that_has_no_error_counts_as_the_worst_on_either_side()
     assert (strict.low, strict.high) == (-math.inf, 1.0)
 
 
+def test_too_few_subsets_rule_nothing_out():
+    losses = np.linspace(1, 2, 7), np.full(7, 2.0)
+    few = gain_interval(*losses, **{**FIXED, "exponent": 1.0, "resamples": 18})  # 1 of 18 is more than 5 %
+    assert (few.low, few.high) == (-math.inf, 1.0)
+    enough = gain_interval(*losses, **{**FIXED, "exponent": 1.0, "resamples": 19})
+    assert -math.inf < enough.low < few.gain < enough.high < 1
+
+
 POSITIVE = st.floats(0.01, 1e6)
 
 

@@ -37,6 +37,11 @@ def test_a_proven_gain_promotes():
     assert "gain 20.00% over the champion, 95% bounds 10.00% to 30.00%" in reason
 
 
+@pytest.mark.parametrize("gain", [0.0, math.nan])
+def test_a_bound_without_a_gain_promotes_nobody(gain):
+    assert decide(numbers(interval=GainInterval(gain, 0.1, 0.3)), RULES)[0] is not Outcome.PROMOTE
+
+
 def test_the_lower_bound_may_just_reach_the_minimum():
     assert decide(numbers(interval=GainInterval(0.2, 0.02, 0.3)), RULES)[0] is Outcome.PROMOTE
 
