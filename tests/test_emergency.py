@@ -1,5 +1,6 @@
 """A champion is taken back whatever became of its spec: ledger, lake and server have to do."""
 
+import hashlib
 from datetime import date
 
 import pytest
@@ -12,6 +13,7 @@ from fakes.specs import demand_document
 from titlebout import emergency
 from titlebout.connection_fields import ConnectionFields
 from titlebout.core.errors import ConnectionSettingsError, DeploymentError, SpecError, UnavailableError
+from titlebout.core.layout import version_manifest
 from titlebout.core.rollback_plan import RollbackRequest
 from titlebout.core.specs.spec import DeploymentSection, DeploymentTarget
 from titlebout.emergency import StandingModel
@@ -99,6 +101,16 @@ def test_an_older_release_stands_for_a_champion_that_the_lake_lost(world, home):
     world.lake.objects[world.old.recipe_path] = b"damaged"
     with pytest.raises(SpecError, match="not readable as YAML"):
         standing(world)
+
+
+def test_a_recipe_that_somebody_put_into_the_lake_stands_for_nothing(world, home):
+    """It could name another model, and the rollback would be that model's."""
+    recipe = world.lake.objects[world.new.recipe_path].replace(b'"model":"demand"', b'"model":"others"')
+    assert recipe != world.lake.objects[world.new.recipe_path]
+    world.lake.objects[world.new.recipe_path] = recipe
+    forged = world.new.model_copy(update={"recipe_sha256": hashlib.sha256(recipe).hexdigest()})
+    world.lake.objects[version_manifest(MODEL, world.new.version)] = forged.model_dump_json().encode()
+    assert broken(world, home).spec.name == MODEL
 
 
 def test_a_lake_that_does_not_answer_is_worth_a_retry(world, home, monkeypatch):

@@ -40,7 +40,7 @@ class StandingModel:
             return cls(load_model_spec(model))
         except SpecError as error:
             releases = ledger.state(model).releases
-            for spec in _recorded(model, releases, lake):
+            for spec in _recorded(model, releases, lake, ledger):
                 return cls(spec, releases[-1], str(error))
             raise
 
@@ -72,14 +72,14 @@ class StandingModel:
         return spec, build_plain_host(spec.deployment, connect, conn_id=conn_id)
 
 
-def _recorded(model: str, releases: Sequence[ServedVersion], lake: Lake) -> Iterator[ModelSpec]:
+def _recorded(model: str, releases: Sequence[ServedVersion], lake: Lake, ledger: Ledger) -> Iterator[ModelSpec]:
     """Yield what the readable recipes of a model's releases recorded of its spec, the newest first."""
     from titlebout.core.learning.recipes import read_recipe
-    from titlebout.core.versions import read_version
+    from titlebout.core.version_proof import proven_version
 
     for version in dict.fromkeys(served.version for served in reversed(releases)):
         try:
-            yield read_recipe(lake, read_version(lake, model, version)).spec()
+            yield read_recipe(lake, proven_version(lake, ledger, model, version)).spec()
         except UnavailableError:
             raise
         except TitleboutError:

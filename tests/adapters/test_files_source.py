@@ -8,6 +8,7 @@ from contextlib import suppress
 from datetime import date, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -155,6 +156,36 @@ def test_a_link_inside_the_root_is_followed(tmp_path: Path):
     (tmp_path / "real.csv").write_text(HEADER + row("2024-01-05"))
     (tmp_path / "2024-01-05.csv").symlink_to("real.csv")
     assert all_rows(FilesSourceReader(tmp_path, dataset("{partition}.csv")).read("2024-01-05")).num_rows == 1
+
+
+def test_a_mounted_volume_whose_links_lead_through_hidden_folders_is_read(tmp_path: Path):
+    """As Kubernetes mounts a ConfigMap: each name leads through `..data` to a folder of the present version."""
+    (tmp_path / "..2024_01_05").mkdir()
+    (tmp_path / "..2024_01_05" / "2024-01-05.csv").write_text(HEADER + row("2024-01-05"))
+    (tmp_path / "..data").symlink_to("..2024_01_05")
+    (tmp_path / "2024-01-05.csv").symlink_to("..data/2024-01-05.csv")
+    mounted = tmp_path.parent / f"{tmp_path.name}-mounted"
+    mounted.symlink_to(tmp_path)
+    for pattern in ("{partition}.csv", "*.csv"):
+        assert all_rows(FilesSourceReader(mounted, dataset(pattern)).read("2024-01-05")).num_rows == 1
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can read as somebody else")
+def test_folders_have_to_be_entered_and_not_listed():
+    with TemporaryDirectory() as place:
+        drop = Path(place, "drop")
+        drop.mkdir()
+        (drop / "2024-01-05.csv").write_text(HEADER + row("2024-01-05"))
+        (drop / "2024-01-05.csv").chmod(0o644)
+        drop.chmod(0o711)
+        Path(place).chmod(0o711)
+        reader = FilesSourceReader(Path(place), dataset("drop/{partition}.csv"))
+        assert all_rows(reader.read("2024-01-05")).num_rows == 1  # what reading imports is here now
+        os.seteuid(65534)
+        try:
+            assert all_rows(reader.read("2024-01-05")).num_rows == 1
+        finally:
+            os.seteuid(0)
 
 
 def test_a_loop_of_links_does_not_hang(tmp_path: Path):

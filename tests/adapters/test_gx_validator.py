@@ -120,7 +120,12 @@ def test_rows_behind_a_condition_are_found_at_their_place(judge):
     assert failure.examples == ({"hour": 3, "temp": 7.0},)
 
 
-CODE = ["hour.to_csv('{}') == None", "@pd.io.common.os.system('touch {}') == 0", "__import__('os').mkdir('{}')"]
+CODE = [
+    "hour.to_csv('{}') == None",
+    "@pd.io.common.os.system('touch {}') == 0",
+    "__import__('os').mkdir('{}')",
+    r"""'a\\' == hour or hour == 'p`' or hour == "` ' or hour.to_csv('{}') or '" or hour == ' or hour == ' # '""",
+]
 
 
 @pytest.mark.parametrize("condition", CODE)
@@ -133,6 +138,32 @@ def test_a_condition_on_rows_runs_no_code(judge, tmp_path, condition):
         judge({"hour": [1, 2], "temp": [0.5, 9.0]}, hostile)
 
     assert not made.exists()
+
+
+@pytest.mark.parametrize("kind", ["comparison", "nullity", "text"])
+def test_the_name_of_a_column_in_a_condition_runs_no_code(judge, tmp_path, kind):
+    made = tmp_path / "made"
+    name = f"hour` > 0 or hour.to_csv('{made}') or `temp"
+    hostile = on("temp", "expect_column_values_to_be_between", max_value=1, row_condition={
+        "comparison": {"type": kind, "column": {"name": name}, "operator": ">", "parameter": 1},
+        "nullity": {"type": kind, "column": {"name": name}, "is_null": True},
+        "text": f'col("{name}") > 1',
+    }[kind], **({"condition_parser": "great_expectations"} if kind == "text" else {}))  # fmt: skip
+
+    with pytest.raises(SpecError, match=r"row_condition may compare columns with values, and nothing else"):
+        judge({"hour": [1, 2], "temp": [0.5, 9.0]}, hostile)
+
+    assert not made.exists()
+
+
+@pytest.mark.parametrize(
+    "condition", [{"row_condition": 'col("hour").notNull()', "condition_parser": "great_expectations"},
+                  {"row_condition": "hour.notnull()", "condition_parser": "pandas"}], ids=["col", "pandas"],
+)  # fmt: skip
+def test_rows_that_lack_a_value_can_be_left_out(judge, condition):
+    cold = on("temp", "expect_column_values_to_be_between", max_value=1, **condition)
+
+    assert judge({"hour": [1, None], "temp": [0.5, 9.0]}, cold).failures == ()
 
 
 def test_mostly_forgives_a_few_rows(judge):

@@ -6,6 +6,7 @@ import pytest
 from titlebout.adapters.http_server import HttpServerLog
 from titlebout.core.errors import DeploymentError, UnavailableError
 from titlebout.core.inference_log.log_policy import LogPolicy
+from titlebout.core.inference_log.log_port import WaitingSegment
 from titlebout.core.ports import ServerAddress
 
 ADDRESS = ServerAddress("http://server", "token")
@@ -39,6 +40,13 @@ def test_the_admin_token_is_presented(answer):
     [(method, url, options)] = asked
     assert (method, url) == ("POST", "http://server/admin/log/segments")
     assert options["headers"] == {"authorization": "Bearer token"}
+
+
+def test_a_segment_that_another_run_was_quicker_with_is_no_reason_to_end_the_server(answer):
+    answer(404, json={"error": "no segment of that name waits; ask for those that do"})
+    segment = WaitingSegment(name=f"{'a' * 16}-00000001", sha256="0" * 64, size_bytes=1)
+    with pytest.raises(DeploymentError, match=r"another run has collected it; collect again$"):
+        HttpServerLog().fetch(ADDRESS, segment)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from fakes.demand_days import demand_rows
 from fakes.specs import demand_document, demand_spec
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
+from titlebout.cli import night_runs
 from titlebout.cli.main import main
 from titlebout.cli.night_runs import _nights
 from titlebout.cli.replays import with_rules
@@ -101,6 +102,15 @@ def test_nights_side_by_side_give_the_same_models_and_the_same_lake(tried, tmp_p
     assert versions(tmp_path) == versions(tried)
     here, there = (LocalLake(folder / "lake") for folder in (tmp_path, tried))
     assert [*here.list_paths("")] == [*there.list_paths("")]
+
+
+@pytest.mark.parametrize(("jobs", "threads"), [("1", 0), ("2", 4), ("5", 1)])
+def test_nights_share_the_cores_side_by_side_and_train_as_the_spec_says_one_by_one(monkeypatch, jobs, threads):
+    given = []
+    monkeypatch.setattr(night_runs, "granted_cores", lambda: 8)
+    monkeypatch.setattr(night_runs, "_nights", lambda work, *_: given.append(work.args[-1]) or [])
+    run("--jobs", jobs)
+    assert given == [threads]
 
 
 def test_a_night_whose_process_is_killed_is_told_with_the_remedy():

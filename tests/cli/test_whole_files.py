@@ -47,3 +47,24 @@ def test_an_error_names_what_was_asked_for(tmp_path):
 def test_a_device_is_written_to_as_it_is():
     with appearing(Path(os.devnull)) as file:
         assert str(file) == os.devnull
+
+
+def test_a_link_is_written_through_and_stays_one(tmp_path):
+    """As `/dev/stdout` is one: whoever runs as root in a container would lose it."""
+    (tmp_path / "out.csv").write_text("old")
+    link = tmp_path / "link"
+    link.symlink_to("out.csv")
+    with appearing(link) as file:
+        file.write_text("new")
+    assert link.is_symlink()
+    assert (tmp_path / "out.csv").read_text() == "new"
+
+
+def test_a_file_that_others_may_not_read_stays_so(tmp_path):
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    path.chmod(0o640)
+    with appearing(path) as file:
+        assert file.stat().st_mode & 0o777 == 0o640
+        file.write_text("new")
+    assert path.stat().st_mode & 0o777 == 0o640

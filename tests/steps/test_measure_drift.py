@@ -4,6 +4,7 @@ import pytest
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError
+from titlebout.core.layout import version_manifest
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.versions import read_version
@@ -58,6 +59,19 @@ def test_a_changed_world_is_found_and_recorded(world, change, column):
     assert (entry.kind, entry.actor) == (EntryKind.DRIFT_FOUND, ACTOR)
     assert entry.once == f"drift:{report.finding.fingerprint}"
     assert entry.payload["newest_partition"] == "2024-01-16"
+
+
+@pytest.mark.parametrize("look", [measure_drift, tell_rows_apart])
+def test_whoever_writes_to_the_lake_alone_hides_no_drift(world, look):
+    """Nothing would be newer than rows that the champion claims to have learned from."""
+    deliver(world, "2024-01-14", "2024-01-16", level=1.8)
+    manifest = read_version(world.lake, "demand", world.ledger.state("demand").champion.version)
+    *others, last = manifest.proof.training
+    learned = (*others, last.model_copy(update={"partition": "2024-01-16"}))
+    forged = manifest.model_copy(update={"proof": manifest.proof.model_copy(update={"training": learned})})
+    world.lake.objects[version_manifest("demand", manifest.version)] = forged.model_dump_json().encode()
+    with pytest.raises(CorruptObjectError, match="changed after the ledger recorded it"):
+        look(world.spec, lake=world.lake, ledger=world.ledger)
 
 
 def test_a_second_look_finds_the_same_and_records_nothing(world):

@@ -5,8 +5,9 @@ import pytest
 from fakes.demand_days import DemandWorld
 from fakes.ledger import MemoryLedger
 from fakes.specs import demand_spec
-from titlebout.core.errors import LedgerTamperedError, UnavailableError
+from titlebout.core.errors import LedgerClockError, LedgerTamperedError, UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.specs.alerts_spec import AlertCause
 from titlebout.steps.send_alerts import send_alerts
 
 REJECTED = {"partition": "2024-05-01", "data_sha256": "0" * 64}
@@ -101,6 +102,19 @@ def test_a_clock_that_was_ahead_once_does_not_silence_a_cause_until_its_time_com
     world.reject()
     world.moment = now
     assert [alert.about for alert in world.send(channel)] == [("entry 3",)]
+
+
+def test_a_clock_that_is_days_behind_the_ledger_holds_no_message_back():
+    """Nothing can be recorded, so all is told each time, until a person has decided which clock is wrong."""
+    world, channel = World(), Channel()
+    world.reject()
+    late = {"partition": "2024-05-02", "deadline": "2024-05-03T06:00:00+00:00"}
+    world.ledger.append("demand", EntryKind.PARTITION_LATE, late, actor="run:scheduled__1")
+    world.moment -= timedelta(days=2)
+    for _ in range(2):
+        with pytest.raises(LedgerClockError, match="set the clock right"):
+            world.send(channel)
+    assert [alert.cause for alert in channel.alerts] == [AlertCause.PARTITION_REJECTED, AlertCause.PARTITION_LATE] * 2
 
 
 def test_only_what_was_asked_for_is_told():

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 _WILDCARDS = "*?["
+# Where there is O_PATH, as on Linux, a folder has to be entered only: a drop box may not be listed.
+_FOLDER = os.O_DIRECTORY | getattr(os, "O_PATH", os.O_RDONLY)
 
 
 @dataclass(frozen=True)
@@ -148,10 +150,10 @@ class FilesSourceReader:
 def _open_below(root: Path, path: Path) -> BufferedReader:
     """Open a file by a path without links: one that was put there since it was looked at is not followed."""
     *folders, name = path.relative_to(root).parts
-    at = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    at = os.open(root, _FOLDER)
     try:
         for each in folders:
-            inner = os.open(each, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+            inner = os.open(each, _FOLDER | os.O_NOFOLLOW, dir_fd=at)
             os.close(at)
             at = inner
         return os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=at), "rb")

@@ -93,8 +93,9 @@ def run(options: argparse.Namespace) -> bool:
     let_threads_sleep()
     # MLflow sets up its own logging when it is imported.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    threads = max(1, granted_cores() // jobs) if jobs > 1 else 0
     ended = []
-    for night in _nights(partial(one_night, options.model, scratch, max(1, granted_cores() // jobs)), keys, jobs):
+    for night in _nights(partial(one_night, options.model, scratch, threads), keys, jobs):
         ended.append(night)
         print(f"{night.partition}  {night.outcome:<13}{night.seconds:>6.1f} s  {night.line}", flush=True)
     failures = sum(night.is_failure for night in ended)
@@ -147,7 +148,7 @@ def _nights(work: "partial[Night]", keys: Sequence[str], jobs: int) -> Iterator[
 
 
 def one_night(model: str, scratch: Path | None, threads: int, partition: str) -> Night:
-    """Run the steps of one night up to the verdict.
+    """Run the steps of one night up to the verdict; `threads` are for a spec that names none, 0: as it says.
 
     Raises:
         ConnectionSettingsError: A connection is not defined or is wrong.

@@ -16,7 +16,7 @@ from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import DriftFinding, DriftReport, PartitionKey, SnapshotRef, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.told_apart import ToldApart
-from titlebout.core.versions import read_version
+from titlebout.core.version_proof import known_version
 from titlebout.steps.tell_rows_apart import evidence_of_rows, newest_partitions
 
 logger = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def measure_drift(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> DriftReport
     state = ledger.state(spec.name)
     if state.champion is None:
         return _nothing(spec, None, (), "no champion serves yet")
-    champion = read_version(lake, spec.name, state.champion.version)
+    champion = known_version(lake, ledger, spec.name, state.champion.version)
     newest = newest_partitions(spec, state, champion)
     if len(newest) < spec.drift.newest_partitions:
         reason = f"{len(newest)} accepted partitions are newer than the champion's training rows"

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from titlebout.core.alerts.alerts import Alert, AlertChannel, due_alerts
 from titlebout.core.alerts.happenings import TOLD_KINDS, Happening, happenings, staleness
-from titlebout.core.errors import LedgerTamperedError, TitleboutError, UnavailableError, bounded
+from titlebout.core.errors import LedgerClockError, LedgerTamperedError, TitleboutError, UnavailableError, bounded
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, ServedVersion
 from titlebout.core.ports import Ledger
 from titlebout.core.specs.alerts_spec import AlertCause
@@ -37,6 +37,7 @@ def send_alerts(
 
     Raises:
         UnavailableError: A message left by no channel; it stays due.
+        LedgerClockError: What left cannot be recorded by this clock, and will be sent again.
     """
     now = now or datetime.now(tz=UTC)
     try:
@@ -46,7 +47,7 @@ def send_alerts(
         cause = AlertCause.LEDGER_TAMPERED
         alerts = [Alert(model=spec.name, cause=cause, about=("ledger",), lines=(str(error),))]
         alerts = [alert for alert in alerts if alert.cause in spec.alerts.causes]
-    problems = list[str]()
+    problems, wrong_clock = list[str](), None
     for alert in alerts:
         try:
             left = _sent(alert, channels)
@@ -55,9 +56,14 @@ def send_alerts(
             continue
         if alert.cause is not AlertCause.LEDGER_TAMPERED:
             payload = alert.model_dump(mode="json", include={"cause", "about"}) | {"channels": left}
-            ledger.append(spec.name, EntryKind.ALERT_SENT, payload, actor=ACTOR)
+            try:
+                ledger.append(spec.name, EntryKind.ALERT_SENT, payload, actor=ACTOR)
+            except LedgerClockError as error:
+                wrong_clock = error  # the other messages leave all the same
     if problems:
         raise UnavailableError(bounded("; ".join(problems)))
+    if wrong_clock:
+        raise wrong_clock
     return tuple(alerts)
 
 

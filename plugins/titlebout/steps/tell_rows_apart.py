@@ -13,7 +13,7 @@ from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.told_apart import ToldApart
-from titlebout.core.versions import read_version
+from titlebout.core.version_proof import known_version
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ def tell_rows_apart(spec: ModelSpec, *, lake: Lake, ledger: Ledger) -> ToldApart
     state = ledger.state(spec.name)
     if state.champion is None:
         return None
-    champion = read_version(lake, spec.name, state.champion.version)
+    champion = known_version(lake, ledger, spec.name, state.champion.version)
     return evidence_of_rows(spec, state, champion, newest_partitions(spec, state, champion), lake=lake)
 
 

@@ -24,7 +24,7 @@ from titlebout.core.retraining.causes import (
 from titlebout.core.retraining.changed_recipe import recipe_changes
 from titlebout.core.retraining.watch_report import WatchReport
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.versions import read_version
+from titlebout.core.version_proof import known_version
 from titlebout.steps.ask_for_retrain import ask_for_retrain, foresee_retrain
 from titlebout.steps.measure_drift import measure_drift
 from titlebout.steps.measure_performance import measure_performance
@@ -52,7 +52,7 @@ def watch_model(
     state = ledger.state(spec.name)
     if state.champion is None:
         return WatchReport(model=spec.name, champion=None, drift=drift)
-    champion = read_version(lake, spec.name, state.champion.version)
+    champion = known_version(lake, ledger, spec.name, state.champion.version)
     found = [drift_cause(drift.finding)] if drift.finding and drift.champion == champion.version else []
     looked = _Look(spec, lake, ledger, state, champion)
     causes = (*found, *looked.causes())
@@ -135,6 +135,6 @@ class _Look:
                 continue
             challenger = str(verdict["challenger"])
             return challenger != self.champion.version and is_answer(
-                read_version(self.lake, self.spec.name, challenger)
+                known_version(self.lake, self.ledger, self.spec.name, challenger)
             )
         return False

@@ -182,6 +182,11 @@ def test_what_is_no_csv_in_utf_8_is_refused(content: bytes):
     refusal(csv, content)
 
 
+@pytest.mark.parametrize("content", [(HEADER + ROWS).encode() + bytes(4096), (HEADER + ROWS).encode("utf-16-le")])
+def test_a_null_byte_is_said_to_come_from_a_crash_or_another_encoding(content: bytes):
+    assert "holds a null byte; a crash left it so, or its texts are in another encoding" in refusal(csv, content)
+
+
 def test_parquet_is_read_in_declared_types():
     table = parquet(parquet_bytes())
     assert table.schema == arrow_schema(COLUMNS)

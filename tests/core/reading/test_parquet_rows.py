@@ -1,6 +1,7 @@
 import io
 import subprocess
 import sys
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +19,16 @@ table = parquet_table(Path(sys.argv[1]).read_bytes())
 assert list(SnapshotColumn(table, "a", "integer", UTC).numbers())[::2] == [1, 3]
 assert list(SnapshotColumn(table, "b", "text", UTC).map(len))[::2] == [1, 2]
 sys.exit("pandas" in sys.modules)
+"""
+
+COUNTS_THREADS = """
+import os, sys
+from pathlib import Path
+from titlebout.core.reading.parquet_rows import parquet_table
+data, threads = Path(sys.argv[1]).read_bytes(), Path("/proc/self/task")
+before = len([*threads.iterdir()])
+parquet_table(data)
+sys.exit(len([*threads.iterdir()]) - before)
 """
 
 
@@ -49,3 +60,10 @@ def test_reading_a_whole_file_and_its_values_loads_no_pandas(tmp_path):
     path = tmp_path / "rows.parquet"
     path.write_bytes(written(pa.table({"a": pa.array([1, None, 3]), "b": pa.array(["x", None, "xx"])})))
     subprocess.run([sys.executable, "-c", READS, path], check=True)
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="this system does not list the threads of a process")
+def test_no_thread_is_left_that_could_abort_a_process_that_ends_right_afterwards(tmp_path):
+    path = tmp_path / "rows.parquet"
+    path.write_bytes(written(pa.table({"a": [1, 2], "b": ["x", "y"], "c": [0.5, 1.5]})))
+    assert subprocess.run([sys.executable, "-c", COUNTS_THREADS, path], check=False).returncode == 0

@@ -45,6 +45,11 @@ class HttpServerLog:
     def fetch(self, address: ServerAddress, segment: WaitingSegment) -> bytes:
         """Return the bytes of a segment, checked; see the port."""
         answer = send("GET", address, f"{LOG_SEGMENTS_PATH}/{segment.name}", timeout=TIMEOUT)
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            message = (
+                f"segment {segment.name} of {address.url} waits no more: another run has collected it; collect again"
+            )
+            raise DeploymentError(message)
         raise_for_status(answer, "a segment of its log")
         if hashlib.sha256(answer.content).hexdigest() != segment.sha256:
             message = f"segment {segment.name} of {address.url} came with other bytes than announced; collect it again"

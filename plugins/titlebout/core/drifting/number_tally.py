@@ -18,7 +18,6 @@ class NumberTally:
 
     As soon as numbers turn out to be many, each piece is counted by one pass over a table that has a place for every
     code, and everything rare is noticed there: infinity, NaN, a number beyond the range so far.
-
     """
 
     def __init__(self) -> None:

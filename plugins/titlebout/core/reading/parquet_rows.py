@@ -55,16 +55,17 @@ def parquet_rows(
 def parquet_table(data: bytes) -> pa.Table:
     """Read a whole file that this package has written and whose hash was checked; one chunk per row group.
 
-    Not by `pyarrow.parquet.read_table`, which imports pandas for it (half a second), and whose threads now and then
-    abort a process that ends right afterwards.
+    Not by `pyarrow.parquet.read_table`, which imports pandas for it (half a second), and not by threads: those of Arrow
+    now and then abort a process that ends right afterwards (apache/arrow#34314).
 
     Raises:
         pa.ArrowException: It is no Parquet.
     """
     file = pq.ParquetFile(pa.BufferReader(data))
     if not file.num_row_groups:
-        return file.read()
-    return pa.concat_tables([file.read_row_group(number) for number in range(file.num_row_groups)])
+        return file.read(use_threads=False)
+    groups = range(file.num_row_groups)
+    return pa.concat_tables([file.read_row_group(number, use_threads=False) for number in groups])
 
 
 @contextmanager

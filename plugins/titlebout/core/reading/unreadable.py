@@ -16,6 +16,8 @@ def unreadable(where: str, wanted: str, error: Exception | str) -> PartitionUnre
     """Return the error about bytes that are not in the declared format."""
     reason = " ".join(str(error).split())[:160]
     remedy = "it may be cut short or of another format, deliver it again"
-    if isinstance(error, UnicodeDecodeError) or "null byte" in reason:
+    if isinstance(error, UnicodeDecodeError):
         remedy = "its texts are in another encoding, deliver it in UTF-8"
+    elif "null byte" in reason:
+        remedy = "a crash left it so, or its texts are in another encoding; deliver it again in UTF-8"
     return PartitionUnreadableError(f"{where}: is not readable as {wanted}: {reason}; {remedy}")
