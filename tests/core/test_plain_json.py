@@ -21,7 +21,7 @@ from titlebout.core.plain_json import MAX_ITEMS, MAX_TEXT_CHARACTERS, plain
         (np.float32(0.5), 0.5),
         (float("nan"), None),
         (np.float64("nan"), None),
-        (np.datetime64("NaT"), None),
+        (np.datetime64("NaT", "s"), None),
         (float("inf"), "Infinity"),
         (-np.inf, "-Infinity"),
         ("rain", "rain"),

@@ -148,7 +148,8 @@ def read_recipe(lake: Lake, manifest: TrainedChallenger) -> Recipe:
     try:
         return Recipe.model_validate_json(document)
     except ValidationError as error:
-        message = f"{lake.uri(manifest.recipe_path)}: this release of Titlebout cannot read it as a recipe; one that made such versions can"
+        where = lake.uri(manifest.recipe_path)
+        message = f"{where}: this release of Titlebout cannot read it as a recipe; one that made such versions can"
         raise CorruptObjectError(message) from error
 
 
