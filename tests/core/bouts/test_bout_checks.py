@@ -1,6 +1,7 @@
 """Guards, slices, calibration and size: each lets pass, refuses, or cannot tell, and is seen in the verdict."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -285,3 +286,32 @@ def test_a_slice_of_one_class_cannot_be_ranked_and_is_shown(champion):
     assert checks["slice area=b"].reason == "all rows are of one class, so there is no auc to judge"
     odd = run(ranked(math.nan, champion=champion), metric="auc", slices=slices)
     assert odd["slice area=b"].state is CheckState.UNDECIDED  # a model's fault, whatever the labels are
+
+
+@pytest.mark.parametrize("where", ["labels", "challenger", "champion"])
+def test_one_number_that_is_missing_is_no_excuse_for_a_slice_of_one_class(where):
+    blocks = ranked()
+    first = blocks[DAYS[0]]
+    spoilt = getattr(first, where).copy()
+    spoilt[1] = math.nan  # a row of group b
+    blocks[DAYS[0]] = replace(first, **{where: spoilt})
+    checks = run(blocks, metric="auc", slices={"columns": ["area"]})
+    assert checks["slice area=b"].state is CheckState.UNDECIDED
+
+
+def test_a_slice_without_any_label_is_undecided():
+    blocks = {
+        day: replace(block, labels=np.where(block.groups["area"].codes == 1, math.nan, block.labels))
+        for day, block in ranked().items()
+    }
+    checks = run(blocks, metric="auc", slices={"columns": ["area"]})
+    assert checks["slice area=b"].state is CheckState.UNDECIDED
+
+
+def test_a_slice_of_one_value_is_excused_only_where_rows_are_ranked():
+    blocks = {
+        day: replace(block, labels=np.where(block.groups["area"].codes == 1, 0.0, block.labels))
+        for day, block in holdout(1.0, 1.0).items()
+    }
+    checks = run(blocks, metric="mape", slices={"columns": ["area"]})  # a share of nothing is no number
+    assert checks["slice area=b"].state is CheckState.UNDECIDED
