@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from fakes.lake import MemoryLake
@@ -71,6 +73,7 @@ def test_the_manifest_of_the_oldest_release_is_read():
     lake.publish(version_manifest("demand", version), OLDEST_MANIFEST)
     manifest = read_version(lake, "demand", version)
     assert (manifest.version, manifest.training_rows, manifest.model_bytes) == (version, 1008, None)
+    assert manifest.as_json() == json.loads(OLDEST_MANIFEST) | {"model_bytes": None}  # with the profile of those days
 
 
 def test_the_manifest_of_another_version_is_corrupt():

@@ -71,7 +71,7 @@ def publish_versions(lake: LocalLake, ledger: SqlLedger) -> None:
     """Publish and record one tiny, real version per day; each scores otherwise than the others."""
     for number, version in enumerate(VERSIONS):
         bundle = replace(demand_bundle(rounds=number + 2), version=version)
-        files = {"model": bundle.booster, "plan": bundle.plan, "golden": bundle.golden, "profile": b"{}"}
+        files = {"model": bundle.booster, "plan": bundle.plan, "golden": bundle.golden}
         fields = publish_files(lake, MODEL, version, {**files, "recipe": RECIPES[number]})
         manifest = TrainedChallenger(
             model=MODEL,

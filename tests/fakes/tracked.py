@@ -16,8 +16,6 @@ def a_challenger(model: str, version: str) -> TrainedChallenger:
         model_bytes=1000,
         plan_path=f"{folder}/plan.json",
         plan_sha256=SHA256,
-        profile_path=f"{folder}/profile.json",
-        profile_sha256=SHA256,
         golden_path=f"{folder}/golden.json",
         golden_sha256=SHA256,
         recipe_path=f"{folder}/recipe.json",

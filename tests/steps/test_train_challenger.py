@@ -6,7 +6,6 @@ import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows, run_of, shuffled
 from fakes.specs import demand_spec
-from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.errors import (
     CorruptObjectError,
     LakeConflictError,
@@ -99,7 +98,7 @@ def test_the_model_has_learned_something(world):
 def test_what_is_tracked_can_be_read_without_the_lake(world):
     challenger = train(world)
     run = world.registry.runs["demand", challenger.version]
-    assert set(run.files) == {"model.ubj", "plan.json", "profile.json", "golden.json", "recipe.json", "proof.json"}
+    assert set(run.files) == {"model.ubj", "plan.json", "golden.json", "recipe.json", "proof.json"}
     assert hashlib.sha256(run.files["model.ubj"]).hexdigest() == challenger.model_sha256
     assert json.loads(run.files["proof.json"]) == json.loads(challenger.proof.model_dump_json())
     assert run.metrics == challenger.metrics
@@ -114,8 +113,6 @@ def test_the_files_belong_together(world):
     golden = GoldenRows.model_validate_json(read_file(world.lake, challenger, "golden"))
     assert golden.mismatch(predictor) is None
     assert len(golden.rows) == world.spec.deployment.golden_rows + 2
-    profile = DriftProfile.model_validate_json(read_file(world.lake, challenger, "profile"))
-    assert profile.partitions == tuple(keys_between("2024-01-01", "2024-01-10"))
 
 
 def test_training_again_trains_nothing_and_returns_the_same(world, monkeypatch):

@@ -161,8 +161,8 @@ class TrainedChallenger(Result):
     model_bytes: int | None = Field(default=None, ge=0, description="Not in the oldest manifests; null is unknown.")
     plan_path: str
     plan_sha256: Sha256
-    profile_path: str
-    profile_sha256: Sha256
+    profile_path: str | None = Field(default=None, exclude_if=not_, description="In manifests of before; not read.")
+    profile_sha256: Sha256 | None = Field(default=None, exclude_if=not_)
     golden_path: str
     golden_sha256: Sha256
     recipe_path: str

@@ -14,7 +14,6 @@ from titlebout.core.results import TrainedChallenger
 FILES: Mapping[str, str] = {
     "model": "model.ubj",
     "plan": "plan.json",
-    "profile": "profile.json",
     "golden": "golden.json",
     "recipe": "recipe.json",
 }

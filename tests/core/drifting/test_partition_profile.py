@@ -64,6 +64,15 @@ def test_flags_and_declared_categories_are_counted_by_name():
     assert found.categories.counts["7"] == len(DAYS)
 
 
+def test_features_target_and_wanted_columns_are_profiled_but_no_dates():
+    spec = demand_spec(
+        dataset__columns__humidity="number",
+        training__features__date_parts={"day": ["weekday"]},
+        drift__columns=["humidity", "hour"],
+    )
+    assert [*ProfileQuestion.of(spec).columns] == ["hour", "temperature", "weather", "rentals", "humidity"]
+
+
 def test_bins_count_what_their_reference_holds_and_the_rest_apart():
     bins = CategoryBins.of(profile(*DAYS).columns["weather"])
     snow = profile(demand_rows("2024-01-09").set_column(3, "weather", pa.array(["snow"] * 20 + ["rain"] * 4)))

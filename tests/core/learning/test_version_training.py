@@ -120,19 +120,15 @@ def test_rows_in_memory_are_limited_by_the_spec_or_else_by_the_machine(monkeypat
 def test_golden_rows_are_those_of_the_whole_table(world):
     spec = demand_spec(**KEY_COLUMNS)
     trained = files_of(world)
-    from titlebout.core.drift_profile import DriftProfile
     from titlebout.core.golden import GoldenRows
     from titlebout.core.predictor import Predictor
     from titlebout.core.snapshot_rows import read_rows
 
-    tables = {ref.partition: read_rows(spec, world.lake, ref) for ref in world.refs}
-    rows = pa.concat_tables(tables.values())
+    rows = pa.concat_tables([read_rows(spec, world.lake, ref) for ref in world.refs])
     predictor = Predictor.load(trained.files["model"], trained.files["plan"])
     picked = GoldenRows.pick(predictor, rows, spec.deployment.golden_rows)
     assert trained.files["golden"] == picked.model_dump_json().encode()
     assert trained.files["plan"] == FeaturePlan.fit(spec, rows).model_dump_json().encode()
-    profile = DriftProfile.of_columns(spec, lambda name: [(key, table.select([name])) for key, table in tables.items()])
-    assert trained.files["profile"] == profile.model_dump_json().encode()
     errors = predictor.predict_table(rows) - rows["rentals"].to_numpy()
     assert trained.metrics["training_rmse"] == pytest.approx(np.sqrt((errors**2).mean()), rel=1e-6)
 
@@ -151,4 +147,3 @@ def test_calculated_features_are_the_same_in_memory_and_from_disk_and_their_gold
     predictor = Predictor.load(expected.files["model"], expected.files["plan"])
     assert predictor.plan.feature_names[-2:] == ("degrees_per_hour", "degrees_less_hour")
     assert GoldenRows.model_validate_json(expected.files["golden"]).mismatch(predictor) is None
-    assert b'"temperature"' in expected.files["profile"]  # what is calculated with is watched for drift

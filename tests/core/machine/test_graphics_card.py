@@ -50,7 +50,7 @@ def test_a_card_learns_what_the_cpu_learns():
 
 def test_only_what_the_booster_made_may_differ_and_only_from_a_card():
     def found(*, is_alike, **differing):
-        names = ("model.ubj", "golden.json", "plan.json", "profile.json", "recipe.json")
+        names = ("model.ubj", "golden.json", "plan.json", "recipe.json")
         is_equal = {name: name.partition(".")[0] not in differing for name in names}
         return Reproduction(
             version="v", partitions=1, rows=1, is_equal=is_equal, is_alike=is_alike, changed=()

@@ -42,15 +42,16 @@ class ProfileQuestion:
 
     @classmethod
     def of(cls, spec: "ModelSpec") -> Self:
-        """Ask about features (without dates), target and `drift.columns`; texts, flags and categories by name."""
-        # Where profiles are only read and added up, nobody knows a spec, and to import one costs more than that.
-        from titlebout.core.drift_profile import watchable_columns
+        """Ask about features, target and `drift.columns`; texts, flags and categories by name.
 
-        categorical = spec.training.features.categorical
+        Dates are left out: that time passes is no drift.
+        """
+        features = spec.training.features
+        watched = [*features.numbers, *features.categorical, spec.dataset.target, *spec.drift.columns]
         asked = {}
-        for name in watchable_columns(spec):
+        for name in dict.fromkeys(watched):
             declared = spec.dataset.snapshot_columns[name]
-            is_category = name in categorical or declared in {ColumnType.TEXT, ColumnType.FLAG}
+            is_category = name in features.categorical or declared in {ColumnType.TEXT, ColumnType.FLAG}
             asked[name] = ProfiledColumn(declared, "categories" if is_category else "numbers")
         return cls(columns=asked)
 

@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from titlebout.core.drift_profile import watchable_columns
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.history.served_history import ServedHistory
 from titlebout.core.partitions import shift_key
@@ -61,7 +60,7 @@ class TrainingRows:
         """Take the snapshots, oldest first; none is read yet."""
         self._spec, self._lake, self._refs, self._threads = spec, lake, refs, threads
         features = spec.training.features
-        self._names = tuple(dict.fromkeys((*features.columns, *watchable_columns(spec), *features.history)))
+        self._names = tuple(dict.fromkeys((*features.columns, spec.dataset.target, *features.history)))
         self._past = PastPartitions(spec, lake, (*history, *refs))
         self.is_held = sum(ref.rows for ref in refs) * len(self._names) * _BYTES_PER_VALUE <= HELD_BYTES
 

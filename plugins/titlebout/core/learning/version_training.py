@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from titlebout.core.bouts.block_errors import block_errors, whole_error
 from titlebout.core.bouts.metrics import constant_scores
-from titlebout.core.drift_profile import DriftProfile
 from titlebout.core.features import FeaturePlan, categories_of
 from titlebout.core.golden import GoldenRows, golden_positions
 from titlebout.core.learning.calibration_fit import with_calibration
@@ -73,7 +72,6 @@ def train_files(
     categorical = spec.training.features.categorical
     found = rows.map(partial(categories_of, spec), categorical) if categorical else ()
     plan = FeaturePlan.with_categories(spec, found, rows.served_after(recipe.partition))
-    profile = DriftProfile.of_columns(spec, rows.column, threads=threads if rows.is_held else 1)
     with training_folder(spec.training, len(labels), len(plan.feature_names)) as folder:
         encoded, picked = _encoded(rows, plan, len(labels), spec.deployment.golden_rows, folder)
         rows.forget()
@@ -88,7 +86,6 @@ def train_files(
         files={
             "model": learned.ubj,
             "plan": plan_json,
-            "profile": profile.model_dump_json().encode(),
             "golden": GoldenRows.pick(predictor, picked, picked.num_rows).model_dump_json().encode(),
             "recipe": recipe.document(),
         },
