@@ -1,6 +1,6 @@
 """`<model>_drift` and `<model>_news`, two DAGs per model spec: what speaks for a retrain starts a run of the nightly.
 
-The first looks for some hours of every day, the second once whenever a partition is judged or a part of the log has
+The first looks for some hours of every day, the second once whenever a night is over or a part of the log has
 landed. One DAG cannot do both: Airflow hands events with a partition key to DAGs on a partitioned asset timetable
 alone, and that keeps no hours.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 import pendulum
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.sdk import DAG, CronPartitionTimetable, PartitionedAssetTimetable
+from airflow.sdk import DAG, AssetAny, CronPartitionTimetable, PartitionedAssetTimetable
 
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.model_assets import model_asset
@@ -18,6 +18,7 @@ from titlebout.notifiers.ledger_alerts import alert_callbacks
 from titlebout.operators.check_skew import CheckSkewOperator
 from titlebout.project import readable_specs
 from titlebout.sensors.drift import DriftSensor
+from titlebout.step_retries import RETRIES
 
 # The ledger names the run, so that one cause starts one run however often it is seen.
 ASKED = "ti.xcom_pull('watch_model').asked_for.retrain"
@@ -45,11 +46,16 @@ def drift(spec: ModelSpec) -> DAG:
 
 
 def news(spec: ModelSpec) -> DAG:
-    """Compose the look at what has landed."""
+    """Compose the look at what has landed.
+
+    A night ends with a new champion or with the one it kept. A task that skips sends nothing, so `deploy_model` alone
+    would leave out every night that releases nothing.
+    """
+    awaited = [model_asset(spec.name, what) for what in ("champion", "kept", "log")]
     with DAG(
         spec.news_dag_id,
         description=f"Looks at {spec.name} once when a night is over or a part of its log has landed",
-        schedule=PartitionedAssetTimetable(assets=model_asset(spec.name, "champion") | model_asset(spec.name, "log")),
+        schedule=PartitionedAssetTimetable(assets=AssetAny(*awaited)),
         start_date=datetime(2024, 1, 1, tzinfo=pendulum.UTC),
         **shared(spec),
     ) as dag:
@@ -61,7 +67,7 @@ def shared(spec: ModelSpec) -> dict[str, Any]:
     """Return what both DAGs are composed with."""
     defaults = {
         "owner": spec.owner,
-        "retries": 2,
+        "retries": RETRIES,
         "execution_timeout": timedelta(minutes=30),
         **alert_callbacks(spec, "failure"),
     }
@@ -77,14 +83,18 @@ def watch(spec: ModelSpec, look_for: timedelta) -> None:
         look_for=look_for,
         **alert_callbacks(spec, "success", "skipped"),
     )
-    look >> TriggerDagRunOperator(
+    retrain = TriggerDagRunOperator(
         task_id="retrain",
         trigger_dag_id=spec.nightly_dag_id,
         trigger_run_id=f"{{{{ {ASKED}.run_id }}}}",
         conf=CONF,
+        note=f"{{{{ {ASKED}.reason }}}}: {{{{ {ASKED}.why }}}}",
         logical_date=None,
         skip_when_already_exists=True,
+        retries=2,
     )
+    retrain.template_fields = (*retrain.template_fields, "note")  # Airflow would show the template itself
+    look >> retrain
 
 
 for model_spec in readable_specs():

@@ -13,6 +13,7 @@ from titlebout.model_assets import model_asset
 from titlebout.operators.collect_log import CollectLogOperator
 from titlebout.operators.prune_log import PruneLogOperator
 from titlebout.project import readable_specs
+from titlebout.step_retries import RETRIES
 
 
 def inference_log(spec: ModelSpec) -> DAG:
@@ -27,7 +28,7 @@ def inference_log(spec: ModelSpec) -> DAG:
         catchup=False,
         max_active_runs=1,
         tags=["titlebout", spec.name],
-        default_args={"owner": spec.owner, "retries": 2, "execution_timeout": timedelta(minutes=30)},
+        default_args={"owner": spec.owner, "retries": RETRIES, "execution_timeout": timedelta(minutes=30)},
     ) as dag:
         CollectLogOperator(task_id="collect_log", model=spec.name, outlets=[model_asset(spec.name, "log")])
         # Beside it and not behind it: whatever keeps rows from coming must not keep old ones from going.

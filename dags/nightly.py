@@ -25,6 +25,7 @@ from titlebout.operators.train_challenger import TrainChallengerOperator
 from titlebout.operators.validate_partition import ValidatePartitionOperator
 from titlebout.project import readable_specs
 from titlebout.sensors.canary import CanarySensor
+from titlebout.step_retries import RETRIES
 
 if TYPE_CHECKING:
     from titlebout.ended_partition import EndedPartitionTimetable
@@ -92,7 +93,7 @@ def nightly(spec: ModelSpec) -> DAG:
         tags=["titlebout", spec.name],
         default_args={
             "owner": spec.owner,
-            "retries": 2,
+            "retries": RETRIES,
             "execution_timeout": timedelta(hours=1),
             **alert_callbacks(spec, "failure"),
         },
@@ -108,7 +109,12 @@ def nightly(spec: ModelSpec) -> DAG:
             execution_timeout=timedelta(hours=6),
             outlets=[model_asset(spec.name, "challenger")],
         )
-        compare = CompareWithChampionOperator(task_id="compare_with_champion", model=spec.name, challenger=train.output)
+        compare = CompareWithChampionOperator(
+            task_id="compare_with_champion",
+            model=spec.name,
+            challenger=train.output,
+            outlets=[model_asset(spec.name, "kept")],
+        )
         searching = shared_search(spec)
         if searching:
             # A worker that succeeds has seen the whole search: one that was killed must not hold up the night.

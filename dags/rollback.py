@@ -13,6 +13,7 @@ from titlebout.notifiers.ledger_alerts import alert_callbacks
 from titlebout.operators.rehearse_rollback import RehearseRollbackOperator
 from titlebout.operators.roll_back_model import RollBackModelOperator
 from titlebout.project import named_specs
+from titlebout.step_retries import RETRIES
 
 PARAMS = {
     "version": Param(
@@ -53,7 +54,7 @@ def rollback(model: str, spec: ModelSpec | None) -> DAG:
         tags=["titlebout", model],
         default_args={
             **({"owner": spec.owner, **alert_callbacks(spec, "failure")} if spec else {}),
-            "retries": 2,
+            "retries": RETRIES,
             "execution_timeout": timedelta(minutes=30),
         },
     ) as dag:

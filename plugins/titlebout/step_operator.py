@@ -1,17 +1,18 @@
-"""What all operators share: the run's context, the retry policy, one line per failure, a JSON result."""
+"""What all operators share: the run's context, one line per failure, a JSON result."""
 
 import logging
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from airflow.sdk import BaseOperator, Context, ExceptionRetryPolicy, RetryAction, RetryRule, XComArg
+from airflow.sdk import BaseOperator, Context, XComArg
 from pydantic import JsonValue, ValidationError
 
 from titlebout.connections import ReleasePorts, airflow_connection, release_ports
 from titlebout.core.errors import TitleboutError, UnavailableError
+from titlebout.core.first_mistake import first_mistake
 from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.partitions import resolve_key, to_timetable
 from titlebout.core.ports import Lake, Ledger
@@ -19,50 +20,10 @@ from titlebout.core.results import Result, RunContext, RunKind, Verdict
 from titlebout.core.retraining.retrain_settings import for_reason
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
+from titlebout.step_retries import StepFailed, StepUnavailable, over_retry_defaults
 from titlebout.wiring import build_lake, build_ledger
 
 ResultT = TypeVar("ResultT", bound=Result)
-
-
-class StepFailed(SystemExit):
-    """A step's own error on its way to Airflow; its message is the error's.
-
-    It is a `SystemExit` because Airflow's task runner logs the message of one in a single line, but any
-    other exception with a traceback, which says nothing to somebody who forgot a partition key.
-    """
-
-
-class StepUnavailable(StepFailed):
-    """A step's `UnavailableError` on its way to Airflow."""
-
-
-# The first rule that matches wins, so the special case stands before its base. A rule without a delay
-# uses the task's own: `retry_delay`, growing by `retry_exponential_backoff`.
-STEP_RETRY_POLICY = ExceptionRetryPolicy(
-    rules=[
-        RetryRule(
-            exception=[StepUnavailable, UnavailableError],
-            action=RetryAction.RETRY,
-            reason="a service did not answer; trying again may help",
-        ),
-        RetryRule(
-            exception=[StepFailed, TitleboutError],
-            action=RetryAction.FAIL,
-            reason="trying again would not help",
-        ),
-    ]
-)
-RETRY_DEFAULTS: Mapping[str, Any] = {
-    "retry_policy": STEP_RETRY_POLICY,
-    "retry_delay": timedelta(seconds=10),
-    "retry_exponential_backoff": 2.0,
-    "max_retry_delay": timedelta(minutes=5),
-}
-
-
-def over_retry_defaults(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Slip the retry behaviour of a step below the operator's arguments and the DAG's `default_args`."""
-    return {**arguments, "default_args": {**RETRY_DEFAULTS, **(arguments.get("default_args") or {})}}
 
 
 # What they say about their own start, up to hundreds of lines, would bury what the step says.
@@ -133,10 +94,8 @@ def read_input(kind: type[ResultT], value: object, argument: str) -> ResultT:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the whole value"
         message = (
-            f"argument {argument!r} holds no {kind.__name__}: {where}: {first['msg']}; "
+            f"argument {argument!r} holds no {kind.__name__}: {first_mistake(error, 'the whole value')}; "
             "clear the task that it comes from, so that this version of Titlebout makes it anew"
         )
         raise TitleboutError(message) from None

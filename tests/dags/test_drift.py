@@ -46,6 +46,8 @@ def test_the_ledger_names_the_run_and_the_run_says_what_it_is_for(watch):
         name: value for name, value in ASKED.items() if name != "run_id"
     }
     assert retrain.skip_when_already_exists
+    assert rendered(retrain.note) == "drift: temperature rose"
+    assert {"trigger_run_id", "conf", "note"} <= set(retrain.template_fields)
 
 
 def test_the_started_run_has_no_logical_date_that_could_lie_before_its_first_night(watch):
@@ -73,5 +75,5 @@ def test_what_lands_is_looked_at_once_and_every_event_it_waits_for_is_sent_by_so
     awaited = {each.uri for each in dags["demand_news"].timetable.asset_condition.objects}
     senders = [task for name in ("demand_nightly", "demand_log") for task in dags[name].tasks]
     sent = {outlet.uri for task in senders for outlet in task.outlets}
-    assert awaited == {"x-titlebout://demand/champion", "x-titlebout://demand/log"}
+    assert awaited == {f"x-titlebout://demand/{what}" for what in ("champion", "kept", "log")}
     assert awaited <= sent

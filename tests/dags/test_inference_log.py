@@ -27,7 +27,7 @@ def test_what_is_too_old_is_deleted_whatever_became_of_the_newest(logs):
     tasks = logs["logging_log"].tasks
     assert {task.task_id for task in tasks} == {"collect_log", "prune_log"}
     assert not any(task.upstream_task_ids or task.downstream_task_ids for task in tasks)
-    assert {task.retries for task in tasks} == {2}
+    assert {task.retries for task in tasks} == {5}
     assert {task.owner for task in tasks} == {"rentals"}
 
 

@@ -57,7 +57,7 @@ def test_one_run_at_a_time_and_one_training_at_a_time(nightly):
 
 def test_every_task_is_retried_and_has_an_end(nightly):
     for task in nightly.tasks:
-        assert task.retries == 2
+        assert task.retries == 5
         assert task.execution_timeout <= timedelta(hours=6)
         assert task.owner == "rentals"
 
@@ -67,6 +67,7 @@ def test_accepted_partitions_challengers_and_champions_are_assets(nightly):
     assert outlets == {
         "validate_partition": ["demand_partition"],
         "train_challenger": ["demand_challenger"],
+        "compare_with_champion": ["demand_kept"],
         "deploy_model": ["demand_champion"],
     }
 

@@ -23,7 +23,7 @@ def test_nothing_but_a_person_starts_it(rollback):
 
 def test_one_rollback_at_a_time(rollback):
     assert rollback.max_active_runs == 1
-    assert {task.retries for task in rollback.tasks} == {2}
+    assert {task.retries for task in rollback.tasks} == {5}
     assert all(task.execution_timeout for task in rollback.tasks)
 
 

@@ -69,10 +69,10 @@ def test_the_training_begins_as_soon_as_one_worker_is_through(nightly):
 
 
 def test_a_worker_is_retried_like_every_step(nightly):
-    from titlebout.step_operator import RETRY_DEFAULTS
+    from titlebout.step_retries import RETRY_DEFAULTS
 
     task = nightly.get_task("search_parameters")
-    assert (task.retries, task.owner) == (2, "titlebout")
+    assert (task.retries, task.owner) == (5, "titlebout")
     assert task.retry_delay == RETRY_DEFAULTS["retry_delay"]
     assert task.retry_policy == RETRY_DEFAULTS["retry_policy"]
 

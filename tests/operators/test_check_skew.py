@@ -45,6 +45,9 @@ def test_the_step_gets_what_the_spec_and_the_connections_name(step, context, pro
     desk = called["desk"]
     assert (type(desk.host).__name__, type(desk.client).__name__) == ("LoggingHost", "HttpServerClient")
     assert (called["log_key"], called["partition"]) == ("a long secret text", "2024-05-01")
+    monkeypatch.delenv("AIRFLOW_CONN_THE_KEY")
+    run_operator(context)
+    assert called["log_key"] is None
 
 
 def test_values_of_rows_do_not_stay_in_the_database_of_airflow(step, context):

@@ -50,6 +50,36 @@ def test_a_worse_challenger_is_no_failure(step, context):
     assert run_operator(context, a_challenger("demand", VERSION).model_dump(mode="json"))["outcome"] == "keep"
 
 
+@pytest.mark.parametrize(
+    ("outcome", "run_type", "is_told"),
+    [
+        ("keep", "scheduled", True),
+        ("inconclusive", "manual", True),
+        ("promote", "scheduled", False),
+        ("keep", "backfill", False),
+    ],
+)
+def test_an_outlet_is_told_of_a_bout_that_ends_the_night(step, context, outcome, run_type, is_told):
+    """What a task still has among its outlets when it is over, Airflow sends an event of."""
+    from airflow.sdk import Asset
+    from airflow.sdk.execution_time.context import OutletEventAccessors
+
+    from fakes.tracked import a_challenger, a_verdict
+    from titlebout.core.results import Outcome
+    from titlebout.operators.compare_with_champion import CompareWithChampionOperator
+
+    kept = Asset(name="demand_kept", uri="x-titlebout://demand/kept")
+    challenger = a_challenger("demand", VERSION).model_dump(mode="json")
+    task = CompareWithChampionOperator(task_id="bout", model="demand", challenger=challenger, outlets=[kept])
+    step("compare_with_champion", a_verdict("demand", VERSION, gain=0).model_copy(update={"outcome": Outcome(outcome)}))
+    context["dag_run"].run_type, context["outlet_events"] = run_type, OutletEventAccessors()
+    task.execute(context)
+    assert task.outlets == ([kept] if is_told else [])
+    assert {key.uri: event.partition_keys for key, event in context["outlet_events"].items()} == (
+        {kept.uri: {"2024-05-01"}} if is_told else {}
+    )
+
+
 def test_an_xcom_of_another_shape_fails_before_the_step(context):
     from titlebout.step_operator import StepFailed
 

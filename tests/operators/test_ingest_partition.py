@@ -96,7 +96,7 @@ def test_what_waits_is_a_moment_so_a_restarted_triggerer_goes_on(operator, conte
 def test_at_the_deadline_it_is_late_for_good_and_the_ledger_says_so_once(operator, project, context):
     from airflow.sdk import RetryAction
 
-    from titlebout.step_operator import STEP_RETRY_POLICY, StepFailed
+    from titlebout.step_retries import STEP_RETRY_POLICY, StepFailed
 
     task = operator(deadline_hours=6)
     for look in (task.execute, task.execute_again):
@@ -148,7 +148,7 @@ def test_a_source_that_does_not_answer_is_retried_and_not_waited_for(operator, c
     from airflow.sdk import RetryAction
 
     from titlebout.core.errors import UnavailableError
-    from titlebout.step_operator import STEP_RETRY_POLICY, StepUnavailable
+    from titlebout.step_retries import STEP_RETRY_POLICY, StepUnavailable
 
     def fails(*_, **__):
         message = "2024-05-01.csv: is still being written"

@@ -13,7 +13,8 @@ from titlebout.connections import airflow_connection
 from titlebout.core.results import RunContext, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
-from titlebout.step_operator import over_retry_defaults, read_input, run_context, step_in_a_task
+from titlebout.step_operator import read_input, run_context, step_in_a_task
+from titlebout.step_retries import over_retry_defaults
 from titlebout.task_links import verdict_address
 from titlebout.wiring import build_lake, build_ledger
 

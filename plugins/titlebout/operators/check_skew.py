@@ -10,7 +10,7 @@ from titlebout.connections import airflow_connection
 from titlebout.core.errors import DeploymentError
 from titlebout.project import load_model_spec
 from titlebout.step_operator import ModelOperator, step_in_a_task
-from titlebout.wiring import build_client, build_host
+from titlebout.wiring import build_client, build_host, known_log_key
 
 
 class CheckSkewOperator(ModelOperator):
@@ -42,13 +42,12 @@ class CheckSkewOperator(ModelOperator):
             spec = load_model_spec(self.model)
             lake, ledger = self.lake(), self.ledger()
             host = build_host(spec, airflow_connection, conn_id=self.server_conn_id)
-            log = spec.serving.log
             report = check_skew(
                 spec,
                 lake=lake,
                 ledger=ledger,
                 desk=GoldenDesk(spec, lake, ledger, host, build_client()),
-                log_key=airflow_connection(log.key_conn_id).password if log.has_hashes else None,
+                log_key=known_log_key(spec.serving.log, airflow_connection),
                 partition=spec.calendar.check(self.partition) if self.partition else None,
             )
             if report.golden.problem:

@@ -10,7 +10,8 @@ from pydantic import JsonValue
 from titlebout.connections import airflow_connection
 from titlebout.core.partitions import to_timetable
 from titlebout.project import load_model_spec
-from titlebout.step_operator import over_retry_defaults, step_in_a_task
+from titlebout.step_operator import step_in_a_task
+from titlebout.step_retries import over_retry_defaults
 from titlebout.wiring import build_host, build_lake, build_server_log
 
 

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 from titlebout.connections import airflow_connection
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ports import Ledger
-from titlebout.core.results import RunContext, TrainedChallenger, Verdict
+from titlebout.core.results import Outcome, RunContext, TrainedChallenger, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.step_operator import StepOperator, read_input
 from titlebout.task_links import VerdictLink, verdict_address
@@ -18,6 +18,9 @@ from titlebout.wiring import build_registry
 
 class CompareWithChampionOperator(StepOperator):
     """Scores challenger and champion on the same holdout. A worse challenger is a verdict, not a failure.
+
+    An outlet is told of a bout that is the night's last word: what a winner comes to is for its release to tell, and
+    runs over the past decide nothing.
 
     Args:
         challenger: Result of `train_challenger`, usually `train.output` (templated).
@@ -54,6 +57,8 @@ class CompareWithChampionOperator(StepOperator):
         )
         context["ti"].xcom_push(key=VerdictLink.address_key, value=_address(ledger, verdict))
         self.log.info("%s: %s", verdict.outcome, "; ".join(verdict.reasons))
+        if verdict.outcome is Outcome.PROMOTE or not run.is_live:
+            self.outlets = []
         return verdict
 
 

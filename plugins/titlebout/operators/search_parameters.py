@@ -8,7 +8,8 @@ from airflow.sdk import Context
 from titlebout.core.learning.search_report import FoundParameters
 from titlebout.core.results import RunContext
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.step_operator import RETRY_DEFAULTS, StepOperator
+from titlebout.step_operator import StepOperator
+from titlebout.step_retries import RETRY_DEFAULTS
 from titlebout.wiring import build_search
 
 if TYPE_CHECKING:
