@@ -3,7 +3,15 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from titlebout.core.field_values import category_text, date_part, field_reader, wall_clock, zone_of
+from titlebout.core.field_values import (
+    category_reader,
+    category_text,
+    category_value,
+    date_part,
+    field_reader,
+    wall_clock,
+    zone_of,
+)
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.specs.features_spec import DatePart
 
@@ -100,3 +108,21 @@ def test_a_time_without_offset_is_utc_and_is_shown_by_the_clock_of_the_zone():
 def test_utc_needs_no_time_zone_database():
     assert zone_of("UTC") is UTC
     assert zone_of("Europe/Berlin") == ZoneInfo("Europe/Berlin")
+
+
+@pytest.mark.parametrize(
+    ("declared", "text", "value"),
+    [
+        (ColumnType.INTEGER, "-5", -5),
+        (ColumnType.NUMBER, "1.5", 1.5),
+        (ColumnType.FLAG, "true", True),
+        (ColumnType.FLAG, "false", False),
+        (ColumnType.TEXT, "5", "5"),
+        (ColumnType.DATE, "2012-02-29", "2012-02-29"),
+        (ColumnType.TIMESTAMP, "2012-07-01T12:00:00", "2012-07-01T12:00:00+02:00"),
+    ],
+)
+def test_a_category_is_sent_as_a_value_that_reads_as_it(declared, text, value):
+    zone = ZoneInfo("Europe/Oslo")
+    assert category_value(text, declared, zone) == value
+    assert category_reader(declared, zone)(value) == text

@@ -1,7 +1,7 @@
 """Real, tiny releases: a booster of a few trees, its plan and its golden rows."""
 
 from dataclasses import replace
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 from functools import cache
 
 import numpy as np
@@ -15,6 +15,7 @@ from titlebout.core.golden import GoldenRows
 from titlebout.core.learning.labels import target_values
 from titlebout.core.ports import ReleaseBundle
 from titlebout.core.predictor import Predictor
+from titlebout.core.specs.spec import ModelSpec
 
 ROW = {"hour": 8, "temperature": 11.5, "weather": "rain"}
 
@@ -40,10 +41,52 @@ def demand_bundle(
     version: str = "2024-01-10-aaaaaaaaaaaa", *, rounds: int = 5, model: str = "demand", weather: str = "dry"
 ) -> ReleaseBundle:
     """Return a release; another number of rounds gives other scores."""
+    return _trained(demand_spec(), demand_table(weather=weather), version, rounds=rounds, model=model)
+
+
+KINDS_ROW = {
+    "zone": 3,
+    "grade": 1.5,
+    "holiday": True,
+    "weather": "rain",
+    "on": "2024-01-02",
+    "slot": "2024-01-02T00:00:00+01:00",
+}
+
+
+@cache
+def kinds_bundle(version: str = "2024-01-10-dddddddddddd") -> ReleaseBundle:
+    """Return a release with a category of every type, in a zone that is not UTC."""
+    count, hour = np.arange(120), timedelta(hours=1)
+    slots = [datetime(2023, 12, 31, 23, tzinfo=UTC) + 24 * hour * int(each) for each in count % 4]
+    table = pa.table(
+        {
+            "day": pa.array([date(2024, 1, 1)] * len(count)),
+            "zone": pa.array(count % 5, pa.int64()),
+            "grade": pa.array(np.array([0.0, 1.5, 2.5])[count % 3]),
+            "holiday": pa.array(count % 7 == 0),
+            "weather": pa.array(np.array(["dry", "rain"])[count % 2]),
+            "on": pa.array([date(2024, 1, 1 + int(each)) for each in count % 6]),
+            "slot": pa.array(slots, pa.timestamp("us", "UTC")),
+            "rentals": pa.array(count % 5 + 10.0 * (count % 7 == 0) + 3 * (count % 4) + count % 6),
+        }
+    )
+    types = {"zone": "integer", "grade": "number", "holiday": "flag", "weather": "text", "on": "date"}
+    spec = demand_spec(
+        dataset__columns={"day": "date", **types, "slot": "timestamp", "rentals": "number"},
+        dataset__key_columns=["day", "zone"],
+        schedule__timezone="Europe/Oslo",
+        training__features={"categorical": [*KINDS_ROW]},
+    )
+    return _trained(spec, table, version)
+
+
+def _trained(
+    spec: ModelSpec, table: pa.Table, version: str, *, rounds: int = 5, model: str = "demand"
+) -> ReleaseBundle:
     import xgboost
 
-    table = demand_table(weather=weather)
-    plan = FeaturePlan.fit(demand_spec(), table)
+    plan = FeaturePlan.fit(spec, table)
     matrix = xgboost.DMatrix(
         plan.encode(table),
         label=table.column("rentals").to_numpy(),

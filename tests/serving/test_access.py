@@ -6,6 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.testclient import TestClient
 
 from fakes.bundles import ROW, demand_bundle
 from fakes.live_server import ADMIN_TOKEN, client_of_server, push_release
@@ -14,6 +15,7 @@ from titlebout.core.ports import ServerAddress
 from titlebout.core.wire import REPLAY_PREFIX
 from titlebout.serving import access, token_file
 from titlebout.serving.access import Access
+from titlebout.serving.application import create_app
 from titlebout.serving.settings import ServingSettings
 
 BUNDLE = demand_bundle()
@@ -81,6 +83,29 @@ def test_administration_is_for_the_admin_token_alone(guarded, path):
     assert refused.status_code == 403
     assert "www-authenticate" not in refused.headers
     assert guarded.put(path, content="{}", headers=bearer(ADMIN_TOKEN)).status_code in {200, 400, 404}
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/admin/release"),
+        ("PUT", "/admin/tokens"),
+        ("PUT", "/admin/log"),
+        ("POST", "/admin/log/segments"),
+        ("GET", "/admin/log/segments/0123456789abcdef-00000001"),
+        ("DELETE", "/admin/log/segments/0123456789abcdef-00000001"),
+        ("GET", "/admin/trial"),
+        ("PUT", "/admin/trial"),
+        ("DELETE", "/admin/trial/7"),
+    ],
+)
+def test_a_route_of_administration_is_closed_even_where_the_path_let_a_request_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, method: str, path: str
+):
+    monkeypatch.setattr(Access, "refusal", lambda *_: None)
+    client = TestClient(create_app(ServingSettings(model="demand", state_dir=tmp_path, admin_token=ADMIN_TOKEN)))
+    for sent in ({}, bearer("wrong")):
+        assert client.request(method, path, content="{}", headers=sent).status_code == 401
 
 
 def test_a_server_without_tokens_answers_everyone(tmp_path: Path):

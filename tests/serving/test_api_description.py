@@ -11,7 +11,7 @@ import httpx
 import jsonschema
 import pytest
 
-from fakes.bundles import ROW, demand_bundle
+from fakes.bundles import KINDS_ROW, ROW, demand_bundle, kinds_bundle
 from fakes.live_server import ADMIN_TOKEN, client_of_server, push_release
 
 
@@ -50,6 +50,34 @@ def test_the_example_is_answered_as_the_document_says(client):
     jsonschema.validate(answer.json(), responses["200"]["content"]["application/json"]["schema"])
     refused = client.post("/predict", json={"rows": []}).json()
     jsonschema.validate(refused, responses["422"]["content"]["application/json"]["schema"])
+
+
+def test_every_example_of_a_category_is_a_value_that_training_saw(tmp_path: Path):
+    with client_of_server(tmp_path) as client:
+        push_release(client, kinds_bundle())
+        schemas = client.get("/openapi.json").json()["components"]["schemas"]
+        (whole,) = schemas["Question"]["examples"]
+        tried = [{name: each} for name, field in schemas["Row"]["properties"].items() for each in field["examples"]]
+        assert {name for row in tried for name in row} == {*KINDS_ROW}
+        for changes in tried:
+            row = {**whole["rows"][0], **changes}
+            jsonschema.validate(row, schemas["Row"])
+            answer = client.post("/predict", json={"rows": [row]})
+            assert answer.status_code == 200, answer.text
+            assert "other" not in answer.json(), changes
+        assert "<td>0, 1, 2, 3, 4" in client.get("/docs").text
+
+
+@pytest.mark.parametrize("wish", [True, False, None, 1, 2, 1000, 0, 1001, -1, 1.5, "2"])
+def test_a_wish_to_explain_is_answered_as_the_document_says(client, wish):
+    document = client.get("/openapi.json").json()
+    question = {"rows": [ROW], "explain": wish}
+    schema = document["components"]["schemas"]["Question"]["properties"]["explain"]
+    answer = client.post("/predict", json=question)
+    assert (answer.status_code == 200) is jsonschema.Draft202012Validator(schema).is_valid(wish)
+    if answer.status_code == 200:
+        responses = document["paths"]["/predict"]["post"]["responses"]
+        jsonschema.validate(answer.json(), responses["200"]["content"]["application/json"]["schema"])
 
 
 def test_the_page_names_every_field_and_loads_nothing_from_elsewhere(client):

@@ -110,8 +110,10 @@ def test_a_value_that_is_no_finite_number_is_refused_by_name(ready, text):
 
 
 def test_an_integer_beyond_all_bounds_is_refused(ready):
-    assert predict(ready, with_field("9" * 400)).json()["field"] == "temperature"
-    assert predict(ready, with_field("9" * 9000)).status_code == 400
+    for text in ("9" * 400, "9" * 9000, "-" + "9" * 9000):
+        answer = predict(ready, with_field(text))
+        assert (answer.status_code, answer.json()["field"]) == (422, "temperature")
+        assert "sys." not in answer.json()["error"]
 
 
 @pytest.mark.parametrize(
@@ -147,6 +149,13 @@ def test_what_is_no_json_is_refused(ready, body):
     answer = predict(ready, body)
     assert answer.status_code == 400
     assert "JSON" in answer.json()["error"]
+
+
+def test_a_compressed_body_is_refused_by_the_name_of_its_coding(ready):
+    for coding, status in (("gzip", 415), ("br", 415), ("Identity", 200)):
+        answer = ready.post("/predict", content=json.dumps({"rows": [ROW]}), headers={"content-encoding": coding})
+        assert answer.status_code == status, answer.text
+        assert status == 200 or coding in answer.json()["error"]
 
 
 @pytest.mark.parametrize("document", [[], 1, None, "rows", {}, {"rows": [ROW], "x": 1}, {"row": [ROW]}])

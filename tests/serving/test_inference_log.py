@@ -2,8 +2,10 @@
 
 import errno
 import os
+import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +18,7 @@ from titlebout.core.release_roles import ReleaseRole
 from titlebout.core.wire import ReleaseReceipt
 from titlebout.serving import log_segments
 from titlebout.serving.inference_log import InferenceLog
+from titlebout.serving.log_segments import LogSegments
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.scored_request import ScoredRequest
 from titlebout.serving.settings import ServingSettings
@@ -140,6 +143,30 @@ def test_a_segment_is_deleted_only_by_its_hash(make, ask):
     assert log.forget(segment.name, segment.sha256)
     assert log.seal() == []
     assert log.counts().total_bytes == 0
+
+
+def test_nothing_waits_to_be_written_while_much_is_looked_through_for_a_collector(make, ask, monkeypatch):
+    """Hashing what nobody has collected for days takes seconds, in which the queue would fill and rows be left out."""
+    log, hashing, may_go_on = make(), threading.Event(), threading.Event()
+    right = LogSegments._sha256
+
+    def slowly(self: LogSegments, path: Path) -> str:
+        hashing.set()
+        assert may_go_on.wait(60)
+        return right(self, path)
+
+    ask(log, "before")
+    monkeypatch.setattr(LogSegments, "_sha256", slowly)
+    with ThreadPoolExecutor() as pool:
+        sealing = pool.submit(log.seal)
+        try:
+            assert hashing.wait(60)
+            ask(log, "meanwhile")
+            until(lambda: log.counts().written == 2)
+        finally:
+            may_go_on.set()
+    assert len(sealing.result()) == 1
+    assert [request.request_id for request in written(log)] == ["before", "meanwhile"]
 
 
 def test_what_waits_in_memory_is_bounded_and_what_is_left_out_counted(make, ask, monkeypatch):

@@ -15,7 +15,8 @@ import pytest
 
 from fakes import server_program
 from fakes.bundles import ROW, demand_bundle
-from fakes.server_program import PROGRAM
+from fakes.ports import own_port
+from fakes.server_program import PROGRAM, until
 from titlebout.adapters.http_server import HttpServerClient, HttpServerLog
 from titlebout.core.inference_log.log_lines import read_segment
 from titlebout.core.inference_log.log_policy import LogPolicy
@@ -35,6 +36,15 @@ titlebout.serving.inference_log.PAUSE_SECONDS = 3600.0
 main(sys.argv[1:])
 """
 
+# It does not wait for long until it tries again to say where it listens.
+IMPATIENT = """
+import sys
+import titlebout.serving.server_process
+from titlebout.serving.__main__ import main
+titlebout.serving.server_process.PUBLISH_SECONDS = 0.1
+main(sys.argv[1:])
+"""
+
 
 @contextmanager
 def running(state_dir: Path, *, is_sleepy: bool = False) -> Iterator[tuple["subprocess.Popen[str]", ServerAddress]]:
@@ -43,6 +53,12 @@ def running(state_dir: Path, *, is_sleepy: bool = False) -> Iterator[tuple["subp
     program = [sys.executable, "-c", SLEEPY, "--model", "demand"] if is_sleepy else PROGRAM
     with server_program.running(state_dir, program=program) as server:
         yield server.process, server.address
+
+
+def is_ready(address: ServerAddress) -> bool:
+    with suppress(httpx.HTTPError):
+        return httpx.get(f"{address.url}/health/ready", timeout=60, trust_env=False).status_code == 200
+    return False
 
 
 class Clients:
@@ -106,6 +122,19 @@ def asked_until(
         return clients, logged(address)
 
 
+@contextmanager
+def small_disk(folder: Path, size: str) -> Iterator[None]:
+    """Have a folder be a disk of its own."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    options = f"size={size},mode=700"
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", str(folder)], check=False).returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
 def test_nothing_that_was_answered_is_lost_when_the_server_is_told_to_end(tmp_path: Path):
     clients, found = asked_until(signal.SIGTERM, tmp_path, LogPolicy(enabled=True), is_sleepy=True)
     assert len(found) == len(set(found))
@@ -129,21 +158,14 @@ def test_a_full_disk_costs_rows_of_the_log_and_no_answer(tmp_path: Path):
         HttpServerClient().push(address, demand_bundle(), token=1)
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
-    (state_dir / "log").mkdir(exist_ok=True)
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=32k", "none", str(state_dir / "log")], check=False)
-    if mounted.returncode:
-        pytest.skip("mounting is not allowed here")
-    try:
-        with running(state_dir) as (_, address):
-            LOG.configure(address, LogPolicy(enabled=True, max_queued_rows=100))
-            clients = Clients(address.url)
-            clients.wait(3 * ANSWERS)
-            clients.end()
-            metrics = httpx.get(f"{address.url}/metrics", timeout=60, trust_env=False).text
-            ready = httpx.get(f"{address.url}/health/ready", timeout=60, trust_env=False)
-            found = logged(address)
-    finally:
-        subprocess.run(["umount", "--lazy", str(state_dir / "log")], check=True)
+    with small_disk(state_dir / "log", "32k"), running(state_dir) as (_, address):
+        LOG.configure(address, LogPolicy(enabled=True, max_queued_rows=100))
+        clients = Clients(address.url)
+        clients.wait(3 * ANSWERS)
+        clients.end()
+        metrics = httpx.get(f"{address.url}/metrics", timeout=60, trust_env=False).text
+        ready = httpx.get(f"{address.url}/health/ready", timeout=60, trust_env=False)
+        found = logged(address)
     numbers = dict(line.rsplit(" ", 1) for line in metrics.splitlines() if line.startswith("titlebout_log"))
     left_out = int(numbers['titlebout_log_dropped_rows_total{model="demand",reason="queue_full"}'])
     queued = int(numbers['titlebout_log_queued_rows{model="demand"}'])
@@ -152,3 +174,33 @@ def test_a_full_disk_costs_rows_of_the_log_and_no_answer(tmp_path: Path):
     assert len(found) + left_out + queued == len(clients.answered)
     assert 0 < len(found) < len(clients.answered)
     assert queued <= 100
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small disk needs root")
+def test_a_server_that_starts_on_a_full_disk_answers_and_is_found_once_there_is_room(tmp_path: Path):
+    """The log and the state share a volume: whoever restarts a server whose log has filled it must not end serving."""
+    state_dir = tmp_path / "state"
+    with small_disk(state_dir, "1m"):
+        with running(state_dir) as (process, address):
+            HttpServerClient().push(address, demand_bundle(), token=1)
+            LOG.configure(address, LogPolicy(enabled=True))
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=60)
+        filling = state_dir / "filling"
+        with suppress(OSError), filling.open("wb", buffering=0) as file:
+            while file.write(bytes(4096)):
+                pass
+        port = own_port()
+        program = [sys.executable, "-c", IMPATIENT, "--model", "demand", "--state-dir", str(state_dir)]
+        with subprocess.Popen([*program, "--port", str(port)]) as process:
+            try:
+                address = ServerAddress(f"http://127.0.0.1:{port}", address.admin_token)
+                until(lambda: process.poll() is not None or is_ready(address))
+                assert process.poll() is None
+                assert len(HttpServerClient().predict(address, [ROW])) == 1
+                assert not (state_dir / "address.json").exists()
+                filling.unlink()
+                until((state_dir / "address.json").exists)
+                until(lambda: logged(address) != [])
+            finally:
+                process.kill()

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from fakes.bundles import ROW, demand_bundle, scores_of
+from fakes.bundles import ROW, demand_bundle, load_bundle, scores_of
 from fakes.live_server import client_of_server, push_release
+from fakes.load_days import CLASSES
 from titlebout.core.quick_trees import QuickTrees
 from titlebout.serving.measurements import Histogram
 
@@ -109,7 +110,39 @@ def test_missing_values_and_unknown_categories_are_counted_by_field(client):
 def test_what_was_refused_counts_no_score(client):
     push(client)
     client.post("/predict", json={"rows": [{**ROW, "colour": "red"}]})
-    assert not [key for key in samples(client) if key[0] == "titlebout_score_count"]
+    assert samples(client)["titlebout_score_count", BUNDLE.version, "champion"] == 0
+
+
+def test_what_an_alert_watches_is_there_before_it_happens(client):
+    """Prometheus sees no growth of a counter that appears with its first value: the first failure rang nowhere."""
+    push(client)
+    found = samples(client)
+    for route in ("predict", "invocations", "infer"):
+        assert found["titlebout_request_seconds_count", route] == 0
+        for status in ("200", "422", "500", "503"):
+            assert found["titlebout_requests_total", route, status] == 0
+    champion = BUNDLE.version, "champion"
+    for field in ROW:
+        assert found["titlebout_missing_values_total", *champion, field] == 0
+    assert found["titlebout_unknown_categories_total", *champion, "weather"] == 0
+    assert ("titlebout_unknown_categories_total", *champion, "hour") not in found
+    assert found["titlebout_rows_total", *champion] == 0
+
+
+def test_classes_are_there_before_they_are_predicted(client):
+    push_release(client, load_bundle())
+    found = [key[-1] for key in samples(client) if key[0] == "titlebout_predicted_class_total"]
+    assert sorted(found) == sorted(CLASSES)
+
+
+def test_the_oldest_versions_give_way(client, monkeypatch):
+    monkeypatch.setattr("titlebout.serving.measurements.MOST_VERSIONS", 2)
+    versions = [f"2024-01-1{day}-aaaaaaaaaaaa" for day in range(4)]
+    for token, version in enumerate(versions, start=1):
+        push(client, version, token)
+        client.post("/predict", json={"rows": [ROW]})
+    kept = {key[1] for key in samples(client) if key[0] == "titlebout_score_count"}
+    assert kept == {*versions[-2:]}
 
 
 def test_a_histogram_counts_one_value_as_it_counts_many():

@@ -60,6 +60,38 @@ def test_csv_gives_the_scores_of_the_model(client):
     assert answer.json() == {"predictions": pytest.approx(scores_of(BUNDLE, *ROWS), abs=1e-6)}
 
 
+def frame_with_gaps() -> "pandas.DataFrame":
+    """Return rows of which some values are missing: pandas makes floats of the hours, and NaN of what is not there."""
+    import pandas as pd
+
+    rows = [ROW, {"hour": None, "temperature": None, "weather": "rain"}, {**ROW, "weather": None}]
+    return pd.DataFrame(rows)
+
+
+def test_mlflows_own_client_sends_what_is_missing_as_pandas_says_it(client):
+    from mlflow.pyfunc.scoring_server.client import ScoringServerClient
+
+    gaps = frame_with_gaps()
+    wanted = scores_of(BUNDLE, ROW, {"hour": None, "temperature": None, "weather": "rain"}, {**ROW, "weather": None})
+    asking = ScoringServerClient(client.base_url.host, client.base_url.port)
+    asking.wait_server_ready()
+    assert asking.invoke(gaps).get_predictions()[0].tolist() == pytest.approx(wanted, abs=1e-6)
+    answer = client.post("/invocations", content=gaps.to_csv(index=False), headers=CSV)
+    assert answer.json() == {"predictions": pytest.approx(wanted, abs=1e-6)}
+    with pytest.raises(Exception, match="'temperature' of row 0 is inf"):
+        asking.invoke(gaps.fillna({"temperature": float("inf")}).tail(2))
+
+
+@pytest.mark.parametrize("form", ["dataframe_records", "instances", "inputs"])
+def test_a_number_that_is_none_is_missing_in_each_form_and_never_at_predict(client, form):
+    row = json.dumps(ROW | {"temperature": float("nan")})
+    answer = client.post("/invocations", content=f'{{"{form}": [{row}]}}', headers={"content-type": "application/json"})
+    assert answer.json() == {"predictions": pytest.approx(scores_of(BUNDLE, ROW | {"temperature": None}), abs=1e-6)}
+    assert client.post("/predict", content=f'{{"rows": [{row}]}}').json()["field"] == "temperature"
+    infinite = json.dumps({form: [ROW | {"temperature": float("-inf")}]})
+    assert client.post("/invocations", content=infinite).json()["field"] == "temperature"
+
+
 @pytest.mark.parametrize(
     ("body", "status"),
     [

@@ -102,6 +102,13 @@ def test_an_existing_client_reads_why_it_was_refused(existing_client):
         existing_client.infer("demand", tensors_for(is_binary=True)[:2])
 
 
+def test_an_existing_client_that_compresses_is_told_not_to(existing_client):
+    with pytest.raises(InferenceServerException, match="content-encoding 'gzip'; send the body as it is"):
+        existing_client.infer("demand", tensors_for(is_binary=True), request_compression_algorithm="gzip")
+    answer = existing_client.infer("demand", tensors_for(is_binary=True), response_compression_algorithm="gzip")
+    assert answer.as_numpy("predictions") == pytest.approx(scores_of(BUNDLE, *ROWS), abs=1e-6)
+
+
 def test_tensors_in_json_give_the_scores_of_the_model(client):
     answer = client.post(INFER, json=tensors())
     assert answer.status_code == 200

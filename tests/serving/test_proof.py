@@ -1,4 +1,4 @@
-import subprocess
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,15 +36,33 @@ def test_half_a_booster_is_refused_whether_it_raises_or_crashes(tmp_path: Path):
         prove(laid_out(tmp_path, replace(bundle, booster=bundle.booster[: len(bundle.booster) // 2])))
 
 
-def test_a_model_that_crashes_the_process_that_loads_it_is_refused(tmp_path: Path, monkeypatch):
-    def crash(command, **_kwargs):
-        return subprocess.run(["sh", "-c", "kill -SEGV $$"], capture_output=True, check=False)
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch) -> Callable[[str], None]:
+    """Return a function that puts a shell script in the place of the program that proves."""
 
-    monkeypatch.setattr(
-        proof, "subprocess", type("Stub", (), {"run": staticmethod(crash), "TimeoutExpired": TimeoutError})
-    )
-    with pytest.raises(DeploymentError, match="signal 11"):
+    def stand_in(script: str) -> None:
+        path = tmp_path / "program"
+        path.write_text(f"#!/bin/sh\n{script}\n", encoding="ascii")
+        path.chmod(0o700)
+        monkeypatch.setattr(proof.sys, "executable", str(path))
+
+    return stand_in
+
+
+@pytest.mark.parametrize(
+    ("signal", "said"), [("SEGV", "signal 11.*train the version again"), ("KILL", "memory runs out.*a smaller model")]
+)
+def test_a_model_that_ends_the_process_that_loads_it_is_refused(tmp_path: Path, program, signal, said):
+    program(f"kill -{signal} $$")
+    with pytest.raises(DeploymentError, match=said):
         prove(tmp_path)
+
+
+@pytest.mark.skipif(not Path("/proc/self/oom_score_adj").exists(), reason="no Linux")
+def test_where_memory_runs_out_the_kernel_ends_the_proof_and_not_the_server(tmp_path: Path, program):
+    program("until grep -q ^1000$ /proc/$$/oom_score_adj; do sleep 0.1; done")
+    prove(tmp_path)
+    assert Path("/proc/self/oom_score_adj").read_text(encoding="ascii") != "1000\n"
 
 
 def test_a_model_that_takes_for_ever_to_load_is_refused(tmp_path: Path, monkeypatch):

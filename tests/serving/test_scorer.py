@@ -5,7 +5,7 @@ import json
 import httpx
 import pytest
 
-from fakes.bundles import ROW, demand_bundle
+from fakes.bundles import KINDS_ROW, ROW, demand_bundle, kinds_bundle
 from fakes.live_server import client_of_server, push_release
 
 HAIL = {**ROW, "weather": "hail"}
@@ -16,6 +16,13 @@ NOWHERE = {**ROW, "weather": None}
 def client(tmp_path_factory):
     with client_of_server(tmp_path_factory.mktemp("state")) as client:
         push_release(client, demand_bundle())
+        yield client
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    with client_of_server(tmp_path_factory.mktemp("kinds")) as client:
+        push_release(client, kinds_bundle())
         yield client
 
 
@@ -31,6 +38,25 @@ def test_an_answer_without_them_is_as_it_was(client, rows):
     answer = client.post("/invocations", json={"dataframe_records": rows})
     assert answer.json().keys() == {"predictions"}
     assert "x-titlebout-other" not in answer.headers
+
+
+@pytest.mark.parametrize(
+    "spelt",
+    [{"zone": 3.0}, {"grade": 0}, {"slot": "2024-01-01T23:00:00Z"}, {"slot": "2024-01-01 23:00"}, {"slot": None}],
+    ids=str,
+)
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_category_is_known_however_it_is_spelt(kinds, spelt, count):
+    rows = [{**KINDS_ROW, **spelt}] * count
+    assert "other" not in kinds.post("/predict", json={"rows": rows}).json()
+
+
+@pytest.mark.parametrize(
+    "changes", [{"zone": 9}, {"grade": 0.5}, {"slot": "2024-01-02T00:00:00Z"}, {"on": "2024-02-01"}], ids=str
+)
+def test_a_category_of_any_type_is_named_where_training_never_saw_it(kinds, changes):
+    rows = [KINDS_ROW, {**KINDS_ROW, **changes}]
+    assert kinds.post("/predict", json={"rows": rows}).json()["other"] == [{"row": 1, "field": next(iter(changes))}]
 
 
 def test_mlflow_s_clients_get_a_header_of_bounded_length(client):

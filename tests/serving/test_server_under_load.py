@@ -19,6 +19,7 @@ import pytest
 from fakes.bundles import ROW, demand_bundle
 from fakes.server_program import running
 from titlebout.adapters.http_server import HttpServerClient
+from titlebout.core.errors import DeploymentError
 from titlebout.core.wire import OPEN_PREDICTIONS
 from titlebout.serving.__main__ import _parser, _settings
 
@@ -188,6 +189,13 @@ def test_predictions_need_a_token_wherever_others_reach_the_server(tmp_path, mon
         monkeypatch.setenv(name, value)
     parsed = _parser().parse_args(["--model", "demand", "--state-dir", str(tmp_path), *options])
     assert _settings(parsed, tmp_path).needs_token is needs_token
+
+
+@pytest.mark.parametrize("name", ["größe", 'a"b', "../demand", ""])
+def test_a_name_that_is_none_is_refused_before_anything_is_made_of_it(tmp_path: Path, name: str):
+    parsed = _parser().parse_args(["--model", name, "--state-dir", str(tmp_path)])
+    with pytest.raises(DeploymentError, match="is no name of a model; use lower case letters"):
+        _settings(parsed, tmp_path)
 
 
 def test_tokens_of_the_environment_are_read_one_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -78,6 +78,37 @@ def category_text(value: FieldValue, declared: ColumnType) -> str:
             return str(value)
 
 
+def category_value(text: str, declared: ColumnType, zone: tzinfo) -> JsonValue:
+    """Return a JSON value of a category, to be sent to a model: it reads as the category of that text again.
+
+    >>> category_value("5", ColumnType.INTEGER, UTC), category_value("2012-06-01T17:00:00", ColumnType.TIMESTAMP, UTC)
+    (5, '2012-06-01T17:00:00+00:00')
+    """
+    match declared:
+        case ColumnType.INTEGER:
+            return int(text)
+        case ColumnType.NUMBER:
+            return float(text)
+        case ColumnType.FLAG:
+            return text == "true"
+        case ColumnType.TIMESTAMP:
+            return datetime.fromisoformat(text).replace(tzinfo=zone).isoformat()
+        case _:
+            return text
+
+
+def category_reader(declared: ColumnType, zone: tzinfo) -> Callable[[JsonValue], str]:
+    """Return the function that names the category of a JSON value, however it is spelt; null never reaches it.
+
+    The function raises `ValueError` as a `field_reader` does.
+
+    >>> category_reader(ColumnType.INTEGER, UTC)(5.0)
+    '5'
+    """
+    read = field_reader(declared, zone)
+    return lambda value: category_text(read(value), declared)
+
+
 def short_name(text: str) -> str:
     """Return the text of a category as it is written down; a long one keeps its beginning and is told apart by a hash.
 

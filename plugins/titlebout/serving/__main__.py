@@ -54,14 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _settings(options: argparse.Namespace, state_dir: Path) -> "ServingSettings":
-    from titlebout.core.wire import ADMIN_TOKEN_FILE, OPEN_PREDICTIONS
+    from titlebout.core.wire import ADMIN_TOKEN_FILE, OPEN_PREDICTIONS, checked_model_name
     from titlebout.serving.server_process import admin_token, is_loopback
     from titlebout.serving.settings import ServingSettings
 
     file: Path = options.admin_token_file or state_dir / ADMIN_TOKEN_FILE
     is_open = is_loopback(options.host) or options.open_predictions or os.environ.get(OPEN_PREDICTIONS) == "1"
     return ServingSettings(
-        model=options.model,
+        model=checked_model_name(options.model),
         state_dir=state_dir,
         admin_token=admin_token(file),
         admin_token_file=None if os.environ.get("TITLEBOUT_ADMIN_TOKEN") else file,

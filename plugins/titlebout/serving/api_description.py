@@ -9,9 +9,11 @@ from pydantic import JsonValue
 
 from titlebout import __version__
 from titlebout.core.features import FeaturePlan
+from titlebout.core.field_values import category_value, zone_of
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import PREDICT_PATH
 from titlebout.serving.class_answers import told_schema
+from titlebout.serving.questions import MOST_FEATURES, USUAL_FEATURES
 from titlebout.serving.release_store import LoadedRelease
 from titlebout.serving.settings import ServingSettings
 
@@ -52,6 +54,7 @@ def openapi_document(release: LoadedRelease, settings: ServingSettings, *, needs
         "paths": {
             PREDICT_PATH: {
                 "post": {
+                    "operationId": "predict",
                     "summary": f"Predict {plan.target} for some rows",
                     **security,
                     "requestBody": _json({"$ref": "#/components/schemas/Question"}, is_required=True),
@@ -75,7 +78,7 @@ def _answer_schema(plan: FeaturePlan) -> dict[str, JsonValue]:
             "model": {"type": "string"},
             "version": {"type": "string"},
             **predictions,
-            "explanations": {"type": "array", "items": {"type": "object"}},
+            "explanations": {"type": "array", "items": _EXPLANATION},
             "other": {
                 "type": "array",
                 "description": "Categories that training never saw, scored as *other*; absent where there are none.",
@@ -93,7 +96,12 @@ def _question_schema(plan: FeaturePlan, max_rows: int) -> dict[str, JsonValue]:
         "additionalProperties": False,
         "properties": {
             "rows": {**rows, "items": {"$ref": "#/components/schemas/Row"}},
-            "explain": {"type": ["boolean", "integer"], "description": "name so many features that move each score"},
+            "explain": {
+                "type": ["boolean", "integer", "null"],
+                "minimum": 1,
+                "maximum": MOST_FEATURES,
+                "description": f"name so many features that move each score; true: {USUAL_FEATURES}",
+            },
         },
         "examples": [{"rows": [example_row(plan)]}],
     }
@@ -107,7 +115,7 @@ def row_schema(plan: FeaturePlan) -> dict[str, JsonValue]:
         extra: dict[str, JsonValue] = {}
         if known is not None:
             extra = {"description": f"a category; {len(known)} are known, any other one counts as *other*"}
-            extra["examples"] = [*known[:MOST_EXAMPLES]]
+            extra["examples"] = _examples(plan, name)
         properties[name] = {**_SCHEMAS[kind], **extra}
     return {
         "type": "object",
@@ -119,11 +127,7 @@ def row_schema(plan: FeaturePlan) -> dict[str, JsonValue]:
 
 def example_row(plan: FeaturePlan) -> dict[str, JsonValue]:
     """Return a row that the model takes; its values mean nothing."""
-    row: dict[str, JsonValue] = {}
-    for name, kind in plan.fields.items():
-        known = plan.vocabularies.get(name)
-        row[name] = known[0] if known and kind is ColumnType.TEXT else _EXAMPLES[kind]
-    return row
+    return {name: next(iter(_examples(plan, name)), _EXAMPLES[kind]) for name, kind in plan.fields.items()}
 
 
 def docs_page(release: LoadedRelease, settings: ServingSettings, base_url: str, *, needs_token: bool) -> str:
@@ -155,7 +159,14 @@ def _categories(plan: FeaturePlan, name: str) -> str:
     if known is None:
         return ""
     more = f" and {len(known) - MOST_EXAMPLES} more" if len(known) > MOST_EXAMPLES else ""
-    return ", ".join(known[:MOST_EXAMPLES]) + more
+    named = (each if isinstance(each, str) else json.dumps(each) for each in _examples(plan, name))
+    return ", ".join(named) + more
+
+
+def _examples(plan: FeaturePlan, name: str) -> list[JsonValue]:
+    """Return the first categories of a field, as they are sent; of a field without categories there are none."""
+    zone, known = zone_of(plan.timezone), plan.vocabularies.get(name, ())
+    return [category_value(each, plan.fields[name], zone) for each in known[:MOST_EXAMPLES]]
 
 
 def _json(schema: JsonValue, *, is_required: bool | None = None) -> dict[str, JsonValue]:
@@ -177,9 +188,21 @@ _ERROR: dict[str, JsonValue] = {
     "required": ["error"],
     "properties": {"error": {"type": "string"}, "field": {"type": "string"}, "row": {"type": "integer"}},
 }
+_EXPLANATION: dict[str, JsonValue] = {
+    "type": "object",
+    "description": "Shapley values of one row: base, features and others add up to its margin.",
+    "required": ["base", "features", "others"],
+    "properties": {
+        "base": {"type": "number"},
+        "features": {"type": "object", "additionalProperties": {"type": "number"}},
+        "others": {"type": "number"},
+    },
+}
 _REFUSALS = {
     "400": "The body is no JSON in UTF-8, or says two things at once",
+    "408": "The body did not arrive in time",
     "413": "Too many rows or bytes at once",
+    "415": "The body is compressed",
     "422": "A field is unknown, missing or not of its type; `field` and `row` name it",
     "503": "No release was pushed yet, or too many large requests at once",
 }

@@ -180,7 +180,7 @@ class Endpoints:
 
     async def push(self, request: Request) -> Response:
         """Take a release."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         body = await self._body(request, self._settings.max_release_bytes)
         with pushes_are_refused():
             receipt = await asyncio.to_thread(lambda: self._gate.admit(ReleasePush.model_validate_json(body)))

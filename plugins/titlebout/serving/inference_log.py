@@ -57,7 +57,7 @@ class InferenceLog:
         self._written = 0
         self._dropped: Counter[str] = Counter()
         self._retry_at = self._synced_at = self._reminded_at = 0.0
-        self._counting, self._writing = threading.Lock(), threading.Lock()
+        self._counting, self._writing, self._collecting = threading.Lock(), threading.Lock(), threading.Lock()
         self._wake, self._is_closing = threading.Event(), False
         self._thread: threading.Thread | None = None
         if policy.enabled:
@@ -106,9 +106,11 @@ class InferenceLog:
 
     def seal(self) -> list[WaitingSegment]:
         """Return what waits on the disk, with everything that was answered before."""
-        with self._writing:
-            self._attempt(self._write_queue)
-            self._attempt(self._segments.close)
+        with self._collecting:
+            with self._writing:
+                self._attempt(self._write_queue)
+                self._attempt(self._segments.close)
+            # Not while the writer waits: hundreds of megabytes that nobody has collected are hashed here.
             return self._segments.waiting()
 
     def content(self, name: str) -> bytes | None:
@@ -117,7 +119,7 @@ class InferenceLog:
 
     def forget(self, name: str, sha256: str) -> bool:
         """Delete a segment that was collected; False where it is another than was collected."""
-        with self._writing:
+        with self._collecting, self._writing:
             return self._segments.forget(name, sha256)
 
     def counts(self) -> LogCounts:
@@ -237,5 +239,5 @@ def _kept_policy(file: Path) -> LogPolicy:
     except FileNotFoundError:
         return LogPolicy()
     except (OSError, ValidationError):
-        _logger.error("%s is not readable, so nothing is logged; deploy the model again", file)  # noqa: TRY400
+        _logger.error("%s is not readable, so nothing is logged; deploy the model again", file)  # noqa: TRY400  # a damaged file needs no stack
         return LogPolicy()

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from titlebout.core.errors import bounded
+from titlebout.core.first_mistake import first_mistake
 from titlebout.core.inference_log.log_policy import LogPolicy
 from titlebout.core.inference_log.log_port import LOG_POLICY_PATH, LOG_SEGMENTS_PATH, WaitingSegments
 from titlebout.serving.admin_access import refuse_strangers
@@ -40,29 +41,27 @@ class LogRoutes:
 
     async def configure(self, request: Request) -> Response:
         """Take what is logged from now on."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         timeout = self._settings.body_timeout_seconds
         body = await read_body(request, max_bytes=MAX_POLICY_BYTES, timeout_seconds=timeout)
         try:
             policy = LogPolicy.model_validate_json(body)
             await asyncio.to_thread(self._log.configure, policy)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"]) or "body"
-            raise RefusedRequestError(400, bounded(f"{where}: {first['msg']}")) from None
+            raise RefusedRequestError(400, bounded(str(first_mistake(error, "body")))) from None
         except OSError as error:
             raise RefusedRequestError(507, f"the disk does not take the policy: {error.strerror}") from error
         return JsonAnswer({"enabled": policy.enabled})
 
     async def seal(self, request: Request) -> Response:
         """Close what is being written, and say what waits."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         waiting = await asyncio.to_thread(self._log.seal)
         return JsonAnswer(WaitingSegments(segments=tuple(waiting)).model_dump(mode="json"))
 
     async def segment(self, request: Request) -> Response:
         """Hand a segment out."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         content = await asyncio.to_thread(self._log.content, _named(request))
         if content is None:
             raise RefusedRequestError(404, "no segment of that name waits; ask for those that do")
@@ -70,7 +69,7 @@ class LogRoutes:
 
     async def forget(self, request: Request) -> Response:
         """Delete a segment that is safe elsewhere."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         sha256 = request.query_params.get("sha256", "")
         if not await asyncio.to_thread(self._log.forget, _named(request), sha256):
             raise RefusedRequestError(409, "the segment has another SHA-256 than was collected; collect it again")

@@ -4,7 +4,8 @@
     <state>/log/<server>-<number>.jsonl     closed; it waits until whoever collected it says so
 
 What was appended survives the end of the process in whatever way, as the kernel holds it; `sync` saves it from the
-end of the machine. Only one process at a time may use a folder. Not safe to use from several threads.
+end of the machine. Only one process at a time may use a folder. One thread at a time may use it, but `waiting` and
+`content` look at closed files alone: they may run beside the one that writes.
 """
 
 import hashlib

@@ -7,7 +7,7 @@ them. Format: https://prometheus.io/docs/instrumenting/exposition_formats/.
 import threading
 from bisect import bisect_left
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -24,6 +24,11 @@ from titlebout.serving.scored_request import ScoredRequest
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 """Upper bounds of the latency histogram's buckets."""
+PREDICTION_ROUTES = ("predict", "invocations", "infer")
+EXPECTED = (200, 400, 413, 422, 500, 503)
+"""Answers to predictions that are worth an alert: counted from 0 on, so that the first one is seen to come."""
+MOST_VERSIONS = 20
+"""A version in a role that is counted. The oldest gives way: a server that runs for years sees hundreds."""
 
 
 @dataclass
@@ -64,13 +69,23 @@ class Histogram:
 
 @dataclass
 class _OfVersion:
-    """What is counted of one version in one role."""
+    """What is counted of one version in one role.
+
+    All that can be counted is there from the start: Prometheus sees a counter grow only where it has seen it before.
+    """
 
     scores: Histogram
+    classes: Counter[str]
+    missing: Counter[str]
+    unknown: Counter[str]
     rows: int = 0
-    classes: Counter[str] = field(default_factory=Counter)
-    missing: Counter[str] = field(default_factory=Counter)
-    unknown: Counter[str] = field(default_factory=Counter)
+
+    @classmethod
+    def of(cls, release: LoadedRelease) -> "_OfVersion":
+        """Start at nothing."""
+        plan, scores = release.predictor.plan, Histogram(release.score_bounds)
+        classes = _zeros(map(class_text, plan.classes))
+        return cls(scores, classes, missing=_zeros(plan.fields), unknown=_zeros(plan.vocabularies))
 
 
 class Measurements:
@@ -80,8 +95,9 @@ class Measurements:
         """Start at nothing."""
         self._model, self._log_counts = model, log_counts
         self._lock = threading.Lock()
-        self._answers: Counter[tuple[str, int]] = Counter()
-        self._seconds: dict[str, Histogram] = defaultdict(lambda: Histogram(SECONDS))
+        self._answers = Counter({(route, status): 0 for route in PREDICTION_ROUTES for status in EXPECTED})
+        seconds = {route: Histogram(SECONDS) for route in PREDICTION_ROUTES}
+        self._seconds: dict[str, Histogram] = defaultdict(lambda: Histogram(SECONDS), seconds)
         self._versions: dict[tuple[str, ReleaseRole], _OfVersion] = {}
 
     def answered(self, route: str, status: int, seconds: float) -> None:
@@ -93,11 +109,8 @@ class Measurements:
     def scored(self, request: ScoredRequest) -> None:
         """Count the rows of one request and what they were scored."""
         with_missing = [row for row in request.rows if None in row.values()]
-        key = request.release.receipt.version, request.role
         with self._lock:
-            version = self._versions.get(key)
-            if version is None:
-                version = self._versions[key] = _OfVersion(Histogram(request.release.score_bounds))
+            version = self._of(request.release, request.role)
             version.rows += len(request.rows)
             version.scores.add_all(surest(request.scores))
             if request.scores.ndim > 1:
@@ -112,7 +125,18 @@ class Measurements:
         """Return all samples."""
         log = log_samples(self._model, self._log_counts())
         with self._lock:
+            if current:
+                self._of(current, ReleaseRole.CHAMPION)
             return "\n".join([*self._lines(current), *log, ""])
+
+    def _of(self, release: LoadedRelease, role: ReleaseRole) -> _OfVersion:
+        key = release.receipt.version, role
+        found = self._versions.get(key)
+        if found is None:
+            found = self._versions[key] = _OfVersion.of(release)
+            if len(self._versions) > MOST_VERSIONS:
+                self._versions.pop(next(iter(self._versions)))
+        return found
 
     def _lines(self, current: LoadedRelease | None) -> Iterator[str]:
         model = f'model="{self._model}"'
@@ -158,6 +182,10 @@ class Measurements:
             for value, count in sorted(counts.items()):
                 labels = f'model="{self._model}",version="{version}",role="{role}",{label}="{_escaped(value)}"'
                 yield f"{name}{{{labels}}} {count}"
+
+
+def _zeros(names: Iterable[str]) -> Counter[str]:
+    return Counter(dict.fromkeys(names, 0))
 
 
 def _header(name: str, kind: str, meaning: str) -> tuple[str, str]:

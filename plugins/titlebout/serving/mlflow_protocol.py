@@ -1,7 +1,8 @@
 """`/invocations` as MLflow's scoring server speaks it: four forms in JSON, and CSV.
 
 Source: https://mlflow.org/docs/latest/ml/deployment/deploy-model-locally (accepted payload formats). Unlike MLflow's,
-this server refuses columns that the model does not know, and never guesses a type.
+this server refuses columns that the model does not know, and never guesses a type. As there, NaN in JSON is a missing
+value: pandas has no other word for it, and MLflow's client sends what pandas says.
 """
 
 import csv
@@ -59,7 +60,7 @@ def _answer(scores: Scores, unseen: Sequence[Unseen]) -> Response:
 
 
 def _json_rows(sent: Sent) -> list[Row]:
-    document = parse_json(sent.body)
+    document = parse_json(sent.body, nan_is_missing=True)
     if not isinstance(document, dict):
         raise RefusedRequestError(422, f"send an object with one of the keys {', '.join(FORMS)}")
     if document.pop("params", None):
@@ -149,8 +150,10 @@ def _finite(cell: str) -> float:
     return number
 
 
-def _whole(cell: str) -> int:
-    return int(_plain(cell))
+def _whole(cell: str) -> float:
+    """Read an integer; pandas writes 8.0 where another row has none. What is no whole number is refused by name."""
+    text = _plain(cell)
+    return int(text) if text.lstrip("+-").isdigit() else float(text)
 
 
 def _plain(cell: str) -> str:

@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from titlebout import __version__
 from titlebout.core.errors import bounded
+from titlebout.core.first_mistake import first_mistake
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import ReleaseReceipt
 from titlebout.serving.class_answers import output_tensor
@@ -112,9 +113,8 @@ def infer(sent: Sent) -> Question:
     try:
         asked = InferRequest.model_validate(parse_json(text))
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise RefusedRequestError(400, bounded(f"{where}: {first['msg']}"), field=where) from None
+        mistake = first_mistake(error, "body")
+        raise RefusedRequestError(400, bounded(str(mistake)), field=mistake.where) from None
     rows = _rows(asked, tail, sent)
     receipt = sent.release.receipt
 

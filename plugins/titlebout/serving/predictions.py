@@ -26,6 +26,7 @@ PLACE_BYTES = 128 * 2**20
 SURELY_ONE_PLACE_BYTES = 2**20
 
 _REQUEST_ID = REQUEST_ID.encode("ascii")
+_CONTENT_ENCODING = b"content-encoding"
 
 
 class Predictions:
@@ -97,7 +98,7 @@ class Predictions:
             return None
 
     def _sent(self, body: bytes, scope: Scope, route: str) -> Sent:
-        request_id = request_id_of(scope)
+        request_id = _request_id(scope)
         if request_id.startswith(REPLAY_PREFIX) and not self._is_admin(scope):
             request_id = ""  # readers of the log leave such names out: nobody else may hide behind one
         request_id = request_id or next(self._names)
@@ -153,11 +154,18 @@ async def _places_of(sent: Sent) -> int:
     return needed
 
 
-def request_id_of(scope: Scope) -> str:
-    """Return the client's name for its request, if it has a proper one, in one pass."""
+def _request_id(scope: Scope) -> str:
+    """Return the client's name for its request, if it has a proper one, in one pass through the headers.
+
+    Raises:
+        RefusedRequestError: One of them says that the body is compressed.
+    """
     found = ""
     for name, value in scope["headers"]:
         if name == _REQUEST_ID:
             text = value.decode("latin-1")
             found = text if is_request_id(text) else ""
+        elif name == _CONTENT_ENCODING and value.lower() != b"identity":
+            coding = value.decode("latin-1")[:20]
+            raise RefusedRequestError(415, f"content-encoding {coding!r}; send the body as it is, not compressed")
     return found

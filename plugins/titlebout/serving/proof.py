@@ -5,8 +5,10 @@ a booster that passes its hash but not its parser can crash the process that loa
 """
 
 import logging
+import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,6 +21,7 @@ from titlebout.core.wire import BUNDLE_FILES
 
 PROOF_TIMEOUT_SECONDS = 60
 TOLERANCE = 1e-6
+MOST_DISPENSABLE = "1000"
 
 _logger = logging.getLogger(__name__)
 
@@ -58,17 +61,32 @@ def prove_apart(folder: Path, *, model: str, version: str) -> None:
     """
     where = f"release {version} of {model!r}"
     command = [sys.executable, "-P", "-m", "titlebout.serving.proof", str(folder), model, version]
-    try:
-        done = subprocess.run(command, capture_output=True, check=False, timeout=PROOF_TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired as error:
-        message = f"{where}: loading it took more than {PROOF_TIMEOUT_SECONDS} s; try a smaller model"
-        raise DeploymentError(message) from error
-    if done.returncode < 0:
-        message = f"{where}: loading it crashed a process (signal {-done.returncode}); train the version again"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as child:
+        _end_first(child.pid)
+        try:
+            _, said = child.communicate(timeout=PROOF_TIMEOUT_SECONDS)
+        except subprocess.TimeoutExpired as error:
+            child.kill()
+            message = f"{where}: loading it took more than {PROOF_TIMEOUT_SECONDS} s; try a smaller model"
+            raise DeploymentError(message) from error
+    if child.returncode == -signal.SIGKILL:
+        message = (
+            f"{where}: loading it was killed, as happens where memory runs out: the server has not enough of it beside "
+            "what it serves; try a smaller model"
+        )
         raise DeploymentError(message)
-    if done.returncode:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
+    if child.returncode < 0:
+        message = f"{where}: loading it crashed a process (signal {-child.returncode}); train the version again"
+        raise DeploymentError(message)
+    if child.returncode:
+        lines = said.decode("utf-8", "replace").strip().splitlines() or ["no reason given"]
         raise DeploymentError(bounded(lines[-1]))
+
+
+def _end_first(process: int) -> None:
+    """Have the kernel end a process, and not the server that answers beside it, where memory runs out."""
+    with suppress(OSError):  # no Linux, or it has ended
+        Path(f"/proc/{process}/oom_score_adj").write_text(MOST_DISPENSABLE, encoding="ascii")
 
 
 def read_bundle(folder: Path, *, model: str, version: str) -> ReleaseBundle:

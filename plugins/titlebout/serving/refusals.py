@@ -7,6 +7,7 @@ from pydantic import ValidationError
 from starlette.responses import Response
 
 from titlebout.core.errors import CorruptObjectError, DeploymentError, StaleTokenError, bounded
+from titlebout.core.first_mistake import first_mistake
 from titlebout.serving.questions import JsonAnswer
 from titlebout.serving.request_body import RefusedRequestError
 
@@ -20,9 +21,7 @@ def pushes_are_refused() -> Iterator[None]:
     try:
         yield
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "body"
-        raise RefusedRequestError(400, bounded(f"{where}: {first['msg']}")) from None
+        raise RefusedRequestError(400, bounded(str(first_mistake(error, "body")))) from None
     except StaleTokenError as error:
         raise RefusedRequestError(409, str(error)) from error
     except (DeploymentError, CorruptObjectError) as error:

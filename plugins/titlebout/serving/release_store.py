@@ -27,10 +27,10 @@ from titlebout.core.machine.durable_files import sync_folder, write_durably
 from titlebout.core.ports import ReleaseBundle
 from titlebout.core.predictor import Predictor
 from titlebout.core.results import Sha256
-from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.wire import BUNDLE_FILES, ReleaseReceipt
 from titlebout.serving.class_answers import surest
 from titlebout.serving.proof import load_proven, read_bundle
+from titlebout.serving.seen_categories import SeenCategories, seen_categories
 
 KEPT_RELEASES = 2
 DECILES = tuple(tenth / 10 for tenth in range(1, 10))
@@ -56,14 +56,14 @@ class LoadedRelease:
         predictor: Scores rows.
         score_bounds: Deciles of the golden rows' scores, of several classes those of the most likely ones: where a
             histogram of its predictions is divided.
-        categories: Categorical field to its type and what training saw of it.
+        categories: Categorical field to what training saw of it.
         bundle_sha256: Of the bytes that it was loaded from.
     """
 
     receipt: ReleaseReceipt
     predictor: Predictor
     score_bounds: tuple[float, ...]
-    categories: Mapping[str, tuple[ColumnType, frozenset[str]]]
+    categories: Mapping[str, SeenCategories]
     bundle_sha256: str
 
     @classmethod
@@ -79,10 +79,7 @@ class LoadedRelease:
             receipt=receipt,
             predictor=predictor,
             score_bounds=tuple(np.unique(np.quantile(golden, DECILES)).tolist()),
-            categories={
-                name: (predictor.plan.fields[name], frozenset(known))
-                for name, known in predictor.plan.vocabularies.items()
-            },
+            categories=seen_categories(predictor.plan),
             bundle_sha256=sha256_of(bundle),
         )
 

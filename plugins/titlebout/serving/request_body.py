@@ -20,6 +20,8 @@ SMALL_BODY_BYTES = 64 * 1024
 LINGER_SECONDS = 2.0
 LINGER_BYTES = 16 * 2**20
 MOST_DIGITS = 20
+LONGEST_INTEGER = 400
+"""An integer of so many digits is beyond all floats; Python refuses to read one of thousands."""
 
 
 class RefusedRequestError(Exception):
@@ -145,10 +147,15 @@ def _content(message: Message) -> tuple[bytes, bool]:
     return message.get("body", b""), not message.get("more_body", False)
 
 
-def parse_json(body: bytes) -> JsonValue:
+def parse_json(body: bytes, *, nan_is_missing: bool = False) -> JsonValue:
     """Parse JSON; a key that comes twice is an error, not the last one wins.
 
-    The literals NaN and Infinity come through as floats, so that the field that holds one can be named.
+    The literals NaN and Infinity come through as floats, so that the field that holds one can be named; so does an
+    integer of thousands of digits, as infinity.
+
+    Args:
+        body: JSON in UTF-8.
+        nan_is_missing: Whether NaN says what null says.
 
     Raises:
         RefusedRequestError: It is no JSON, or says two things at once.
@@ -156,9 +163,9 @@ def parse_json(body: bytes) -> JsonValue:
     if (found := parsed(body)) is not None:
         return found
     try:
-        document: JsonValue = _decoder.decode(body.decode("utf-8"))
+        decoder = _decoder_of_frames if nan_is_missing else _decoder
+        document: JsonValue = decoder.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
-        # An integer of thousands of digits and nesting without end are no JSON that we read either.
         reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise RefusedRequestError(400, f"the body is no JSON in UTF-8: {reason}") from None
     return document
@@ -174,5 +181,14 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return mapping
 
 
+def _integer(text: str) -> float:
+    return int(text) if len(text) < LONGEST_INTEGER else float(text)
+
+
+def _constant(name: str) -> float | None:
+    return None if name == "NaN" else float(name)
+
+
 # Made once: `json.loads` makes one for each call that wants more than the default.
-_decoder = json.JSONDecoder(object_pairs_hook=_unique_keys)
+_decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_int=_integer)
+_decoder_of_frames = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_int=_integer, parse_constant=_constant)

@@ -8,9 +8,7 @@ import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from titlebout.core.field_values import category_text
 from titlebout.core.release_roles import ReleaseRole
-from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.serving.questions import Row, Scores, Unseen
 from titlebout.serving.release_store import LoadedRelease
 
@@ -64,15 +62,8 @@ def unseen_categories(release: LoadedRelease, rows: Sequence[Row]) -> list[Unsee
     The rows have been scored, so each value is of its field's type, or null.
     """
     found: list[Unseen] = []
-    for name, (declared, known) in release.categories.items():
-        if declared is ColumnType.TEXT:  # the usual kind: a text names itself
-            if len(rows) == 1 and rows[0][name] in known:  # the usual request
-                continue
-            places = [index for index, row in enumerate(rows) if row[name] not in known]
-        else:
-            places = [*range(len(rows))]
-        for index in places:
-            value = rows[index][name]
-            if isinstance(value, str | int | float) and category_text(value, declared) not in known:
-                found.append(Unseen(index, name))
+    for name, seen in release.categories.items():
+        if len(rows) == 1 and seen.text_of is None and rows[0][name] in seen.known:  # the usual request
+            continue
+        found.extend(Unseen(place, name) for place in seen.unseen([row[name] for row in rows]))
     return found

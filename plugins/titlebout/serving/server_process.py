@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-import fcntl
 import gc
 import importlib
 import ipaddress
@@ -21,6 +20,7 @@ from pathlib import Path
 import uvicorn
 
 from titlebout.core.errors import DeploymentError
+from titlebout.core.machine.file_locks import try_lock
 from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.wire import LOCK_FILE, ServerDescription, first_token
 from titlebout.serving.access import Guard
@@ -33,6 +33,8 @@ from titlebout.serving.token_file import checked_tokens
 LOCK_PATIENCE_SECONDS = 2.0
 GRACE_SECONDS = 10
 PARTING_SECONDS = 0.5
+PUBLISH_SECONDS = 10.0
+"""So often a server tries to say where it listens while its disk is full."""
 # Far above what one model on one machine is asked, far below what runs out of memory or file descriptors.
 MAX_CONNECTIONS = 512
 GARBAGE_OBJECTS = 20_000
@@ -50,16 +52,28 @@ class AddressedServer(uvicorn.Server):
         self._app = app
         self._address_file = address_file
         self._description = description
+        self._publishing: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, then publish the address in one step."""
+        """Start, then publish the address."""
         await super().startup(sockets)
+        self._publishing = asyncio.create_task(self._publish())
+
+    async def _publish(self) -> None:
+        """Write the address in one step; callers are answered meanwhile, should the disk be full for hours."""
         temporary = self._address_file.with_name(f".{self._address_file.name}.{os.getpid()}")
-        temporary.write_text(self._description.model_dump_json(), encoding="utf-8")
-        temporary.replace(self._address_file)
+        while not self._address_file.exists():
+            try:
+                temporary.write_text(self._description.model_dump_json(), encoding="utf-8")
+                temporary.replace(self._address_file)
+            except OSError as error:
+                _logger.warning("%s cannot be written: %s; make room; trying again, answers go on", temporary, error)
+                await asyncio.sleep(PUBLISH_SECONDS)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Withdraw the address, finish the running requests, then write down what was answered."""
+        if self._publishing is not None:
+            self._publishing.cancel()
         self._address_file.unlink(missing_ok=True)
         await self._part_from_clients()
         await super().shutdown(sockets)
@@ -187,7 +201,7 @@ def _sole_owner(state_dir: Path, address_file: Path) -> Iterator[None]:
     """
     descriptor = os.open(state_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o600)
     deadline = time.monotonic() + LOCK_PATIENCE_SECONDS  # a host that looks whether we live holds it for a moment
-    while not _try_lock(descriptor):
+    while not try_lock(descriptor):
         if time.monotonic() > deadline:
             os.close(descriptor)
             message = f"another server owns {state_dir}; stop it, or give this one a folder of its own"
@@ -198,14 +212,6 @@ def _sole_owner(state_dir: Path, address_file: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
-
-
-def _try_lock(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 @contextmanager

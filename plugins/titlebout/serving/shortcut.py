@@ -48,7 +48,7 @@ class Shortcut:
         protocol, route = found
         try:
             answer = PromptAnswer(await self._shortcuts.predictions.answer(scope, receive, protocol, route))
-        except Exception as error:
+        except Exception as error:  # a fault of ours is answered and counted too, and raised below
             answer = _instead(error)
         self._measurements.answered(route, answer.response.status_code, time.perf_counter() - started)
         await answer.response(scope, receive, send)
@@ -69,7 +69,7 @@ class Shortcut:
             if response is None:
                 return None
             answer = PromptAnswer(response)
-        except Exception as error:
+        except Exception as error:  # as above; whoever asked logs it
             answer = _instead(error)
         self._measurements.answered(route, answer.response.status_code, time.perf_counter() - started)
         return answer

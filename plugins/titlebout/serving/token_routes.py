@@ -8,6 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from titlebout.core.errors import DeploymentError, bounded
+from titlebout.core.first_mistake import first_mistake
 from titlebout.serving.access import Access, NewTokens
 from titlebout.serving.admin_access import refuse_strangers
 from titlebout.serving.questions import JsonAnswer
@@ -31,14 +32,14 @@ class TokenRoutes:
 
     async def replace(self, request: Request) -> Response:
         """Take the tokens that are valid from now on, in place of those before."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         body = await read_body(request, max_bytes=MAX_BYTES, timeout_seconds=self._settings.body_timeout_seconds)
         try:
             wanted = NewTokens.model_validate_json(body).predict
             await asyncio.to_thread(self._access.tokens.replace, wanted)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            raise RefusedRequestError(400, bounded(f"predict: {first['msg']}"), field="predict") from None
+            problem = first_mistake(error, "predict").problem
+            raise RefusedRequestError(400, bounded(f"predict: {problem}"), field="predict") from None
         except DeploymentError as error:
             raise RefusedRequestError(422, str(error), field="predict") from None
         except OSError as error:

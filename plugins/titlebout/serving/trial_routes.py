@@ -32,15 +32,15 @@ class TrialRoutes:
 
     async def trial(self, request: Request) -> Response:
         """Say what is on trial, and what was counted; `null` where nothing is."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         with pushes_are_refused():
             status = await asyncio.to_thread(self._trials.status)
         return JsonAnswer({"trial": status.model_dump(mode="json") if status else None})
 
     async def push_trial(self, request: Request) -> Response:
         """Start a trial or its next step."""
+        await refuse_strangers(request)
         settings = self._settings
-        await refuse_strangers(request, settings.admin_token)
         body = await read_body(
             request, max_bytes=settings.max_release_bytes, timeout_seconds=settings.body_timeout_seconds
         )
@@ -51,7 +51,7 @@ class TrialRoutes:
 
     async def end_trial(self, request: Request) -> Response:
         """End a trial; the champion answers alone from now on."""
-        await refuse_strangers(request, self._settings.admin_token)
+        await refuse_strangers(request)
         with pushes_are_refused():
             await asyncio.to_thread(self._trials.end, request.path_params["token"])
         return JsonAnswer({"trial": None})

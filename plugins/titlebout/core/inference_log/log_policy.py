@@ -8,7 +8,7 @@ from zlib import crc32
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from titlebout.core.field_values import category_text, field_reader
+from titlebout.core.field_values import category_reader
 from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.specs.serving_spec import ColumnPolicy, LogSection
 
@@ -82,7 +82,7 @@ def hashed(key: str, column: str, value: JsonValue, declared: ColumnType, zone: 
     >>> hashed("0123456789abcdef", "town", "Oslo", ColumnType.TEXT, UTC)
     '9ca272d328db7ca45acd303c0f18696f'
     """
-    text = category_text(field_reader(declared, zone)(value), declared)
+    text = category_reader(declared, zone)(value)
     return hmac.digest(key.encode(), f"{column}\0{text}".encode("utf-8", "surrogatepass"), "sha256").hex()[
         :_HASH_CHARACTERS
     ]
