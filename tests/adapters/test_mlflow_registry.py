@@ -68,6 +68,12 @@ def runs(client, model: str) -> list:
     return [run for found in all_runs(client, model).values() for run in found if "titlebout.version" in run.data.tags]
 
 
+def test_the_page_on_a_version_says_in_words_what_it_is(registry, client, model):
+    record(registry, model, details=TrackedDetails(description="# A card\n" + "long " * 5000))
+    (run,) = runs(client, model)
+    assert run.data.tags["mlflow.note.content"].startswith("# A card\nlong")
+
+
 def test_what_a_killed_try_left_running_is_replaced(registry, client, model):
     experiment = client.create_experiment(model)
     half_written = client.create_run(experiment, tags={"titlebout.version": VERSION})

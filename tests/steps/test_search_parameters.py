@@ -355,13 +355,16 @@ def test_workers_share_the_cores_and_not_the_threads_that_a_spec_asks_for(monkey
     monkeypatch.setattr(
         TailTrials, "scores", lambda self, training: threads.append(training.threads) or scores(self, training)
     )
+    monkeypatch.setattr("titlebout.core.machine.granted_cores.granted_cores", lambda: 8)
     monkeypatch.setattr("titlebout.steps.search_parameters.granted_cores", lambda: 8)
+    searched_by(world_of(workers=3, trials=1), 1)
+    monkeypatch.setattr("titlebout.core.machine.granted_cores.VALUES_PER_THREAD", 1)
     searched_by(world_of(workers=3, trials=1), 1)
     searched_by(world_of(workers=16, trials=1), 1)
     world = DemandWorld(demand_spec(training__search={**SEARCH, "workers": 3, "trials": 1}, training__threads=5))
     world.deliver_days("2024-01-01", "2024-01-13")
     searched_by(world, 1)
-    assert threads == [2, 1, 5]
+    assert threads == [1, 2, 1, 5]  # a small window is trained by one thread, whoever else is there
 
 
 def test_a_search_is_sealed_by_the_ledger(world):

@@ -58,12 +58,14 @@ class TrackedDetails:
         example: What the model takes and gives.
         files: Path to content: tables and pictures.
         trials: Of the search that found the parameters.
+        description: What a person reads first, in Markdown.
     """
 
     curves: Mapping[str, Sequence[tuple[int, float]]] = field(default_factory=dict)
     example: ModelExample | None = None
     files: Mapping[str, bytes] = field(default_factory=dict)
     trials: tuple[TrackedTrial, ...] = ()
+    description: str = ""
 
 
 NO_DETAILS = TrackedDetails()

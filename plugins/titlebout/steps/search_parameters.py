@@ -17,7 +17,7 @@ from titlebout.core.learning.search_report import SearchPlan, SearchReport, Sear
 from titlebout.core.learning.search_rounds import Judge, run_rounds
 from titlebout.core.learning.shared_trials import SharedTrials
 from titlebout.core.learning.tail_trials import TailTrials, split_tail
-from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.machine.granted_cores import granted_cores, training_threads
 from titlebout.core.partitions import calendar_of, shift_key
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey, RunContext, TrainingProof
@@ -111,7 +111,9 @@ def _training(
     """Return what trains and judges a trial. Rows are read for the first one: a worker may come too late for any."""
     if worker is not None and not spec.training.threads:
         # All of a search may well be on one machine; threads change no model.
-        threads = max(1, granted_cores() // section.workers)
+        rows = min(sum(ref.rows for ref in proof.training), section.max_rows)
+        useful = training_threads(rows * len(spec.training.features.names))
+        threads = min(max(1, granted_cores() // section.workers), useful)
         spec = spec.model_copy(update={"training": spec.training.model_copy(update={"threads": threads})})
 
     @cache

@@ -1,6 +1,7 @@
 """Each check of a partition by itself, on rows that break just this one."""
 
 import json
+import math
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -99,6 +100,26 @@ def test_a_binary_target_holds_nothing_but_zero_and_one():
     assert not failed(static_results(replaced(ROWS, rentals=[0.0, 1.0] * 12), contract))
     (failure,) = static_results(replaced(ROWS, rentals=[0.0, 2.0] * 12), contract)["target"].failures
     assert failure.observed == [0.0, 2.0]
+
+
+@pytest.mark.parametrize("objective", ["poisson", "tweedie"])
+def test_a_target_that_is_counted_has_nothing_below_zero(objective):
+    contract, sold = contract_of(training__objective=objective), ROWS["rentals"].to_pylist()[1:]
+    returned = replaced(ROWS, rentals=[-2.0, *sold])
+    (failure,) = static_results(returned, contract)["target"].failures
+    assert (failure.column, failure.observed, failure.expected) == ("rentals", -2.0, {"min": 0})
+    assert not failed(static_results(returned))
+    assert not failed(static_results(replaced(ROWS, rentals=[0.0, *sold]), contract))
+
+
+@pytest.mark.parametrize("number", [1e39, -1e39, math.inf, -math.inf])
+@pytest.mark.parametrize("column", ["temperature", "rentals"])
+def test_a_number_that_no_night_could_learn_stays_outside(column, number):
+    values = [number, *ROWS[column].to_pylist()[1:]]
+    (failure,) = static_results(replaced(ROWS, **{column: values}))["columns"].failures
+    assert failure.observed == {"infinite or beyond 3.4e38": [column]}
+    unread = contract_of(training__features={"numeric": ["hour"], "categorical": ["weather"]})
+    assert ("columns" in failed(static_results(replaced(ROWS, **{column: values}), unread))) == (column == "rentals")
 
 
 def test_a_missing_target_is_no_target():

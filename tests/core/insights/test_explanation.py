@@ -7,7 +7,6 @@ from fakes.matrix_training import train_booster
 from fakes.specs import demand_spec
 from titlebout.core.features import FeaturePlan
 from titlebout.core.insights.explanation import SWARM_ROWS, explanation_of, shap_table
-from titlebout.core.learning.labels import target_values
 from titlebout.core.shapley import matrix_of, shap_values
 
 OBJECTIVES = ("regression", "poisson", "tweedie", "quantile", "binary")
@@ -17,17 +16,21 @@ METRICS = {"binary": "log_loss"}
 
 
 def trained(objective="regression", **changes):
-    import xgboost
-
     spec = demand_spec(training__objective=objective, comparison__metric=METRICS.get(objective, "rmse"), **changes)
     table = pa.concat_tables([demand_rows(f"2024-01-{day:02d}") for day in range(1, 15)])
     plan = FeaturePlan.fit(spec, table)
-    encoded, labels = plan.encode(table), target_values(spec, table)
+    encoded, labels = plan.encode(table), table["rentals"].to_numpy()
     if objective == "binary":
         labels = (labels > 120).astype(float)
+    return boosted(spec, plan, encoded, labels), plan, encoded
+
+
+def boosted(spec, plan, encoded, labels):
+    import xgboost
+
     booster = xgboost.Booster({"nthread": 1})
     booster.load_model(bytearray(train_booster(spec.training, plan, encoded, labels)))
-    return booster, plan, encoded
+    return booster
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
@@ -76,6 +79,18 @@ def test_a_feature_that_no_tree_uses_matters_nothing_and_is_named():
     without = xgboost.train({"nthread": 1}, rows, 3)
     explained = explanation_of(without, plan, encoded, shap_values(without, matrix_of(encoded, plan)))
     assert explained.features[1].model_dump() == {"name": "temperature", "gain": 0.0, "splits": 0, "mean_abs_shap": 0.0}
+
+
+def test_columns_that_are_called_as_xgboost_calls_features_keep_their_own_gain():
+    names = ["f1", "f2", "f0"]
+    columns = {"day": "date", "rentals": "number", **dict.fromkeys(names, "number")}
+    spec = demand_spec(dataset__columns=columns, dataset__key_columns=["day"], training__features={"numeric": names})
+    plan = FeaturePlan.with_categories(spec, ())
+    encoded = np.random.default_rng(5).normal(size=(300, 3)).astype(np.float32)
+    booster = boosted(spec, plan, encoded, 10.0 * encoded[:, 0])
+    explained = explanation_of(booster, plan, encoded, shap_values(booster, matrix_of(encoded, plan)))
+    assert explained.features[0].name == "f1"
+    assert explained.features[0].gain == max(each.gain for each in explained.features) > 0.9
 
 
 def test_missing_values_are_told_from_small_ones():

@@ -4,13 +4,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from fakes.demand_days import DemandWorld, run_of
+from fakes.demand_days import DemandWorld
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.insights.insight import SAMPLE_PARTITIONS, SAMPLE_ROWS, explain
 from titlebout.core.pages.insight_files import tracked_details
 from titlebout.steps.describe_version import describe_version
-from titlebout.steps.train_challenger import train_challenger
 
 
 @pytest.fixture(scope="module")
@@ -22,9 +21,7 @@ def world():
 
 @pytest.fixture(scope="module")
 def challenger(world):
-    return train_challenger(
-        world.spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
+    return world.train("2024-01-13")
 
 
 def test_an_insight_is_the_same_on_any_number_of_threads(world, challenger):

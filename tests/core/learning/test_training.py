@@ -10,7 +10,11 @@ from fakes.specs import demand_spec
 from titlebout.core.errors import NotEnoughPartitionsError, PartitionUnreadableError, SpecError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning import training
+from titlebout.core.learning.encoded_rows import EncodedRows
 from titlebout.core.learning.labels import labels_to_learn, row_weights, target_values
+from titlebout.core.learning.quantile_matrix import LabelledRows
+from titlebout.core.learning.training import learn
+from titlebout.core.predictor import Predictor
 
 DAYS = {key: demand_rows(key, rows=60) for key in ("2024-01-01", "2024-01-02", "2024-01-05")}
 
@@ -56,6 +60,28 @@ def test_the_seed_the_weights_and_the_rows_do_matter():
     assert fingerprint(DAYS, training__seed=1, **SAMPLED) != plain
     assert fingerprint(DAYS, training__half_life_days=1, **SAMPLED) != plain
     assert fingerprint({**DAYS, "2024-01-06": demand_rows("2024-01-06")}, **SAMPLED) != plain
+
+
+@pytest.mark.parametrize("is_on_disk", [False, True])
+def test_rows_held_back_are_scored_as_a_server_will_score_them(is_on_disk, tmp_path, monkeypatch):
+    """A category that only they have is none of the learned ones: neither the rounds nor a calibration may say so."""
+    monkeypatch.chdir(tmp_path)
+    early = {"validation_days": 1, "patience_rounds": 9}
+    spec = demand_spec(training__early_stopping=early, training__threads=1)
+    learned, held = demand_rows("2024-01-01", rows=200), demand_rows("2024-01-02", rows=60)
+    storm = pa.array(["storm"] * held.num_rows)
+    rows = pa.concat_tables([learned, held.set_column(held.column_names.index("weather"), "weather", storm)])
+    plan = FeaturePlan.fit(spec, rows)
+    matrix, labels = plan.encode(rows), target_values(spec, rows)
+    folder = tmp_path / "pages" if is_on_disk else None
+    if folder:
+        folder.mkdir()
+    encoded = EncodedRows(matrix.shape[1], folder)
+    encoded.append(matrix)
+    found = learn(spec.training, plan, LabelledRows(encoded, labels, None), validation_rows=60, folder=folder)
+    served = Predictor.load(found.ubj, plan.model_dump_json().encode(), threads=1).predict_encoded(matrix)
+    np.testing.assert_array_equal(found.scores, served)
+    assert [*tmp_path.iterdir()] == ([folder] if folder else [])
 
 
 def test_max_bin_reaches_the_quantiles_as_well():
@@ -116,7 +142,9 @@ def test_one_class_stops_training(label):
 
 def test_a_label_that_is_no_class_stops_training():
     table = with_labels(DAYS["2024-01-01"], [0.0, 1.0, 2.0, *[0.0] * 57])
-    with pytest.raises(PartitionUnreadableError, match="found label 2; the objective binary learns 0 and 1"):
+    with pytest.raises(
+        PartitionUnreadableError, match="'rentals' holds the label 2 in 1 rows; the objective binary knows 0 and 1"
+    ):
         labels_to_learn(demand_spec(**BINARY), {"2024-01-01": table})
 
 

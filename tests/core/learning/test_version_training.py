@@ -8,7 +8,7 @@ import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows
 from fakes.specs import demand_spec
-from titlebout.core.errors import CorruptObjectError, SpecError, UnavailableError
+from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError, SpecError, UnavailableError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.learning import encoded_rows, quantile_matrix, training, training_rows
 from titlebout.core.learning.quantile_matrix import is_out_of_core
@@ -147,3 +147,16 @@ def test_calculated_features_are_the_same_in_memory_and_from_disk_and_their_gold
     predictor = Predictor.load(expected.files["model"], expected.files["plan"])
     assert predictor.plan.feature_names[-2:] == ("degrees_per_hour", "degrees_less_hour")
     assert GoldenRows.model_validate_json(expected.files["golden"]).mismatch(predictor) is None
+
+
+@pytest.mark.parametrize("held_bytes", [0, training_rows.HELD_BYTES])
+def test_the_partition_of_a_number_that_cannot_be_learned_is_named(monkeypatch, held_bytes):
+    monkeypatch.setattr(training_rows, "HELD_BYTES", held_bytes)
+    spec = demand_spec(training__threads=2)
+    world, bad = DemandWorld(spec), KEYS[3]
+    rows = demand_rows(bad)
+    values = [1e39, *rows["temperature"].to_pylist()[1:]]
+    odd = rows.set_column(rows.column_names.index("temperature"), "temperature", pa.array(values))
+    refs = [world.deliver(key, odd if key == bad else None) for key in KEYS]
+    with pytest.raises(PartitionUnreadableError, match=f"^partition {bad}: field 'temperature' holds infinity"):
+        train_files(spec, world.lake, Recipe.of(spec, "2024-01-09", refs), refs)

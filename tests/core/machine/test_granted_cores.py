@@ -2,7 +2,7 @@ import os
 
 import pytest
 
-from titlebout.core.machine.granted_cores import VALUES_PER_THREAD, granted_cores, training_threads
+from titlebout.core.machine.granted_cores import SHARE_VARIABLE, VALUES_PER_THREAD, granted_cores, training_threads
 
 OWN = "system.slice/job/cpu.max"
 
@@ -10,6 +10,7 @@ OWN = "system.slice/job/cpu.max"
 @pytest.fixture(autouse=True)
 def eight_cores(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    monkeypatch.delenv(SHARE_VARIABLE, raising=False)
 
 
 @pytest.fixture
@@ -45,6 +46,15 @@ def cores_with(tmp_path):
 )
 def test_the_smallest_quota_that_binds_this_process_decides(cores_with, files, cores):
     assert cores_with(files) == cores
+
+
+@pytest.mark.parametrize(
+    ("share", "cores"), [("3", 3), (" 2 ", 2), ("4,1", 4), ("64", 8), ("0", 8), ("", 8), ("many", 8), ("-1", 8)]
+)
+def test_a_worker_that_is_told_its_share_takes_no_more(monkeypatch, tmp_path, share, cores):
+    monkeypatch.setenv(SHARE_VARIABLE, share)
+    assert granted_cores(tmp_path, tmp_path / "absent") == cores
+    assert training_threads(100 * VALUES_PER_THREAD) <= cores
 
 
 def test_a_machine_without_cgroups_has_no_quota(tmp_path):

@@ -1,6 +1,7 @@
 """The folder that MLflow takes for a model: the booster, what describes it, and an example. Nothing is a pickle."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -60,5 +61,5 @@ def _signed(example: ModelExample) -> dict[str, Any]:
 
 def _example_json(example: ModelExample) -> bytes:
     # Not NaN, which is no JSON: null is what MLflow reads back as NaN.
-    rows = [[None if value != value else float(value) for value in row] for row in example.rows]  # noqa: PLR0124
+    rows = [[None if math.isnan(value) else float(value) for value in row] for row in example.rows]
     return json.dumps({"columns": list(example.feature_names), "data": rows}).encode()

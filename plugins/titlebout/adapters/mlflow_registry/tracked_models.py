@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_DESCRIPTION_TAG = "mlflow.note.content"
+
 
 class MlflowRegistry:
     """One experiment and one registered model per model spec; below it one run per night and its tasks."""
@@ -62,7 +64,8 @@ class MlflowRegistry:
             if made is None:
                 night = book.night(challenger.partition)
                 _track_trials(book, night, challenger, details.trials)
-                made = book.start(f"train {challenger.version}", tracking.challenger_tags(challenger), night=night)
+                tags = tracking.challenger_tags(challenger) | _described(details.description)
+                made = book.start(f"train {challenger.version}", tags, night=night)
                 run_id = str(made.info.run_id)
                 write_values(client, run_id, params=params, metrics=metrics, curves=details.curves)
                 upload(client, run_id, {**model_folder(files, details.example), **details.files})
@@ -133,6 +136,11 @@ class MlflowRegistry:
         if not shown.startswith(("http://", "https://")):
             return shown
         return f"{shown.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+
+def _described(description: str) -> dict[str, str]:
+    """Return the tag that MLflow's page of a run shows as its description, rendered."""
+    return {_DESCRIPTION_TAG: tracking.text(description)} if description else {}
 
 
 def _track_trials(book: RunBook, night: str, challenger: TrainedChallenger, trials: "tuple[TrackedTrial, ...]") -> None:

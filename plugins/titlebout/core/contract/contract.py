@@ -16,7 +16,7 @@ from titlebout.core.results import ExpectationFailure, Result, Severity
 from titlebout.core.specs.class_list import ClassName
 from titlebout.core.specs.dataset_spec import ColumnName, ColumnType
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.specs.training_spec import Objective
+from titlebout.core.specs.training_spec import NOT_NEGATIVE, Objective
 from titlebout.core.specs.validation_spec import CheckSeverity, ChecksSection
 from titlebout.core.suites.decoded_column import NotCompilableError
 from titlebout.core.suites.judgements import MAX_EXAMPLES
@@ -48,6 +48,7 @@ class Contract:
         checks: Severities and limits.
         cadence: How long the interval of a partition is.
         classes: Every value that the target may have; empty: it is a number, or yes or no.
+        is_not_negative: Whether the objective learns no labels below 0.
     """
 
     columns: Mapping[ColumnName, ColumnType]
@@ -63,6 +64,7 @@ class Contract:
     checks: ChecksSection
     cadence: Cadence = Cadence.DAILY
     classes: tuple[ClassName, ...] = ()
+    is_not_negative: bool = False
 
     @property
     def calendar(self) -> Calendar:
@@ -89,6 +91,7 @@ class Contract:
             checks=spec.validation.checks,
             cadence=dataset.cadence,
             classes=spec.training.classes,
+            is_not_negative=spec.training.objective in NOT_NEGATIVE,
         )
 
     def bytes_sha256(self, suite_sha256: str) -> str:
@@ -102,7 +105,8 @@ class Contract:
 
     def _sha256(self, suite_sha256: str, checks: Mapping[str, JsonValue]) -> str:
         told = {"columns", "checks"} | ({"cadence"} if self.cadence is Cadence.DAILY else set())
-        told |= set() if self.classes else {"classes"}  # what was judged before there were any stays judged
+        # What was judged before there were any of these stays judged.
+        told |= {name for name in ("classes", "is_not_negative") if not getattr(self, name)}
         fields = {name: value for name, value in vars(self).items() if name not in told}
         # Not the order of columns: a spec that lists them otherwise says the same.
         document = {**fields, "columns": dict(self.columns), "checks": checks, "suite": suite_sha256}

@@ -149,7 +149,8 @@ class HistoryChecks:
 
     def _leak(self) -> list[Violation]:
         days = [*((day.partition, day.statistics) for day in self.days), (self.partition, self.statistics)]
-        pairs = [(one, next_one) for (key, one), (after, next_one) in pairwise(days) if shift_key(key, 1) == after]
+        step = HISTORIES[self.contract.cadence].step
+        pairs = [(one, next_one) for (key, one), (after, next_one) in pairwise(days) if shift_key(key, step) == after]
         return [
             *leaks_over_days(self.contract, [statistics for _, statistics in days]),
             *leaks_of_tomorrow(self.contract, pairs[::-1]),

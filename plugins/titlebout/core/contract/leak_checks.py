@@ -1,13 +1,14 @@
 """The contract check for features that are the target, or give it away: in one partition, and over many."""
 
+import math
 from collections.abc import Collection, Sequence
 
 import numpy as np
 import pyarrow as pa
-from pydantic import JsonValue
 
 from titlebout.core.contract.contract import Contract, NotEvaluatedError, Violation
 from titlebout.core.contract.leak_guard import (
+    MIN_DISTINCT,
     Codes,
     CopyFinder,
     Numbers,
@@ -77,28 +78,64 @@ def leaks_of_tomorrow(
 
     Args:
         contract: Names features and target.
-        pairs: Statistics of a partition and of the one after it; the newest pair first. Where the two have not as
-            many rows, their samples are not of the same rows of each, and the pair says nothing.
+        pairs: Statistics of a partition and of the one after it, or of the same hour one day later; the newest first.
     """
     features = [name for name in contract.numeric if contract.columns.get(name) in NUMBERS]
-    target = contract.target
+    whole = [each for each in pairs if {*features} <= each[0].sample.keys() and contract.target in each[1].sample]
+    found = _copies_of_tomorrow(contract, features, whole)
+    found += _limits_of_tomorrow(contract, [name for name in features if name not in {f.column for f in found}], whole)
+    return found
+
+
+def _copies_of_tomorrow(
+    contract: Contract, features: Sequence[str], pairs: Sequence[tuple[PartitionStatistics, PartitionStatistics]]
+) -> list[Violation]:
+    """Compare row by row. Where two partitions have not as many, their samples are not of the same rows of each."""
     violations: dict[str, Violation] = {}
     known, held = list[object](), {name: list[object]() for name in features}
     for before, after in pairs:
-        if before.rows != after.rows or not {*features} <= before.sample.keys() or target not in after.sample:
+        if before.rows != after.rows:
             continue
-        known += after.sample[target]
+        known += after.sample[contract.target]
         # After each pair anew: a column that knows the future only since yesterday knows it all the same.
         copies = CopyFinder(_as_numbers(known))
         for name in features:
             held[name] += before.sample[name]
             copy = copies.find(_as_numbers(held[name]))
             if copy:
-                wanted: dict[str, JsonValue] = {"no copy of": f"{target} of the next partition"}
-                violations.setdefault(name, Violation(str(copy), wanted, name, copy.rows))
+                violations.setdefault(name, _of_tomorrow(contract, name, str(copy), copy.rows))
         if len(known) >= SAMPLE_ROWS:
             break
     return [*violations.values()]
+
+
+def _limits_of_tomorrow(
+    contract: Contract, features: Sequence[str], pairs: Sequence[tuple[PartitionStatistics, PartitionStatistics]]
+) -> list[Violation]:
+    """Compare smallest and largest values: these need no rows that stay the same from one partition to the next.
+
+    Only limits of the target that change from the one to the other say anything: a feature that meets many of those,
+    each another one, has not done so by chance, nor by knowing what the target is now.
+    """
+    violations = []
+    for name in features:
+        changes, met = 0, set[tuple[str, float]]()
+        for before, after in pairs:
+            columns = before.columns[name], before.columns[contract.target], after.columns[contract.target]
+            for limit in ("low", "high"):
+                value, now, later = (getattr(each, limit) for each in columns)
+                # Texts are classes, or numbers that JSON has no word for.
+                if now != later and all(isinstance(each, int | float) for each in (value, later)):
+                    changes += 1
+                    met |= {(limit, later)} if math.isclose(value, later) else set()
+        if len(met) >= MIN_DISTINCT and 2 * len(met) >= changes:
+            observed = f"smallest and largest values alike {len(met)} of {changes} times"
+            violations.append(_of_tomorrow(contract, name, observed, len(met)))
+    return violations
+
+
+def _of_tomorrow(contract: Contract, name: str, observed: str, rows: int) -> Violation:
+    return Violation(observed, {"no copy of": f"{contract.target} of the next partition"}, name, rows)
 
 
 def _too_good(contract: Contract, name: str, bins: Codes, target: Numbers, groups: Codes) -> list[Violation]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from titlebout.core.errors import PartitionUnreadableError, bounded
+from titlebout.core.reading.unreadable import damaged_snapshot
 from titlebout.core.suites.decoded_column import ColumnKind, DecodedColumn
 
 # A file of so few rows is read in one go: to ask for each column costs more than to decode it.
@@ -63,7 +63,7 @@ class SnapshotFile:
         try:
             self._file = pq.ParquetFile(path)
         except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
+            raise damaged_snapshot(self._path, error) from error
         self._metadata = self._file.metadata
         self.schema: pa.Schema = self._file.schema_arrow
         self.rows: int = self._metadata.num_rows
@@ -138,7 +138,7 @@ class SnapshotFile:
             batches = self._file.iter_batches(_FIRST_ROWS, row_groups=[0], columns=[name], use_threads=False)
             return pa.Table.from_batches([next(batches)]).column(0)
         except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
+            raise damaged_snapshot(self._path, error) from error
 
     def _read(self, names: list[str]) -> pa.Table:
         texts = [name for name in names if pa.types.is_string(self.types[name])] if not self._is_small else []
@@ -148,11 +148,7 @@ class SnapshotFile:
                     return file.read(columns=names, use_threads=False)
             return self._file.read(columns=names, use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
-
-    def _unreadable(self, error: Exception) -> PartitionUnreadableError:
-        said = bounded(str(error), 120)
-        return PartitionUnreadableError(f"{self._path}: not readable as Parquet ({said}); ingest the partition again")
+            raise damaged_snapshot(self._path, error) from error
 
 
 def spread(rows: int, wanted: int) -> NDArray[np.int64]:

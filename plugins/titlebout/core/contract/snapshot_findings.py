@@ -14,7 +14,7 @@ from titlebout.core.contract.static_checks import StaticChecks
 from titlebout.core.errors import CorruptObjectError, LakeConflictError, ObjectMissingError, PartitionUnreadableError
 from titlebout.core.layout import findings_path
 from titlebout.core.ports import Lake, PartitionValidator
-from titlebout.core.results import ExpectationFailure, Result, Severity, Snapshot
+from titlebout.core.results import ExpectationFailure, Result, Snapshot, is_passed
 from titlebout.core.sealed_json import opened, sealed
 
 logger = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class Findings(Result):
     @property
     def is_good(self) -> bool:
         """Whether later days may take this one for what is usual."""
-        return self.evaluated > 0 and not any(each.severity is Severity.CRITICAL for each in self.failures)
+        return is_passed(self.evaluated, self.failures)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Appraiser:
             try:
                 self.find(snapshot)
             except (ObjectMissingError, CorruptObjectError, PartitionUnreadableError) as error:
-                logger.error("%s %s cannot be judged: %s", snapshot.model, snapshot.partition, error)  # noqa: TRY400
+                logger.error("%s %s cannot be judged: %s", snapshot.model, snapshot.partition, error)  # noqa: TRY400  # the message says it all
                 self._known[snapshot.data_path] = None
         return self._known[snapshot.data_path]
 

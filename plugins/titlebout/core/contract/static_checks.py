@@ -12,8 +12,10 @@ from titlebout.core.contract.day_check import rows_of_other_days, stored_day
 from titlebout.core.contract.leak_checks import leaks_in_rows
 from titlebout.core.contract.partition_statistics import PartitionStatistics
 from titlebout.core.contract.snapshot_file import SnapshotFile
+from titlebout.core.field_values import LARGEST_NUMBER
 from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.results import PartitionKey
+from titlebout.core.specs.dataset_spec import NUMBERS
 from titlebout.core.suites.decoded_column import DecodedColumn, NotCompilableError
 from titlebout.core.suites.joint_expectations import repeated_rows
 from titlebout.core.suites.judgements import MAX_EXAMPLES
@@ -60,11 +62,22 @@ class StaticChecks:
                 for name, wanted in declared.items()
                 if types.get(name, wanted) != wanted
             ],
+            "infinite or beyond 3.4e38": self._unlearnable(),
         }
         observed: dict[str, JsonValue] = {
             what: list(names[:_SHOWN_COLUMNS]) for what, names in problems.items() if names
         }
         return [Violation(observed, {"columns": "as the spec declares them"})] if observed else []
+
+    def _unlearnable(self) -> list[str]:
+        """Name the numbers that are too large to be trained on: one of them would stop every night that reads it."""
+        numbers = {name for name in (*self.contract.numeric, self.contract.target) if name in self.statistics.columns}
+        return sorted(
+            name
+            for name in numbers
+            for limit in (self.statistics.columns[name].low, self.statistics.columns[name].high)
+            if self.contract.columns[name] in NUMBERS and limit is not None and not _is_learnable(limit)
+        )
 
     def _unique_key(self) -> list[Violation]:
         columns = [self._decoded(name) for name in self.contract.key_columns]
@@ -104,6 +117,8 @@ class StaticChecks:
             return [Violation("no label in any row", {"labels": "in some row at least"}, target, found.nulls)]
         if contract.is_binary and not {found.low, found.high} <= {0, 1}:
             return [Violation([found.low, found.high], {"min": 0, "max": 1}, target)]
+        if contract.is_not_negative and isinstance(found.low, int | float) and found.low < 0:
+            return [Violation(found.low, {"min": 0}, target)]
         return self._foreign_classes() if contract.classes else []
 
     def _foreign_classes(self) -> list[Violation]:
@@ -130,6 +145,10 @@ class StaticChecks:
         if name not in self._present:
             raise NotCompilableError(_ABSENT.format(name))
         return DecodedColumn(name, self.file.column(name))
+
+
+def _is_learnable(limit: JsonValue) -> bool:
+    return isinstance(limit, int | float) and abs(limit) <= LARGEST_NUMBER
 
 
 _ABSENT = "the snapshot has no column {} of the declared type"

@@ -113,11 +113,13 @@ def shap_table(
 
 
 def _by_feature(booster: "xgboost.Booster", plan: "FeaturePlan", kind: str) -> dict[str, float]:
-    """Return XGBoost's importance by name; a booster that was stored without names numbers its features."""
+    """Return XGBoost's importance by name. A booster that was stored without names calls its features f0, f1 and so on.
+
+    They are told by their place alone: a column may well be called f1.
+    """
     found = booster.get_score(importance_type=kind)
-    numbered = {f"f{n}": name for n, name in enumerate(plan.feature_names)}
-    known = {name if name in plan.feature_names else numbered.get(name, name): value for name, value in found.items()}
-    return {name: float(known.get(name, 0.0)) for name in plan.feature_names}  # type: ignore[arg-type]  # lists only for linear boosters
+    own_names = booster.feature_names or [f"f{place}" for place in range(len(plan.feature_names))]
+    return {name: float(found.get(own, 0.0)) for own, name in zip(own_names, plan.feature_names, strict=True)}  # type: ignore[arg-type]  # lists only for linear boosters
 
 
 def _swarm(name: str, values: NDArray[np.float32], shap: NDArray[np.float64]) -> SwarmFeature:

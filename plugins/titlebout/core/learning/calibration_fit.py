@@ -88,8 +88,8 @@ def isotonic_points(labels: Floats, scores: Floats) -> tuple[Floats, Floats]:
     for number, (count, total) in enumerate(zip(rows.tolist(), sums.tolist(), strict=True)):
         # Compared as products, not as means: sums of flags are exact.
         while pool_rows and pool_sums[-1] * count >= total * pool_rows[-1]:
-            count += pool_rows.pop()  # noqa: PLW2901 - the point swallows the pool before it
-            total += pool_sums.pop()  # noqa: PLW2901
+            count += pool_rows.pop()  # noqa: PLW2901  # the point swallows the pool before it
+            total += pool_sums.pop()  # noqa: PLW2901  # the same
             last.pop()
         pool_rows.append(count)
         pool_sums.append(total)

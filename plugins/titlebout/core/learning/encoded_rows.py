@@ -90,7 +90,7 @@ class EncodedRows:
         try:
             if self._file is None:
                 # Without a name: it is gone with the process, however that ends.
-                self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115 - closed by `forget`
+                self._file = tempfile.TemporaryFile(dir=folder, buffering=0)  # noqa: SIM115  # closed by `forget`
             view = matrix.reshape(-1).view(np.uint8).data
             while len(view):
                 view = view[os.write(self._file.fileno(), view) :]

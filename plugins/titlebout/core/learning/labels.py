@@ -27,12 +27,18 @@ def target_values(spec: ModelSpec, table: "pa.Table") -> NDArray[np.float64]:
         `training.classes`, a label that is missing is NaN.
 
     Raises:
-        FieldError: The table lacks the target, a label is infinite, or it is none of the classes.
+        FieldError: The table lacks the target, a label is infinite, or it is none of the classes: of those in
+            `training.classes`, or of 0 and 1 for the objective `binary`.
     """
     name = spec.dataset.target
     zone = zone_of(spec.schedule.timezone)
     column = SnapshotColumn(table, name, spec.dataset.snapshot_columns[name], zone)
-    return column.classes(spec.training.classes) if spec.training.classes else column.numbers()
+    if spec.training.classes:
+        return column.classes(spec.training.classes)
+    labels = column.numbers()
+    if spec.training.objective is Objective.BINARY:
+        _refuse_other_than_yes_and_no(name, labels)
+    return labels
 
 
 def labels_to_learn(spec: ModelSpec, tables: Mapping[PartitionKey, "pa.Table"]) -> NDArray[np.float64]:
@@ -171,6 +177,20 @@ def _labels(spec: ModelSpec, key: PartitionKey, table: "pa.Table") -> NDArray[np
         raise PartitionUnreadableError(message) from error
 
 
+def _refuse_other_than_yes_and_no(name: str, labels: NDArray[np.float64]) -> None:
+    """Refuse what no probability can be held against: a log loss of it may be below that of any honest model.
+
+    A contract check refuses such partitions, but a person may release one, and a spec may have become binary later.
+    """
+    others = labels[~((labels == 0) | (labels == 1) | np.isnan(labels))]
+    if len(others):
+        problem = (
+            f"holds the label {others[0]:g} in {int((others == others[0]).sum())} rows; the objective binary knows "
+            "0 and 1, or false and true; reject the partition (titlebout quarantine reject) or correct its source"
+        )
+        raise FieldError(name, problem)
+
+
 def _refuse_wrong_labels(spec: ModelSpec, key: PartitionKey, labels: NDArray[np.float64]) -> None:
     where = f"partition {key}, target {spec.dataset.target!r}"
     missing = int(np.isnan(labels).sum())
@@ -179,10 +199,6 @@ def _refuse_wrong_labels(spec: ModelSpec, key: PartitionKey, labels: NDArray[np.
             f"{where}: {missing} of {len(labels)} labels are missing; reject such partitions with an expectation "
             "(expect_column_values_to_not_be_null), or set dataset.label_delay_days if labels come later"
         )
-        raise PartitionUnreadableError(message)
-    if spec.training.objective is Objective.BINARY and not np.isin(labels, (0, 1)).all():
-        found = labels[~np.isin(labels, (0, 1))][0]
-        message = f"{where}: found label {found:g}; the objective binary learns 0 and 1, or false and true"
         raise PartitionUnreadableError(message)
     if spec.training.objective in NOT_NEGATIVE and labels.min(initial=math.inf) < 0:
         message = f"{where}: found label {labels.min():g}; the objective {spec.training.objective} learns none below 0"

@@ -80,8 +80,11 @@ def training_folder(training: TrainingSection, rows: int, features: int) -> Iter
 
 def quantile_matrices(
     rows: LabelledRows, plan: FeaturePlan, *, learned: int, max_bin: int, threads: int, folder: Path | None
-) -> "list[xgboost.QuantileDMatrix | xgboost.ExtMemQuantileDMatrix]":
+) -> "list[xgboost.DMatrix]":
     """Build the matrix of the rows that trees learn and, where some are left, that of those held back.
+
+    The rows held back keep their values. In the bins of the others, a category behind all that were learned would count
+    as the last of these, and the rounds and a calibration would be chosen by scores that no server ever gives.
 
     Args:
         rows: All rows.
@@ -93,29 +96,30 @@ def quantile_matrices(
     """
     import xgboost
 
-    parts = [slice(0, learned)]
-    if learned < len(rows.labels):
-        parts.append(slice(learned, len(rows.labels)))
-    found: list[xgboost.QuantileDMatrix | xgboost.ExtMemQuantileDMatrix] = []
-    for part in parts:
-        more: dict[str, Any] = {
-            "missing": np.nan,
-            "max_bin": max_bin,
-            "nthread": threads,
-            "ref": found[0] if found else None,
-            "enable_categorical": True,
-        }
-        if folder is None:
-            found.append(xgboost.QuantileDMatrix(_batches(rows, plan, part), **more))
-        else:
-            cache = str(folder / f"part-{len(found)}")
-            found.append(xgboost.ExtMemQuantileDMatrix(_batches(rows, plan, part, cache), **more))
+    kind = xgboost.QuantileDMatrix if folder is None else xgboost.ExtMemQuantileDMatrix
+    more: dict[str, Any] = {"missing": np.nan, "nthread": threads, "enable_categorical": True}
+    found: list[xgboost.DMatrix] = [kind(_batches(rows, plan, slice(0, learned), folder), max_bin=max_bin, **more)]
+    held = slice(learned, len(rows.labels))
+    if folder is not None and learned < held.stop:
+        found.append(xgboost.DMatrix(_batches(rows, plan, held, folder), **more))
+    elif learned < held.stop:
+        # By an iterator without a folder, XGBoost would write its pages into the working directory.
+        values = np.concatenate([features for _, features in rows.encoded.batches(learned, held.stop)])
+        found.append(xgboost.DMatrix(values, **_named(rows, plan, held), **more))
     return found
 
 
-def _batches(rows: LabelledRows, plan: FeaturePlan, part: slice, cache: str | None = None) -> "xgboost.DataIter":
+def _named(rows: LabelledRows, plan: FeaturePlan, where: slice) -> dict[str, Any]:
+    """Return what goes with the features of some rows, as XGBoost calls it."""
+    weights = None if rows.weights is None else rows.weights[where]
+    return {"label": rows.labels[where], "weight": weights, "feature_types": list(plan.feature_types)}
+
+
+def _batches(rows: LabelledRows, plan: FeaturePlan, part: slice, folder: Path | None) -> "xgboost.DataIter":
     """Hand rows to XGBoost; it asks for all of them several times."""
     import xgboost
+
+    cache = None if folder is None else str(folder / f"rows-{part.start}")
 
     class Batches(xgboost.DataIter):
         def __init__(self) -> None:
@@ -130,12 +134,7 @@ def _batches(rows: LabelledRows, plan: FeaturePlan, part: slice, cache: str | No
             if batch is None:
                 return False
             where, features = batch
-            input_data(
-                data=features,
-                label=rows.labels[where],
-                weight=None if rows.weights is None else rows.weights[where],
-                feature_types=list(plan.feature_types),
-            )
+            input_data(data=features, **_named(rows, plan, where))
             return True
 
     return Batches()

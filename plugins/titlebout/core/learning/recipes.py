@@ -12,6 +12,7 @@ from pydantic import Field, JsonValue, ValidationError
 from titlebout import __version__
 from titlebout.core.cadences import Cadence
 from titlebout.core.errors import CorruptObjectError, SpecError
+from titlebout.core.first_mistake import first_mistake
 from titlebout.core.machine.lean_xgboost import load_xgboost
 from titlebout.core.ports import Lake
 from titlebout.core.results import PartitionKey, Result, Sha256, SnapshotRef, TrainedChallenger
@@ -112,9 +113,8 @@ class Recipe(Result):
         try:
             return ModelSpec.model_validate(document)
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            where = ".".join(str(part) for part in first["loc"])
-            message = f"recipe of {self.version}: {where}: {first['msg']}; it was made with titlebout {self.code}"
+            mistake = first_mistake(error, "as a whole")
+            message = f"recipe of {self.version}: {mistake}; it was made with titlebout {self.code}"
             raise SpecError(message) from None
 
     def _judged_by(self, today: ModelSpec | None) -> dict[str, object]:

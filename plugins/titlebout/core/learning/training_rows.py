@@ -8,7 +8,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from titlebout.core.errors import CorruptObjectError
+from titlebout.core.errors import CorruptObjectError, FieldError, PartitionUnreadableError
 from titlebout.core.history.served_history import ServedHistory
 from titlebout.core.partitions import shift_key
 from titlebout.core.past_partitions import PastPartitions
@@ -99,7 +99,27 @@ class TrainingRows:
         Args:
             work: Called on several threads.
             names: Columns that it gets.
+
+        Raises:
+            PartitionUnreadableError: The function refuses a field of some row.
         """
+        try:
+            yield from self._mapped(work, names)
+        except FieldError as error:
+            message = f"{self._place_of(error, work, names)}: {error}"
+            raise PartitionUnreadableError(message) from error
+
+    def _place_of(self, error: FieldError, work: "Callable[[pa.Table], object]", names: Sequence[str]) -> str:
+        """Name the partition whose rows are refused: small ones are worked on together."""
+        for piece in self.pieces:
+            try:
+                work(piece.read(names))
+            except FieldError as found:
+                if str(found) == str(error):
+                    return f"partition {piece.partition}"
+        return "training window"
+
+    def _mapped(self, work: "Callable[[pa.Table], ResultT]", names: Sequence[str]) -> Iterator[ResultT]:
         if self.is_held:
             import pyarrow as pa
 

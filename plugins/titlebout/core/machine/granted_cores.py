@@ -7,6 +7,7 @@ from pathlib import Path
 
 from titlebout.core.machine.cgroups import CGROUPS, MEMBERSHIP, settings_around, text_of
 
+SHARE_VARIABLE = "OMP_NUM_THREADS"
 VALUES_PER_THREAD = 2_000_000
 """Feature values from which on one more thread trains faster than it waits: 100,000 rows of 20 features.
 
@@ -16,17 +17,20 @@ trees of depth 4 and 6: with 1,000 to 30,000 rows one thread was 1.2 to 3 times 
 
 
 def granted_cores(cgroups: Path = CGROUPS, membership: Path = MEMBERSHIP) -> int:
-    """Return the cores that affinity and cgroup quota leave to this process, at least 1.
+    """Return the cores that affinity, cgroup quota and `OMP_NUM_THREADS` leave to this process, at least 1.
 
     A container with a quota of 1.5 cores gets 2 threads; with one for each of the host's 64 cores they would
-    wait for each other most of the time.
+    wait for each other most of the time. The variable is how workers that share a machine are told their share.
 
     Args:
         cgroups: Where the cgroup file system is mounted.
         membership: File that names the cgroup of this process.
     """
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min([affinity, *(math.ceil(quota) for quota in _quotas(cgroups, membership))])
+    # One number for each level of nesting, as in "4,1"; OpenMP itself ignores what is none.
+    wanted = os.environ.get(SHARE_VARIABLE, "").partition(",")[0].strip()
+    share = [int(wanted)] if wanted.isdecimal() and int(wanted) else []
+    return min([affinity, *share, *(math.ceil(quota) for quota in _quotas(cgroups, membership))])
 
 
 def training_threads(values: int) -> int:

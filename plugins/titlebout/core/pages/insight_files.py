@@ -31,9 +31,10 @@ def insight_files(explained: Explained) -> dict[str, bytes]:
 
 def tracked_details(explained: Explained | None, card: ModelCard, search: SearchReport | None = None) -> TrackedDetails:
     """Return what a tracking server is told of a version besides its numbers."""
-    written = {"card.md": card_markdown(card).encode()}
+    markdown = card_markdown(card)
+    written = {"card.md": markdown.encode()}
     if explained is None:
-        return TrackedDetails(files=written, trials=_trials(search))
+        return TrackedDetails(files=written, trials=_trials(search), description=markdown)
     curve = explained.insight.curve
     return TrackedDetails(
         curves={
@@ -43,6 +44,7 @@ def tracked_details(explained: Explained | None, card: ModelCard, search: Search
         example=ModelExample(explained.feature_names, explained.example, explained.outputs),
         files=insight_files(explained) | written,
         trials=_trials(search),
+        description=markdown,
     )
 
 
