@@ -12,6 +12,7 @@ import pytest
 import yaml
 
 from fakes.demand_days import demand_rows
+from fakes.project_folder import connect
 from fakes.specs import demand_document, demand_spec
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
@@ -22,6 +23,7 @@ from titlebout.cli.replays import with_rules
 from titlebout.core.bouts.timeline import Policy, ServedDay, Timeline
 from titlebout.core.errors import UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
+from titlebout.core.machine.granted_cores import SHARE_VARIABLE
 from titlebout.core.partitions import keys_between
 from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
 from titlebout.steps import replay_bouts
@@ -56,14 +58,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def connections(project, monkeypatch):
-    monkeypatch.setenv("TITLEBOUT_HOME", str(project))
-    known = {
-        "source": {"conn_type": "generic", "extra": {"root": str(project / "raw")}},
-        "lake": {"conn_type": "generic", "extra": {"root_uri": (project / "tried/lake").as_uri()}},
-        "ledger": {"conn_type": "sqlite", "host": str(project / "tried/ledger.sqlite")},
-    }
-    for name, fields in known.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name.upper()}", json.dumps(fields))
+    connect(project, project / "tried", monkeypatch, source={"extra": {"root": str(project / "raw")}})
 
 
 def run(*more):
@@ -104,13 +99,12 @@ def test_nights_side_by_side_give_the_same_models_and_the_same_lake(tried, tmp_p
     assert [*here.list_paths("")] == [*there.list_paths("")]
 
 
-@pytest.mark.parametrize(("jobs", "threads"), [("1", 0), ("2", 4), ("5", 1)])
-def test_nights_share_the_cores_side_by_side_and_train_as_the_spec_says_one_by_one(monkeypatch, jobs, threads):
-    given = []
-    monkeypatch.setattr(night_runs, "granted_cores", lambda: 8)
-    monkeypatch.setattr(night_runs, "_nights", lambda work, *_: given.append(work.args[-1]) or [])
-    run("--jobs", jobs)
-    assert given == [threads]
+def test_nights_side_by_side_share_the_cores(monkeypatch):
+    """Each "night" tells what its process counts as its own: windows are trained by as many threads as suit them."""
+    monkeypatch.setattr(night_runs, "granted_cores", lambda: 5)
+    assert [*_nights(os.getenv, [SHARE_VARIABLE] * 3, 2)] == ["2"] * 3
+    assert [*_nights(os.getenv, [SHARE_VARIABLE], 7)] == ["1"]
+    assert [*_nights(os.getenv, [SHARE_VARIABLE], 1)] == [os.getenv(SHARE_VARIABLE)]
 
 
 def test_a_night_whose_process_is_killed_is_told_with_the_remedy():
@@ -172,12 +166,31 @@ def test_replay_writes_a_table_and_a_picture(tried, tmp_path):
     assert ET.parse(tmp_path / "days.svg").getroot().tag.endswith("svg")
 
 
+def test_a_scratch_folder_is_replayed_without_a_connection(tried, tmp_path, monkeypatch, capsys):
+    for store in ("LAKE", "LEDGER"):
+        monkeypatch.delenv(f"AIRFLOW_CONN_TITLEBOUT_{store}")
+    span = ["replay", "demand", "--from", FIRST, "--to", LAST]
+    assert main([*span, "--scratch", os.path.relpath(tried)]) == 0
+    assert "demand: 4 nights" in capsys.readouterr().out
+    assert main([*span, "--scratch", str(tmp_path / "typo")]) == 2
+    assert "no night has run there; give the folder that titlebout run had" in capsys.readouterr().err
+    assert not (tmp_path / "typo").exists()
+    version = next(iter(versions(tried)))
+    assert main(["reproduce", "demand", version, "--scratch", str(tried)]) == 0
+
+
+def test_a_replay_that_ends_before_it_begins_is_refused(tried, capsys):
+    assert main(["replay", "demand", "--from", LAST, "--to", FIRST]) == 2
+    assert "swap them" in capsys.readouterr().err
+
+
 def test_days_that_wait_for_labels_are_told_and_a_policy_without_error_divides_nothing(tried, capsys, monkeypatch):
     perfect = ServedDay("2024-01-13", 24, dict.fromkeys(Policy, "v"), dict.fromkeys(Policy, 0.0))
-    timeline = Timeline(Metric.RMSE, (), (perfect,), ("2024-01-14", "2024-01-15"))
+    timeline = Timeline(Metric.RMSE, (), (perfect,), ("2024-01-14", "2024-01-15"), {"2024-01-16": "holds infinity"})
     monkeypatch.setattr(replay_bouts, "replay_bouts", lambda *_, **__: timeline)
     assert replay() == 0
     printed = capsys.readouterr().out
+    assert "left out: 1 days that cannot be scored, such as 2024-01-16: holds infinity" in printed
     assert "no label is known yet on 2 days, 2024-01-14 to 2024-01-15: they do not count" in printed
     assert printed.splitlines()[-1].split() == ["best", "in", "hindsight", "1", "0", "-"]
 
@@ -209,8 +222,9 @@ def test_every_rule_of_a_bout_may_be_set(rule):
     ("change", "said"),
     [
         ("training.rounds=3", "need a new training"),
-        ("comparison.min_gian=3", "comparison.min_gain"),
-        ("comparison.min_gain", "then '='"),
+        ("comparison.min_gian=3", "did you mean 'min_gain'?"),
+        ("min_gain=0.1", "give comparison.KEY=VALUE (did you mean 'min_gain'?)"),
+        ("comparison.min_gain", "give comparison.KEY=VALUE"),
         ("comparison.min_gain=7", "less than 1"),
         ("comparison.min_gain=[", "is no value"),
         ("comparison.metric=log_loss", "does not fit"),
@@ -230,7 +244,7 @@ def test_reproduce_says_file_by_file_that_the_bytes_are_equal(tried, capsys):
     version = min(versions(tried))
     assert main(["reproduce", "demand", version, "--threads", "2"]) == 0
     printed = capsys.readouterr().out
-    assert printed.count("equal") == 5
+    assert printed.count("equal") == 4
     assert "DIFFERS" not in printed
 
 

@@ -257,8 +257,25 @@ def test_one_class_in_the_holdout_has_no_area():
 
     verdict = bout(one_class, champion=BINARY | WEAK, challenger=BINARY)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.reasons[0].startswith("the error of the challenger is nan")
+    assert "auc is no number on the holdout, whatever a model says: all of its rows are of one" in verdict.reasons[0]
     assert bout(binary_rows, champion=BINARY | WEAK, challenger=BINARY).outcome is Outcome.PROMOTE
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier", "auc"])
+@pytest.mark.parametrize("label", [-1, 0.5, 7])
+def test_a_label_that_is_neither_yes_nor_no_concludes_nothing(metric, label):
+    """A log loss of it may be below that of any honest model, and a share of it above one."""
+    judged = BINARY | {"dataset__columns__is_busy": "number", "comparison__metric": metric}
+
+    def released(key):
+        rows = binary_rows(key)
+        busy = [float(each) for each in rows["is_busy"].to_pylist()]
+        busy[0] = label if is_holdout(key) else busy[0]
+        return rows.drop(["is_busy"]).append_column("is_busy", pa.array(busy))
+
+    verdict = bout(released, champion=judged | WEAK, challenger=judged)
+    assert verdict.outcome is Outcome.INCONCLUSIVE
+    assert f"2024-01-12 cannot be scored by both: field 'is_busy' holds the label {label}" in verdict.reasons[0]
 
 
 def test_a_target_that_never_changes_teaches_nothing():
@@ -290,7 +307,7 @@ def test_a_metric_that_is_no_number_concludes_nothing():
 
     verdict = bout(zero, champion=mape | WEAK, challenger=mape)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert verdict.reasons[0].startswith("the error of the challenger is nan")
+    assert "mape is no number on the holdout, whatever a model says: a label is 0" in verdict.reasons[0]
     assert bout(demand_rows, champion=mape | WEAK, challenger=mape).outcome is Outcome.PROMOTE
 
 

@@ -14,25 +14,14 @@ from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome, RunKind, Verdict
 from titlebout.steps.compare_with_champion import compare_with_champion
-from titlebout.steps.train_challenger import train_challenger
 
+METRICS = {"quantile": {"comparison__metric": "pinball", "comparison__quantile": 0.9, "training__quantile": 0.9}}
 WEAK = {"training__rounds": 1, "training__params": {"max_depth": 1, "eta": 0.1}}
-
-
-def train(world, partition, spec=None):
-    return train_challenger(
-        spec or world.spec, run_of(partition), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
 
 
 def compare(world, challenger, run=None, spec=None):
     return compare_with_champion(
-        spec or world.spec,
-        run or run_of(challenger.partition),
-        challenger=challenger,
-        lake=world.lake,
-        ledger=world.ledger,
-        registry=world.registry,
+        spec or world.spec, run or run_of(challenger.partition), challenger=challenger, **world.stores
     )
 
 
@@ -46,12 +35,12 @@ def world():
 @pytest.fixture
 def served(world):
     """A world in which a weak champion serves."""
-    world.release(train(world, "2024-01-13", demand_spec(**WEAK)))
+    world.release(world.train("2024-01-13", demand_spec(**WEAK)))
     return world
 
 
 def test_the_first_model_beats_a_constant_and_is_promoted(world):
-    verdict = compare(world, train(world, "2024-01-13"))
+    verdict = compare(world, world.train("2024-01-13"))
     assert (verdict.outcome, verdict.champion) == (Outcome.PROMOTE, None)
     assert verdict.holdout == ("2024-01-11", "2024-01-12", "2024-01-13")
     assert (verdict.rows, verdict.blocks) == (72, 3)
@@ -60,31 +49,31 @@ def test_the_first_model_beats_a_constant_and_is_promoted(world):
 
 def test_a_first_model_that_learned_nothing_is_not_promoted(world):
     nothing = demand_spec(training__params={"eta": 0.0})
-    verdict = compare(world, train(world, "2024-01-13", nothing))
+    verdict = compare(world, world.train("2024-01-13", nothing))
     assert verdict.outcome is not Outcome.PROMOTE
 
 
 def test_a_better_challenger_is_promoted(served):
-    verdict = compare(served, train(served, "2024-01-14"))
+    verdict = compare(served, served.train("2024-01-14"))
     assert verdict.outcome is Outcome.PROMOTE
     assert verdict.challenger_error < verdict.champion_error
 
 
 def test_a_worse_challenger_is_kept_out(world):
-    world.release(train(world, "2024-01-13"))
-    verdict = compare(world, train(world, "2024-01-14", demand_spec(**WEAK)))
+    world.release(world.train("2024-01-13"))
+    verdict = compare(world, world.train("2024-01-14", demand_spec(**WEAK)))
     assert verdict.outcome is Outcome.KEEP
     assert verdict.gain < 0
 
 
 def test_a_version_that_serves_already_is_kept(served):
-    champion = train(served, "2024-01-13", demand_spec(**WEAK))
+    champion = served.train("2024-01-13", demand_spec(**WEAK))
     assert "already serves" in compare(served, champion).reasons[0]
 
 
 def test_the_same_model_under_another_name_is_never_promoted(served):
     """Its golden rows differ, hence its version; its model does not."""
-    twin = train(served, "2024-01-13", demand_spec(**WEAK, deployment__golden_rows=3))
+    twin = served.train("2024-01-13", demand_spec(**WEAK, deployment__golden_rows=3))
     verdict = compare(served, twin)
     assert verdict.outcome is Outcome.KEEP
     assert verdict.reasons == ("the challenger scores every row exactly as the champion does",)
@@ -92,14 +81,14 @@ def test_the_same_model_under_another_name_is_never_promoted(served):
 
 
 def test_a_backfill_of_an_older_night_never_replaces_the_champion(served):
-    older = train(served, "2024-01-12")
+    older = served.train("2024-01-12")
     verdict = compare(served, older, run_of("2024-01-12", RunKind.BACKFILL))
     assert verdict.outcome is Outcome.KEEP
     assert "newer than partition 2024-01-12" in verdict.reasons[0]
 
 
 def test_a_holdout_that_a_model_was_trained_on_is_refused(served):
-    later = train(served, "2024-01-16")
+    later = served.train("2024-01-16")
     spec = demand_spec(training__holdout_days=5)
     verdict = compare(served, later, spec=spec)
     assert verdict.outcome is Outcome.INCONCLUSIVE
@@ -111,14 +100,14 @@ def test_a_holdout_that_a_model_was_trained_on_is_refused(served):
 def test_without_a_holdout_nothing_is_concluded():
     world = DemandWorld()
     world.deliver_days("2024-01-01", "2024-01-10")
-    verdict = compare(world, train(world, "2024-01-13"))
+    verdict = compare(world, world.train("2024-01-13"))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert world.kinds() == [EntryKind.CHALLENGER_TRAINED, EntryKind.VERDICT_REACHED]
 
 
 def test_nobody_is_judged_on_a_day_in_quarantine(served):
     served.deliver("2024-01-14", demand_rows("2024-01-14", level=3.0), accepted=False, revision=2)
-    verdict = compare(served, train(served, "2024-01-14"))
+    verdict = compare(served, served.train("2024-01-14"))
     assert verdict.holdout == ("2024-01-12", "2024-01-13")
     assert verdict.rows == 48
 
@@ -126,13 +115,13 @@ def test_nobody_is_judged_on_a_day_in_quarantine(served):
 def test_too_few_holdout_partitions_conclude_nothing():
     world = DemandWorld()
     world.deliver_days("2024-01-01", "2024-01-12")
-    verdict = compare(world, train(world, "2024-01-13"))
+    verdict = compare(world, world.train("2024-01-13"))
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "48 rows, comparison.min_rows asks for 50" in verdict.reasons[0]
 
 
 def test_a_verdict_is_recorded_once_in_ledger_and_registry(served):
-    challenger = train(served, "2024-01-14")
+    challenger = served.train("2024-01-14")
     first = compare(served, challenger)
     entry = served.ledger.entries("demand")[-1]
     assert entry.kind is EntryKind.VERDICT_REACHED
@@ -143,7 +132,7 @@ def test_a_verdict_is_recorded_once_in_ledger_and_registry(served):
 
 
 def test_the_account_of_a_bout_is_stored_once_and_named_by_the_ledger(served):
-    challenger = train(served, "2024-01-14")
+    challenger = served.train("2024-01-14")
     verdict = compare(served, challenger)
     entry = served.ledger.entries("demand")[-1]
     content = served.lake.read(entry.payload["account_path"], sha256=entry.payload["account_sha256"])
@@ -154,12 +143,12 @@ def test_the_account_of_a_bout_is_stored_once_and_named_by_the_ledger(served):
 
 
 def test_a_bout_that_was_refused_has_no_account(served):
-    compare(served, train(served, "2024-01-13", demand_spec(**WEAK)))
+    compare(served, served.train("2024-01-13", demand_spec(**WEAK)))
     assert "account_path" not in served.ledger.entries("demand")[-1].payload
 
 
 def test_a_holdout_that_was_corrected_deserves_a_new_verdict(served):
-    challenger = train(served, "2024-01-14")
+    challenger = served.train("2024-01-14")
     first = compare(served, challenger)
     served.deliver("2024-01-14", demand_rows("2024-01-14", level=3.0), revision=2)
     second = compare(served, challenger)
@@ -168,14 +157,14 @@ def test_a_holdout_that_was_corrected_deserves_a_new_verdict(served):
 
 
 def test_other_rules_deserve_a_new_verdict(served):
-    challenger = train(served, "2024-01-14")
+    challenger = served.train("2024-01-14")
     assert compare(served, challenger).outcome is Outcome.PROMOTE
     strict = demand_spec(comparison__max_error=0.001)
     assert compare(served, challenger, spec=strict).outcome is Outcome.KEEP
 
 
 def test_a_registry_that_was_down_learns_the_verdict_from_the_ledger(served):
-    challenger = train(served, "2024-01-14")
+    challenger = served.train("2024-01-14")
     served.registry.is_down = True
     with pytest.raises(UnavailableError):
         compare(served, challenger)
@@ -188,7 +177,7 @@ def test_a_registry_that_was_down_learns_the_verdict_from_the_ledger(served):
 @pytest.mark.parametrize("broken", ["model", "plan"])
 @pytest.mark.parametrize("whose", ["champion", "challenger"])
 def test_a_corrupt_model_is_an_error_and_never_a_promotion(served, whose, broken):
-    champion, challenger = train(served, "2024-01-13", demand_spec(**WEAK)), train(served, "2024-01-14")
+    champion, challenger = served.train("2024-01-13", demand_spec(**WEAK)), served.train("2024-01-14")
     path = getattr({"champion": champion, "challenger": challenger}[whose], f"{broken}_path")
     served.lake.objects[path] = served.lake.objects[path][:-1]
     with pytest.raises(CorruptObjectError):
@@ -198,7 +187,7 @@ def test_a_corrupt_model_is_an_error_and_never_a_promotion(served, whose, broken
 
 @pytest.mark.parametrize("lost", ["model", "manifest"])
 def test_a_champion_that_the_lake_lost_is_an_error_and_never_a_promotion(served, lost):
-    champion, challenger = train(served, "2024-01-13", demand_spec(**WEAK)), train(served, "2024-01-14")
+    champion, challenger = served.train("2024-01-13", demand_spec(**WEAK)), served.train("2024-01-14")
     del served.lake.objects[champion.model_path if lost == "model" else version_manifest("demand", champion.version)]
     with pytest.raises(ObjectMissingError):
         compare(served, challenger)
@@ -206,7 +195,7 @@ def test_a_champion_that_the_lake_lost_is_an_error_and_never_a_promotion(served,
 
 
 def test_a_label_that_is_not_there_yet_concludes_nothing(served):
-    challenger = train(served, "2024-01-14")
+    challenger = served.train("2024-01-14")
     rows = demand_rows("2024-01-14")
     late = rows.set_column(4, "rentals", pa.array([None, *rows["rentals"].to_pylist()[1:]]))
     served.deliver("2024-01-14", late, revision=2)
@@ -218,7 +207,7 @@ def test_a_label_that_is_not_there_yet_concludes_nothing(served):
 
 
 def test_a_row_that_cannot_be_scored_concludes_nothing(served):
-    challenger = train(served, "2024-01-14")
+    challenger = served.train("2024-01-14")
     rows = demand_rows("2024-01-14")
     infinite = rows.set_column(2, "temperature", pa.array([math.inf, *rows["temperature"].to_pylist()[1:]]))
     served.deliver("2024-01-14", infinite, revision=2)
@@ -230,7 +219,7 @@ def test_a_row_that_cannot_be_scored_concludes_nothing(served):
 def test_a_column_that_the_champion_reads_goes_after_the_champion(served):
     columns = {name: kind for name, kind in served.spec.dataset.columns.items() if name != "weather"}
     without = demand_spec(dataset__columns=columns, training__features={"numeric": ["temperature"]})
-    verdict = compare(served, train(served, "2024-01-14", without), spec=without)
+    verdict = compare(served, served.train("2024-01-14", without), spec=without)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "cannot be scored by both: field 'weather'" in verdict.reasons[0]
     assert "the champion reads weather: keep it under dataset.columns, without it in training" in verdict.reasons[0]
@@ -238,17 +227,25 @@ def test_a_column_that_the_champion_reads_goes_after_the_champion(served):
 
 def test_a_champion_of_another_target_is_not_comparable(served):
     target = demand_spec(dataset__target="temperature", training__features={"numeric": ["hour"]})
-    other = train(served, "2024-01-14", target)
+    other = served.train("2024-01-14", target)
     verdict = compare(served, other, spec=target)
     assert verdict.outcome is Outcome.INCONCLUSIVE
     assert "the champion predicts rentals (regression), the challenger temperature (regression)" in verdict.reasons[0]
+
+
+@pytest.mark.parametrize(("objective", "is_met"), [("poisson", True), ("absolute", True), ("quantile", False)])
+def test_another_way_to_learn_the_same_number_meets_the_champion(served, objective, is_met):
+    changed = demand_spec(training__objective=objective, **METRICS.get(objective, {}))
+    verdict = compare(served, served.train("2024-01-14", changed), spec=changed)
+    assert (verdict.outcome is Outcome.PROMOTE) is is_met
+    assert (verdict.champion_error is not None) is is_met
 
 
 def test_slices_and_guards_of_the_spec_are_part_of_the_verdict(served):
     strict = demand_spec(
         comparison__slices={"columns": ["weather", "hour"], "min_rows": 5}, comparison__guards={"mae": 0.01}
     )
-    verdict = compare(served, train(served, "2024-01-14"), spec=strict)
+    verdict = compare(served, served.train("2024-01-14"), spec=strict)
     names = [check.name for check in verdict.checks]
     assert names[0] == "guard mae"
     assert {"slice weather=clear", "slice weather=cloudy", "slice weather=rain", "slice hour=0"} <= set(names)
@@ -256,7 +253,7 @@ def test_slices_and_guards_of_the_spec_are_part_of_the_verdict(served):
     assert rows == verdict.rows
     assert {check.state for check in verdict.checks if check.name.startswith("slice hour")} == {"shown"}
     # Another rule is another bout, not the recorded one.
-    assert compare(served, train(served, "2024-01-14")).checks == ()
+    assert compare(served, served.train("2024-01-14")).checks == ()
 
 
 def test_slices_of_very_long_texts_fit_into_the_ledger():
@@ -265,15 +262,15 @@ def test_slices_of_very_long_texts_fit_into_the_ledger():
     for key in keys_between("2024-01-01", "2024-01-13"):
         rows = demand_rows(key)
         world.deliver(key, rows.set_column(rows.column_names.index("weather"), "weather", pa.array(texts)))
-    world.release(train(world, "2024-01-12", demand_spec(**WEAK)))
-    verdict = compare(world, train(world, "2024-01-13"))
+    world.release(world.train("2024-01-12", demand_spec(**WEAK)))
+    verdict = compare(world, world.train("2024-01-13"))
     assert len({check.name for check in verdict.checks}) == 24
 
 
 def test_more_slices_than_the_ledger_takes_stand_in_the_account(served, monkeypatch):
     monkeypatch.setattr(recorded_verdict, "MAX_PAYLOAD_BYTES", 9000)
     spec = demand_spec(comparison__slices={"columns": ["hour"], "min_rows": 1, "max_loss": 9})
-    verdict = compare(served, train(served, "2024-01-14"), spec=spec)
+    verdict = compare(served, served.train("2024-01-14"), spec=spec)
     (entry,) = served.ledger.entries("demand", kinds={EntryKind.VERDICT_REACHED})
     assert entry.read(Verdict, "verdict") == verdict
     account = BoutAccount.model_validate_json(served.lake.read(entry.payload["account_path"]))
@@ -281,7 +278,7 @@ def test_more_slices_than_the_ledger_takes_stand_in_the_account(served, monkeypa
     assert 0 < len(verdict.checks) < 24
     assert verdict.checks[-1].name == f"{25 - len(verdict.checks)} more checks"
     # The same bout again is the same verdict.
-    assert compare(served, train(served, "2024-01-14"), spec=spec) == verdict
+    assert compare(served, served.train("2024-01-14"), spec=spec) == verdict
 
 
 def test_a_corrected_day_that_only_the_champion_remembers_deserves_a_new_verdict():
@@ -289,8 +286,8 @@ def test_a_corrected_day_that_only_the_champion_remembers_deserves_a_new_verdict
     remembering = {"numeric": ["hour"], "history": {"usual": usual}}
     world = DemandWorld(demand_spec(training__window_days=5))
     world.deliver_days("2024-01-01", "2024-01-16")
-    world.release(train(world, "2024-01-15", demand_spec(training__window_days=5, training__features=remembering)))
-    challenger = train(world, "2024-01-16")
+    world.release(world.train("2024-01-15", demand_spec(training__window_days=5, training__features=remembering)))
+    challenger = world.train("2024-01-16")
     first = compare(world, challenger)
     assert compare(world, challenger) == first
     world.deliver("2024-01-09", demand_rows("2024-01-09", warmer=300.0), revision=2)

@@ -35,7 +35,7 @@ def make_world(order=NIGHTS, *, gap=None):
         world.deliver(key, accepted=key != gap)
     for key in order:
         spec = WEAK if key < "2024-01-15" else world.spec
-        train_challenger(spec, run_of(key), lake=world.lake, ledger=world.ledger, registry=world.registry)
+        world.train(key, spec)
     return world
 
 
@@ -170,7 +170,7 @@ def test_hours_are_read_once_though_a_holdout_has_many_of_them():
     "today",
     [
         {"dataset__target": "temperature", "training__features": {"numeric": ["hour"]}},
-        {"training__objective": "poisson"},
+        {"training__objective": "quantile", "comparison__metric": "pinball"},
         {
             "dataset__columns": {"day": "date", "hour": "integer", "temperature": "number", "rentals": "number"},
             "training__features": {"numeric": ["hour", "temperature"]},
@@ -186,7 +186,7 @@ def test_nights_that_do_not_fit_the_spec_of_today_are_left_out(today):
     world.spec = demand_spec(**today)
     with pytest.raises(NotEnoughPartitionsError, match="the columns and the target of the spec"):
         replay(world)
-    train_challenger(world.spec, run_of(LAST), lake=world.lake, ledger=world.ledger, registry=world.registry)
+    world.train(LAST)
     timeline = replay(world)
     assert timeline.foreign == (FIRST,)
     assert [verdict.partition for verdict in timeline.verdicts] == [LAST]
@@ -196,6 +196,13 @@ def test_a_version_fits_a_spec_with_columns_that_came_later(world):
     columns = {**world.spec.dataset.columns, "humidity": "number"}
     later = demand_spec(dataset__columns=dict(reversed(columns.items())))
     assert _fits(later, _plan_of(world))
+
+
+def test_another_way_to_learn_the_same_number_fits_and_a_probability_does_not(world):
+    assert _fits(demand_spec(training__objective="poisson"), _plan_of(world))
+    columns = {**world.spec.dataset.columns, "rentals": "flag"}
+    binary = demand_spec(dataset__columns=columns, training__objective="binary", comparison__metric="log_loss")
+    assert not _fits(binary, _plan_of(world))
 
 
 def test_a_history_feature_needs_the_column_that_it_adds_up(world):

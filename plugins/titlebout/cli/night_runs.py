@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from titlebout.cli.at_hand import open_lake, trained_version
+from titlebout.cli.at_hand import filled_scratch, open_lake, stored_connection, trained_version
 from titlebout.cli.commands import Commands, add_command
-from titlebout.connection_fields import ConnectionFields, environment_connection
+from titlebout.cli.life_signs import LoggedSigns
 from titlebout.core.errors import (
     ConnectionSettingsError,
     NotEnoughPartitionsError,
@@ -28,10 +28,10 @@ from titlebout.core.errors import (
     TitleboutError,
     UnavailableError,
 )
-from titlebout.core.machine.granted_cores import granted_cores
+from titlebout.core.machine.granted_cores import SHARE_VARIABLE, granted_cores
 from titlebout.core.machine.openmp import let_threads_sleep
 from titlebout.core.partitions import checked_key, resolve_key
-from titlebout.core.results import RunContext, RunKind, Verdict
+from titlebout.core.results import Outcome, RunContext, RunKind, Verdict
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec, load_suite, source_query
 from titlebout.wiring import build_lake, build_ledger, build_registry, build_search, build_source, build_validator
@@ -63,6 +63,9 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
     again = add_command(commands, "reproduce", reproduce, summary)
     again.add_argument("model")
     again.add_argument("version", help="as `titlebout status` and `titlebout ledger show` print it")
+    again.add_argument(
+        "--scratch", type=Path, metavar="DIR", help="of a version that `titlebout run --scratch` trained"
+    )
     again.add_argument("--threads", type=int, default=0, metavar="N", help="default: as the spec says")
 
 
@@ -89,17 +92,17 @@ def run(options: argparse.Namespace) -> bool:
         raise SpecError(message)
     load_suite(spec.validation.suite)
     jobs = max(1, min(options.jobs, len(keys)))
-    scratch = options.scratch.resolve() if options.scratch else None
+    if options.scratch:
+        options.scratch.mkdir(parents=True, exist_ok=True)
     let_threads_sleep()
     # MLflow sets up its own logging when it is imported.
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
-    threads = max(1, granted_cores() // jobs) if jobs > 1 else 0
     ended = []
-    for night in _nights(partial(one_night, options.model, scratch, threads), keys, jobs):
+    for night in _nights(partial(one_night, options.model, options.scratch), keys, jobs):
         ended.append(night)
         print(f"{night.partition}  {night.outcome:<13}{night.seconds:>6.1f} s  {night.line}", flush=True)
     failures = sum(night.is_failure for night in ended)
-    judged = sum(night.outcome in {"promote", "keep", "inconclusive"} for night in ended)
+    judged = sum(night.outcome in set(Outcome) for night in ended)
     print(f"{options.model}: {len(ended)} nights, {judged} bouts, {failures} failures", file=sys.stderr)
     return judged > 0 and not failures
 
@@ -111,7 +114,7 @@ def reproduce(options: argparse.Namespace) -> bool:
     spec = load_model_spec(options.model)
     if options.threads > 0:
         spec = with_threads(spec, options.threads)
-    lake = open_lake()
+    lake = open_lake(filled_scratch(options.scratch))
     found = reproduce_version(spec, trained_version(lake, spec.name, options.version), lake=lake)
     print(f"{found.version}: trained again on {found.rows} rows of {found.partitions} partitions")
     for name, is_equal in found.is_equal.items():
@@ -131,7 +134,8 @@ def _nights(work: "partial[Night]", keys: Sequence[str], jobs: int) -> Iterator[
         yield from map(work, keys)
         return
     # Fresh processes: one that has trained must not fork.
-    pool = ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
+    fresh, share = multiprocessing.get_context("spawn"), max(1, granted_cores() // jobs)
+    pool = ProcessPoolExecutor(jobs, mp_context=fresh, initializer=_take_share, initargs=(share,))
     try:
         # The first night goes alone: it makes the stores and brings in the history that the others share.
         yield pool.submit(work, keys[0]).result()
@@ -147,8 +151,13 @@ def _nights(work: "partial[Night]", keys: Sequence[str], jobs: int) -> Iterator[
         pool.shutdown(cancel_futures=True)
 
 
-def one_night(model: str, scratch: Path | None, threads: int, partition: str) -> Night:
-    """Run the steps of one night up to the verdict; `threads` are for a spec that names none, 0: as it says.
+def _take_share(cores: int) -> None:
+    """Let a process that has just begun count so many cores as its own; what a spec says of threads still holds."""
+    os.environ[SHARE_VARIABLE] = str(cores)
+
+
+def one_night(model: str, scratch: Path | None, partition: str) -> Night:
+    """Run the steps of one night up to the verdict.
 
     Raises:
         ConnectionSettingsError: A connection is not defined or is wrong.
@@ -157,7 +166,7 @@ def one_night(model: str, scratch: Path | None, threads: int, partition: str) ->
     started = time.monotonic()
     try:
         with _quiet(), _progress_shown(partition):
-            verdict = _verdict(model, scratch, threads, partition)
+            verdict = _verdict(model, scratch, partition)
     except (ConnectionSettingsError, SpecError):
         raise  # the same for every night
     except TitleboutError as error:
@@ -183,32 +192,31 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _progress_shown(partition: str) -> Iterator[None]:
-    """Let a search tell trial by trial how far it is, and a ladder what it found: both take a while."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter(f"{partition}  %(message)s"))
-    loggers = [logging.getLogger(f"titlebout.steps.{step}") for step in ("search_parameters", "climb_ladder")]
-    for logger in loggers:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
+    """Let the steps tell how far they are: the first night brings in the history of its windows, which takes a while.
+
+    A search tells trial by trial, and a ladder what it found, in lines that stay.
+    """
+    handler = LoggedSigns(partition, [f"titlebout.steps.{step}" for step in ("search_parameters", "climb_ladder")])
+    steps = logging.getLogger("titlebout.steps")
+    steps.addHandler(handler)
+    steps.setLevel(logging.INFO)
     try:
         yield
     finally:
-        for logger in loggers:
-            logger.removeHandler(handler)
-            logger.setLevel(logging.NOTSET)
+        handler.tell("")
+        steps.removeHandler(handler)
+        steps.setLevel(logging.NOTSET)
 
 
-def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> Verdict:
+def _verdict(model: str, scratch: Path | None, partition: str) -> Verdict:
     from titlebout.steps.compare_with_champion import compare_with_champion
     from titlebout.steps.ingest_partition import ingest_partition
     from titlebout.steps.train_challenger import train_challenger
     from titlebout.steps.validate_partition import validate_partition
 
     spec = load_model_spec(model)
-    if not spec.training.threads:
-        spec = with_threads(spec, threads)
     night = RunContext(partition=partition, run_id=f"run__{partition}", kind=RunKind.BACKFILL, reason="titlebout run")
-    connect = partial(_connection, scratch)
+    connect = partial(stored_connection, scratch=scratch)
     lake, ledger = build_lake(connect("titlebout_lake")), build_ledger(connect("titlebout_ledger"))
     registry = build_registry(connect("titlebout_mlflow"))
     ingest_partition(
@@ -218,16 +226,3 @@ def _verdict(model: str, scratch: Path | None, threads: int, partition: str) -> 
     validate_partition(spec, night, suite=suite, lake=lake, ledger=ledger, validator=build_validator())
     challenger = train_challenger(spec, night, lake=lake, ledger=ledger, registry=registry, search=build_search())
     return compare_with_champion(spec, night, challenger=challenger, lake=lake, ledger=ledger, registry=registry)
-
-
-def _connection(scratch: Path | None, conn_id: str) -> ConnectionFields:
-    """Look a connection up: the stores in the scratch folder, if there is one, all others in the environment."""
-    if scratch is None:
-        return environment_connection(conn_id)
-    scratch.mkdir(parents=True, exist_ok=True)
-    stores = {
-        "titlebout_lake": ConnectionFields(conn_id, extra={"root_uri": (scratch / "lake").as_uri()}),
-        "titlebout_ledger": ConnectionFields(conn_id, conn_type="sqlite", host=str(scratch / "ledger.sqlite")),
-        "titlebout_mlflow": ConnectionFields(conn_id, extra={"tracking_uri": f"sqlite:///{scratch / 'mlflow.sqlite'}"}),
-    }
-    return stores.get(conn_id) or environment_connection(conn_id)

@@ -9,11 +9,12 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from titlebout.cli.at_hand import open_lake, open_ledger
+from titlebout.cli.at_hand import filled_scratch, open_lake, open_ledger
 from titlebout.cli.commands import Commands, add_command
 from titlebout.cli.whole_files import appearing
 from titlebout.core.bouts.timeline import Policy, Timeline
-from titlebout.core.errors import SpecError
+from titlebout.core.errors import SpecError, did_you_mean
+from titlebout.core.first_mistake import first_mistake
 from titlebout.core.pages.line_chart import line_chart
 from titlebout.core.partitions import checked_key
 from titlebout.core.results import Outcome
@@ -40,6 +41,9 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
         metavar="KEY=VALUE",
         help="another rule of the bout, such as comparison.min_gain=0.02; nothing is trained again",
     )
+    parser.add_argument(
+        "--scratch", type=Path, metavar="DIR", help="replay the nights of `titlebout run --scratch DIR`"
+    )
     parser.add_argument("--csv", type=Path, metavar="FILE", help="write one line per day")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="write an SVG picture of the errors over time")
 
@@ -49,13 +53,15 @@ def replay(options: argparse.Namespace) -> bool:
     checked_key(options.first), checked_key(options.last)
     spec = with_rules(load_model_spec(options.model), options.changes)
     spec.calendar.check(options.first), spec.calendar.check(options.last)
-    lake = open_lake()
+    if options.first > options.last:
+        message = f"--from {options.first} lies after --to {options.last}; swap them"
+        raise SpecError(message)
+    scratch = filled_scratch(options.scratch)
+    lake, ledger = open_lake(scratch), open_ledger(scratch)
     # XGBoost and Arrow take a second to import; the other commands do without.
     from titlebout.steps.replay_bouts import replay_bouts
 
-    timeline = replay_bouts(
-        spec, first=options.first, last=options.last, lake=lake, ledger=open_ledger(), progress=_progress
-    )
+    timeline = replay_bouts(spec, first=options.first, last=options.last, lake=lake, ledger=ledger, progress=_progress)
     _print(spec, timeline)
     if options.csv:
         with appearing(options.csv) as file:
@@ -78,8 +84,8 @@ def with_rules(spec: ModelSpec, changes: Sequence[str]) -> ModelSpec:
         key, equals, value = change.partition("=")
         section, _, name = key.partition(".")
         if section != _SECTION or not equals or name not in rules:
-            known = ", ".join(f"{_SECTION}.{each}" for each in rules)
-            message = f"--set {change[:60]!r}: give one of {known}, then '=' and a value; others need a new training"
+            hint = did_you_mean(key.rpartition(".")[2], rules)
+            message = f"--set {change[:60]!r}: give {_SECTION}.KEY=VALUE ({hint}); other keys need a new training"
             raise SpecError(message)
         try:
             document[_SECTION][name] = yaml.safe_load(value)
@@ -89,8 +95,7 @@ def with_rules(spec: ModelSpec, changes: Sequence[str]) -> ModelSpec:
     try:
         return ModelSpec.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        message = f"--set {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+        message = f"--set {first_mistake(error, _SECTION)}"
         raise SpecError(message) from None
 
 
@@ -106,11 +111,14 @@ def _print(spec: ModelSpec, timeline: Timeline) -> None:
     if timeline.foreign:
         span = f"{len(timeline.foreign)} nights, {timeline.foreign[0]} to {timeline.foreign[-1]}"
         print(f"left out: {span}, whose models predict something else than the spec, or from columns that it lacks")
+    if timeline.unscored:
+        key, why = next(iter(timeline.unscored.items()))
+        print(f"left out: {len(timeline.unscored)} days that cannot be scored, such as {key}: {why}")
     if timeline.unlabelled:
         first, *_, last = (*timeline.unlabelled, timeline.unlabelled[-1])
         print(f"no label is known yet on {len(timeline.unlabelled)} days, {first} to {last}: they do not count")
     if not timeline.days:
-        if not timeline.unlabelled:
+        if not (timeline.unlabelled or timeline.unscored):
             print("no challenger was ever promoted: nothing would have served")
         return
     metric = timeline.metric

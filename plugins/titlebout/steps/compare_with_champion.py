@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from titlebout.core.bouts.bout_account import BoutAccount
 from titlebout.core.bouts.bout_checks import ScoredPartition
-from titlebout.core.bouts.class_order import in_order
+from titlebout.core.bouts.class_order import answers_the_same, in_order
 from titlebout.core.bouts.comparison import Bout
 from titlebout.core.bouts.metrics import Floats
 from titlebout.core.bouts.recorded_verdict import as_recorded
@@ -60,22 +60,19 @@ def compare_with_champion(
         UnavailableError: Lake, ledger or registry does not answer.
     """
     state = ledger.state(spec.name)
+    accepted = [state.partitions[key].ref() for key in state.keys(PartitionStatus.ACCEPTED)]
     challenger = same_version(lake, ledger, challenger)
-    accepted = state.keys(PartitionStatus.ACCEPTED)
-    holdout = Windows(spec, run.partition).accepted_holdout(accepted)
     bout = Bout(
         spec=spec,
         partition=run.partition,
         challenger=challenger,
         champion=proven_version(lake, ledger, spec.name, state.champion.version) if state.champion else None,
-        holdout=tuple(state.partitions[key].ref() for key in holdout),
+        holdout=_holdout(spec, run, accepted),
         withdrawal=why_withdrawn(challenger.version, state.releases),
     )
-    past = PastPartitions(spec, lake, (state.partitions[key].ref() for key in accepted))
+    past = PastPartitions(spec, lake, accepted)
     verdict, account = _told(bout.refusal() or _score_and_judge(bout, lake, past))
-    # The same two may have met before the challenger was rolled back, and it won.
-    remembered = _remembered(spec, lake, bout.champion if account else None)
-    evidence = f"{_evidence(spec, bout.holdout, past, remembered)}{':withdrawn' if bout.withdrawal else ''}"
+    evidence = _evidence(bout, past, _remembered(spec, lake, bout.champion if account else None))
     entry = ledger.append(
         spec.name,
         EntryKind.VERDICT_REACHED,
@@ -89,6 +86,11 @@ def compare_with_champion(
     registry.record_verdict(recorded, files={"bout.json": account} if account and is_new else None)
     logger.info("%s against %s: %s", recorded.challenger, recorded.champion or "the baseline", recorded.outcome)
     return recorded
+
+
+def _holdout(spec: ModelSpec, run: RunContext, accepted: Sequence[SnapshotRef]) -> tuple[SnapshotRef, ...]:
+    by_key = {ref.partition: ref for ref in accepted}
+    return tuple(by_key[key] for key in Windows(spec, run.partition).accepted_holdout(by_key))
 
 
 def _told(reached: BoutAccount | Verdict) -> tuple[Verdict, bytes | None]:
@@ -111,10 +113,7 @@ def _score_and_judge(bout: Bout, lake: Lake, past: PastPartitions) -> BoutAccoun
     threads = bout.spec.training.threads or granted_cores()
     challenger = load_predictor(lake, bout.challenger, threads=threads)
     champion = load_predictor(lake, bout.champion, threads=threads) if bout.champion else None
-    if champion and (champion.plan.objective, champion.plan.target) != (
-        challenger.plan.objective,
-        challenger.plan.target,
-    ):
+    if champion and not answers_the_same(champion.plan, challenger.plan.objective, challenger.plan.target):
         reason = (
             f"the champion predicts {champion.plan.target} ({champion.plan.objective}), the challenger "
             f"{challenger.plan.target} ({challenger.plan.objective}); give the new target a model spec of its own"
@@ -131,8 +130,7 @@ def _score_and_judge(bout: Bout, lake: Lake, past: PastPartitions) -> BoutAccoun
                 groups=slice_groups(bout.spec, rows),
             )
         except FieldError as error:
-            reason = f"holdout {ref.partition} cannot be scored by both: {error}{_remedy(bout.spec, champion)}"
-            return bout.ended(Outcome.INCONCLUSIVE, reason)
+            return bout.unscored(ref.partition, error, _remedy(bout.spec, champion))
     return bout.account(scored)
 
 
@@ -163,14 +161,10 @@ def _remembered(spec: ModelSpec, lake: Lake, champion: TrainedChallenger | None)
     return own | others
 
 
-def _evidence(
-    spec: ModelSpec,
-    holdout: Sequence[SnapshotRef],
-    past: PastPartitions,
-    remembered: Mapping[str, HistoryFeature],
-) -> str:
+def _evidence(bout: Bout, past: PastPartitions, remembered: Mapping[str, HistoryFeature]) -> str:
     """Name what a verdict rests on besides the two versions: a corrected holdout deserves a new one."""
-    used = past.used((ref.partition for ref in holdout), remembered)
-    rules = spec.comparison.model_dump(mode="json")
-    canonical = json.dumps([rules, [ref.data_sha256 for ref in (*holdout, *used)]], sort_keys=True)
-    return hashlib.sha256(canonical.encode()).hexdigest()[:12]
+    used = past.used((ref.partition for ref in bout.holdout), remembered)
+    rules = bout.spec.comparison.model_dump(mode="json")
+    canonical = json.dumps([rules, [ref.data_sha256 for ref in (*bout.holdout, *used)]], sort_keys=True)
+    # The same two may have met before the challenger was rolled back, and it won.
+    return f"{hashlib.sha256(canonical.encode()).hexdigest()[:12]}{':withdrawn' if bout.withdrawal else ''}"

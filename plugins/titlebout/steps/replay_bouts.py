@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pydantic import JsonValue
 
 from titlebout.core.bouts.bout_checks import Grouping
-from titlebout.core.bouts.class_order import in_order
+from titlebout.core.bouts.class_order import answers_the_same, in_order
 from titlebout.core.bouts.timeline import HINDSIGHT_CHALLENGERS, Floats, Night, Scored, Timeline, fold_nights
 from titlebout.core.errors import NotEnoughPartitionsError
 from titlebout.core.features import FeaturePlan
@@ -83,7 +83,7 @@ def _fits(spec: ModelSpec, plan: FeaturePlan) -> bool:
     added_up = {feature.of for feature in plan.remembered.values()}
     columns = spec.dataset.snapshot_columns
     return (
-        (plan.objective, plan.target) == (spec.training.objective, spec.dataset.target)
+        answers_the_same(plan, spec.training.objective, spec.dataset.target)
         and set(plan.classes) <= set(spec.training.classes)
         and plan.fields.items() <= columns.items()
         and added_up <= columns.keys()

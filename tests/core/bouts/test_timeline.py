@@ -8,6 +8,7 @@ import pytest
 from fakes.demand_days import DemandWorld, run_of
 from fakes.specs import demand_spec
 from titlebout.core.bouts.timeline import Night, Policy, Scored, Timeline, fold_nights
+from titlebout.core.errors import FieldError
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.results import Outcome
 from titlebout.steps.train_challenger import train_challenger
@@ -146,3 +147,34 @@ def test_a_score_that_is_no_number_is_no_missing_label(nights, days):
     timeline = fold(nights, days, lambda version, day: math.nan if day == "2024-01-21" else 1.0)
     assert timeline.unlabelled == ()
     assert math.isnan(timeline.error(Policy.NEVER))
+
+
+def test_a_day_that_cannot_be_scored_is_left_out_and_concludes_nothing(nights, days):
+    """Such as one with an infinite temperature: the other two years are worth a replay all the same."""
+
+    def score(model, ref):
+        if ref.partition == "2024-01-14":
+            raise FieldError("temperature", "holds infinity")
+        labels = np.arange(ROWS, dtype=float)
+        return Scored(labels, labels + 2)
+
+    timeline = fold_nights(SPEC, nights, days, score)
+    assert timeline.unscored == {"2024-01-14": "field 'temperature' holds infinity"}
+    assert len(timeline.days) == len(days) - 1
+    ends = {verdict.partition: verdict for verdict in timeline.verdicts}
+    assert "holdout 2024-01-14 cannot be scored by both: field 'temperature'" in ends["2024-01-16"].reasons[0]
+    assert "cannot be scored" not in ends["2024-01-17"].reasons[0]
+
+
+def test_rows_that_have_no_error_by_any_model_count_for_no_policy(nights, days):
+    """A share of a label that is zero is none."""
+
+    def score(model, ref):
+        labels = np.arange(1.0, ROWS + 1)
+        scores = 1.25 * labels
+        labels[0] = 0 if ref.partition == "2024-01-22" else 1
+        return Scored(labels, scores)
+
+    timeline = fold_nights(demand_spec(comparison__metric="mape"), nights, days, score)
+    assert [day.rows for day in timeline.days][-2:] == [ROWS, ROWS - 1]
+    assert timeline.error(Policy.REPLAYED) == pytest.approx(0.25)

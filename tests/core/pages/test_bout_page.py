@@ -1,14 +1,18 @@
 import json
+import re
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from fakes.lake import MemoryLake
 from fakes.ledger import MemoryLedger
 from fakes.read_page import ReadPage
 from fakes.recorded_bouts import CHALLENGER, CHAMPION, HOLDOUT, NIGHT, a_bout, record, scores
+from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.pages.bout_page import BoutSource, RecordedBout, bout_page, read_account
 from titlebout.core.pages.page_frame import Place
+from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
@@ -41,6 +45,29 @@ def test_a_promotion_shows_everything_that_was_asked_with_what_was_found():
     assert "gain in rmse +0.00 % or more at the lower bound" in text
     assert "weather=clear 140" in text
     assert "each one-sided at 95.0 %" in text
+
+
+def test_a_challenger_as_good_as_a_constant_is_shown_as_refused():
+    blocks = scores(champion=False)
+    level = {key: replace(block, challenger=np.full(40, 50.0)) for key, block in blocks.items()}
+    account = a_bout(champion=False).account(level)
+    held = account.verdict.model_copy(update={"baseline_error": account.verdict.challenger_error})
+    text = page_of(account.model_copy(update={"verdict": held})).text
+    assert re.search(r"error below [0-9.]+ of a constant [0-9.]+ broken", text)
+
+
+def test_hours_are_told_as_the_days_that_they_are_put_together_to():
+    hours = [*keys_between("2024-02-01T00", "2024-02-03T23")]
+    rng = np.random.default_rng(0)
+    labels = {key: rng.normal(size=4) for key in hours}
+    scored = {key: ScoredPartition(each, each + 0.1, each + 0.2) for key, each in labels.items()}
+    day = a_bout().holdout[0]
+    bout = replace(a_bout(), holdout=[day.model_copy(update={"partition": key}) for key in hours])
+    found = page_of(bout.account(scored))
+    assert "holdout days 3 or more 3 held" in found.text
+    assert "3 holdout days" in found.text
+    partitions = {link for link in found.links if link.startswith("../partitions/")}
+    assert partitions == {"../partitions/2024-02-01T00", "../partitions/2024-02-03T23"}
 
 
 @pytest.mark.parametrize(("actor", "is_said"), [("run:backfill__2024-01-20", True), ("run:scheduled__1", False)])

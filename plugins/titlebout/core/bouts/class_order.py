@@ -1,4 +1,4 @@
-"""Probabilities of versions that know other classes, or know them in another order, made comparable."""
+"""Which versions can be compared, and probabilities of those that know other classes, or in another order, made so."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,19 @@ from numpy.typing import NDArray
 from titlebout.core.errors import FieldError
 from titlebout.core.features import FeaturePlan
 from titlebout.core.specs.class_list import ClassName, listed
-from titlebout.core.specs.training_spec import Objective
+from titlebout.core.specs.training_spec import NOT_NEGATIVE, Objective
+
+_SAME_QUESTION = NOT_NEGATIVE | {Objective.REGRESSION, Objective.ABSOLUTE}
+"""Ways to learn what to expect of the target, in its unit."""
+
+
+def answers_the_same(plan: FeaturePlan, objective: Objective, target: str) -> bool:
+    """Whether a version predicts what another objective and target ask for, so that their scores can be compared.
+
+    One that learned from squared errors and one that learned as Poisson both say what to expect. A quantile is
+    another number, a probability is none of the target's unit.
+    """
+    return plan.target == target and (plan.objective == objective or {plan.objective, objective} <= _SAME_QUESTION)
 
 
 def in_order(plan: FeaturePlan, scores: NDArray[np.float64], classes: Sequence[ClassName]) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from titlebout.core.bouts.metrics import unit_of
 from titlebout.core.bouts.resampling import interval_fields
 from titlebout.core.bouts.verdict_rules import BoutNumbers, decide, measure
 from titlebout.core.bouts.whole_days import by_blocks
+from titlebout.core.errors import FieldError
 from titlebout.core.partitions import days_apart
 from titlebout.core.results import Outcome, PartitionKey, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.specs.comparison_spec import Metric
@@ -59,6 +60,10 @@ class Bout:
             if known:
                 return self.ended(Outcome.INCONCLUSIVE, known)
         return None
+
+    def unscored(self, partition: PartitionKey, error: FieldError, remedy: str = "") -> Verdict:
+        """Return the verdict where a holdout partition holds what one of the two cannot score, or a wrong label."""
+        return self.ended(Outcome.INCONCLUSIVE, f"holdout {partition} cannot be scored by both: {error}{remedy}")
 
     def judge(self, scored: Mapping[PartitionKey, ScoredPartition]) -> Verdict:
         """Reach the verdict from both models' scores on the holdout."""

@@ -1,4 +1,23 @@
-"""How sure a gain is: what every part of the holdout's days says of it."""
+"""How sure a gain is: what every part of the holdout's days says of it.
+
+Both models are scored on the same rows. The rows of one partition resemble each other, so whole partitions are taken or
+left, and always for both models at once.
+
+The gain is computed on every subset of the blocks. The lower bound is the one that at most 1 - confidence of all
+subsets stay below, the empty one included. Of two equally good models either is as likely to be the better one of a
+block, whatever the block's size, and then this bound is above zero in no more than 1 - confidence of all bouts:
+exactly, for any number of blocks and however much they differ. A bound that is made of standard errors is not: with 14
+blocks of very different size it promotes one of two equal models in 6 to 7 % of all bouts at 95 %, and finds fewer
+better ones.
+
+Below 5 blocks (at 95 %) there are too few subsets. The blocks are drawn with repetition then, and the more cautious of
+two bounds holds: the percentile at the level at which it matches Student's t, and the estimate minus t standard errors,
+which grow by sqrt(n / (n - 1)).
+
+Source: J. A. Hartigan, Using Subsample Values as Typical Values, JASA 64 (1969) 1303-1317. For few blocks:
+T. Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 69 (2015) 371-386, sections 3.2
+and 5.
+"""
 
 import math
 from statistics import NormalDist
@@ -56,26 +75,13 @@ def gain_interval(
 ) -> GainInterval:
     """Estimate by which share the challenger's error is smaller than its opponent's.
 
-    Both models are scored on the same rows. The rows of one partition resemble each other, so whole partitions are
-    taken or left, and always for both models at once.
-
-    The gain is computed on every subset of the blocks. The lower bound is the one that at most 1 - confidence of all
-    subsets stay below, the empty one included. Of two equally good models either is as likely to be the better one of
-    a block, whatever the block's size, and then this bound is above zero in no more than 1 - confidence of all bouts:
-    exactly, for any number of blocks and however much they differ. A bound that is made of standard errors is not:
-    with 14 blocks of very different size it promotes one of two equal models in 6 to 7 % of all bouts at 95 %, and
-    finds fewer better ones.
-
-    Below 5 blocks (at 95 %) there are too few subsets. The blocks are drawn with repetition then, and the more
-    cautious of two bounds holds: the percentile at the level at which it matches Student's t, and the estimate minus
-    t standard errors, which grow by sqrt(n / (n - 1)).
-
-    Source: J. A. Hartigan, Using Subsample Values as Typical Values, JASA 64 (1969) 1303-1317. For few blocks:
-    T. Hesterberg, What Teachers Should Know About the Bootstrap, The American Statistician 69 (2015) 371-386,
-    sections 3.2 and 5.
-
-    `blocks` is at least 2, and `confidence` that of each bound. `resamples` subsets are drawn where there are more, and
-    so many draws are made where there are few blocks.
+    Args:
+        challenger: Its errors.
+        opponent: Those of the champion, or of what else it meets, on the same rows.
+        blocks: How many there are, at least 2.
+        confidence: Of each bound.
+        resamples: So many subsets are drawn where there are more, and so many draws made where blocks are few.
+        seed: Of the draws.
 
     Returns:
         Gain and bounds, at most 1; minus infinity where only the opponent is without error, or where a subset that

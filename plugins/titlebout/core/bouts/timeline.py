@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from titlebout.core.bouts.bout_checks import Grouping, ScoredPartition
 from titlebout.core.bouts.comparison import Bout
 from titlebout.core.bouts.metrics import error_of, row_losses, row_metric
+from titlebout.core.errors import FieldError
 from titlebout.core.results import Outcome, PartitionKey, SnapshotRef, TrainedChallenger, Verdict
 from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.specs.spec import ModelSpec
@@ -85,6 +86,7 @@ class Timeline:
         verdicts: One per night.
         days: Accepted partitions on which a champion serves, and of which some label is known.
         unlabelled: Those of which none is known yet: they cannot be measured.
+        unscored: Those with rows that a model cannot score, or with a label that is none, and why: neither can they.
         foreign: Nights that are left out: their challengers predict something else, or from other columns.
     """
 
@@ -92,6 +94,7 @@ class Timeline:
     verdicts: tuple[Verdict, ...]
     days: tuple[ServedDay, ...]
     unlabelled: tuple[PartitionKey, ...] = ()
+    unscored: Mapping[PartitionKey, str] = field(default_factory=dict)
     foreign: tuple[PartitionKey, ...] = ()
 
     def error(self, policy: Policy, days: Sequence[ServedDay] | None = None) -> float:
@@ -126,12 +129,14 @@ def fold_nights(spec: ModelSpec, nights: Sequence[Night], days: Iterable[Snapsho
     """
     fold = _Fold(spec, scorer)
     waiting = deque(nights)
-    served = []
+    served, unscored = list[ServedDay](), dict[PartitionKey, str]()
     for day in days:
         while waiting and waiting[0].partition < day.partition:
             fold.decide(waiting.popleft())
-        if fold.champions:
-            served.append(fold.serve(day))
+        try:
+            served += [fold.serve(day)] if fold.champions else []
+        except FieldError as error:
+            unscored[day.partition] = str(error)
     for night in waiting:
         fold.decide(night)
     return Timeline(
@@ -139,6 +144,7 @@ def fold_nights(spec: ModelSpec, nights: Sequence[Night], days: Iterable[Snapsho
         verdicts=tuple(fold.verdicts),
         days=tuple(day for day in served if day.rows),
         unlabelled=tuple(day.partition for day in served if not day.rows),
+        unscored=unscored,
     )
 
 
@@ -184,6 +190,8 @@ class _Fold:
         """Return the sum of the losses of rows with a label, and how many these are: the rest says nothing yet."""
         comparison, scored = self._spec.comparison, self._scorer(model, day)
         known = ~np.isnan(scored.labels)
+        if comparison.metric is Metric.MAPE:
+            known &= scored.labels != 0  # no model has an error there
         losses = row_losses(
             row_metric(comparison.metric), scored.labels[known], scored.scores[known], quantile=comparison.quantile
         )
@@ -198,7 +206,10 @@ def judge_night(spec: ModelSpec, night: Night, champion: TrainedChallenger | Non
         return refusal
     scored = {}
     for ref in night.holdout:
-        rows = scorer(night.challenger, ref)
-        champion_scores = scorer(champion, ref).scores if champion else None
+        try:
+            rows = scorer(night.challenger, ref)
+            champion_scores = scorer(champion, ref).scores if champion else None
+        except FieldError as error:
+            return bout.unscored(ref.partition, error)
         scored[ref.partition] = ScoredPartition(rows.labels, rows.scores, champion_scores, rows.groups)
     return bout.judge(scored)

@@ -12,7 +12,7 @@ from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.bouts.metrics import constant_scores
 from titlebout.core.bouts.resampling import GainInterval, compared_gain
 from titlebout.core.results import Baseline, Outcome, PartitionKey
-from titlebout.core.specs.comparison_spec import ComparisonSection
+from titlebout.core.specs.comparison_spec import ComparisonSection, Metric
 
 
 @dataclass(frozen=True)
@@ -140,12 +140,9 @@ def _missing_evidence(numbers: BoutNumbers, comparison: ComparisonSection) -> st
     if numbers.unlabelled:
         key, rows = next(iter(numbers.unlabelled.items()))
         return f"labels are missing in {len(numbers.unlabelled)} holdout partitions, {rows} of them in {key}"
-    errors = {"challenger": numbers.challenger_error, "baseline": numbers.baseline_error}
-    if numbers.champion_error is not None:
-        errors["champion"] = numbers.champion_error
-    for name, error in errors.items():
-        if not math.isfinite(error):
-            return f"the error of the {name} is {error}, no number to compare; look at its scores on the holdout"
+    undefined = _undefined_error(numbers, comparison.metric)
+    if undefined:
+        return undefined
     for name, found, needed in (
         ("rows", numbers.rows, comparison.min_rows),
         ("blocks", numbers.blocks, comparison.min_blocks),
@@ -155,6 +152,33 @@ def _missing_evidence(numbers: BoutNumbers, comparison: ComparisonSection) -> st
                 f"the holdout has {found} {name}, comparison.min_{name} asks for {needed}; raise training.holdout_days"
             )
     return None
+
+
+def _undefined_error(numbers: BoutNumbers, metric: Metric) -> str | None:
+    """Say whose error is no number, and whether the labels are why or the scores."""
+    if not math.isfinite(numbers.baseline_error):  # a constant is a number on every row: the labels are why
+        why = _undefined_by(metric) or f"the error of the baseline is {numbers.baseline_error}"
+        return f"{metric} is no number on the holdout, whatever a model says: {why}"
+    errors = {"challenger": numbers.challenger_error}
+    if numbers.champion_error is not None:
+        errors["champion"] = numbers.champion_error
+    for name, error in errors.items():
+        if not math.isfinite(error):
+            return f"the error of the {name} is {error}, no number to compare; look at its scores on the holdout"
+    return None
+
+
+def _undefined_by(metric: Metric) -> str | None:
+    """Say which labels leave a metric undefined, and what to do about it; None where no finite ones do."""
+    match metric:
+        case Metric.MAPE:
+            return "a label is 0 or next to it; judge by another metric, or leave such rows out with dataset.keep"
+        case Metric.AUC:
+            return "all of its rows are of one class; raise training.holdout_days"
+        case Metric.AVERAGE_PRECISION | Metric.LIFT:
+            return "none of its rows is of class 1; raise training.holdout_days"
+        case _:
+            return None
 
 
 def _broken_floor(numbers: BoutNumbers, comparison: ComparisonSection) -> str | None:

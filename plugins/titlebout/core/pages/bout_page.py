@@ -13,6 +13,7 @@ from titlebout.core.ledgers.ledger import LedgerEntry
 from titlebout.core.pages.bout_reading import (
     STYLES,
     TITLES,
+    blocks_word,
     demands,
     gain_intervals,
     headline,
@@ -114,6 +115,7 @@ def bout_page(source: BoutSource, place: Place) -> str:
         hidden_slices=max(len(slices) - MAX_SHOWN_SLICES, 0),
         slice_gains=interval_chart(slice_intervals(slices[:_DRAWN_SLICES])),
         days=_day_chart(account, verdict),
+        blocks=blocks_word(verdict),
         is_constant_far=account is not None and not _shows_constant(account, verdict),
         reliability=_reliability_chart(account),
         same_night=source.same_night[::-1],

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from titlebout.core.bout_check import BoutCheck, CheckState
+from titlebout.core.bouts.whole_days import block_of
 from titlebout.core.loose_json import is_number, mapping
 from titlebout.core.pages.bout_words import number, percent
 from titlebout.core.pages.interval_chart import Interval
@@ -68,6 +69,11 @@ def demands(verdict: Verdict, rules: Mapping[str, Any]) -> list[Demand]:
     return [*found, *_gain(verdict)]
 
 
+def blocks_word(verdict: Verdict) -> str:
+    """Name what the bounds are made of: partitions, or the days that hours are put together to."""
+    return "days" if any(block_of(key) != key for key in verdict.holdout) else "partitions"
+
+
 def slice_checks(verdict: Verdict) -> list[BoutCheck]:
     """Return the slices: those that are broken first, then those that were judged, each time the largest loss first."""
     slices = [check for check in verdict.checks if check.name.startswith(_SLICE)]
@@ -108,8 +114,8 @@ def _interval(name: str, check: BoutCheck, asked: float | None) -> Interval:
 
 
 def _evidence(verdict: Verdict, rules: Mapping[str, Any]) -> Iterator[Demand]:
-    for name, found in (("rows", verdict.rows), ("partitions", verdict.blocks)):
-        limit = rules.get("min_rows" if name == "rows" else "min_blocks")
+    for name, key, found in (("rows", "min_rows", verdict.rows), (blocks_word(verdict), "min_blocks", verdict.blocks)):
+        limit = rules.get(key)
         if is_number(limit):
             state = CheckState.HELD if found >= limit else CheckState.UNDECIDED
             yield Demand(f"holdout {name}", f"{limit:,} or more", f"{found:,}", state)
@@ -122,7 +128,8 @@ def _floors(verdict: Verdict, rules: Mapping[str, Any]) -> Iterator[Demand]:
             "error",
             f"below {number(verdict.baseline_error)} of a constant",
             error,
-            _below(verdict, verdict.baseline_error),
+            # As good as a constant is not good enough.
+            _below(verdict, math.nextafter(verdict.baseline_error, -math.inf)),
         )
     limit = rules.get("max_error")
     if is_number(limit):
