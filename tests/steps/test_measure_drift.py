@@ -1,7 +1,7 @@
 import pyarrow as pa
 import pytest
 
-from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.demand_days import DemandWorld, demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.errors import CorruptObjectError
 from titlebout.core.layout import version_manifest
@@ -10,7 +10,6 @@ from titlebout.core.partitions import keys_between
 from titlebout.core.versions import read_version
 from titlebout.steps.measure_drift import ACTOR, measure_drift
 from titlebout.steps.tell_rows_apart import tell_rows_apart
-from titlebout.steps.train_challenger import train_challenger
 
 
 def measure(world, spec=None):
@@ -26,9 +25,7 @@ def world():
 def serving(spec):
     world = DemandWorld(spec=spec)
     world.deliver_days("2024-01-01", "2024-01-13")
-    champion = train_challenger(
-        spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
+    champion = world.train("2024-01-13", spec)
     world.release(champion)
     return world
 
@@ -148,9 +145,7 @@ def test_a_past_that_is_too_short_to_be_held_against_itself_is_named_and_older_d
     spec = demand_spec(training__window_days=5)
     world = DemandWorld(spec=spec)
     world.deliver_days("2024-01-06", "2024-01-13")
-    world.release(
-        train_challenger(spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry)
-    )
+    world.release(world.train("2024-01-13", spec))
     deliver(world, "2024-01-14", "2024-01-16", level=1.8)
     assert measure(world).reason == (
         "not enough past to judge by: 5 good daily partitions until 2024-01-10, the end of the champion's training; "
@@ -221,9 +216,7 @@ def test_older_good_partitions_say_what_is_usual_and_quarantined_ones_do_not():
         for number, key in enumerate(keys_between("2023-11-01", "2023-12-31")):
             world.deliver(key, demand_rows(key, level=1.8 if number % 24 < 12 else 1.0), accepted=accepted)
         world.deliver_days("2024-01-01", "2024-01-13")
-        world.release(
-            train_challenger(spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry)
-        )
+        world.release(world.train("2024-01-13", spec))
         deliver(world, "2024-01-14", "2024-01-16", level=1.8)
         return world
 
@@ -252,9 +245,7 @@ def test_older_partitions_that_the_spec_does_not_fit_any_more_are_left_out(caplo
         world.deliver(key, demand_rows(key).drop_columns(["weather"]))
     world.spec = spec = demand_spec(dataset__first_partition="2023-12-01")
     world.deliver_days("2024-01-01", "2024-01-13")
-    world.release(
-        train_challenger(spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry)
-    )
+    world.release(world.train("2024-01-13", spec))
     deliver(world, "2024-01-14", "2024-01-16", level=1.8)
     assert measure(world).finding
     assert "2023-12-31 is left out of what drift is measured by" in caplog.text
@@ -300,9 +291,7 @@ def test_a_fact_of_the_day_is_not_judged_in_the_first_year_and_the_log_says_so(c
     world = DemandWorld(spec=spec)
     for key in keys_between("2024-01-01", "2024-01-13"):
         world.deliver(key, on(key, "clear"))
-    champion = train_challenger(
-        spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
+    champion = world.train("2024-01-13", spec)
     world.release(champion)
     for key in keys_between("2024-01-14", "2024-01-16"):
         world.deliver(key, on(key, "rain"))
@@ -350,9 +339,7 @@ def test_after_a_rollback_the_champion_that_serves_is_the_reference(world):
     """The world changes, the next champion learns it, and is rolled back: what it learned is drift again."""
     first = measure(world).champion
     deliver(world, "2024-01-14", "2024-02-02", level=1.8)
-    second = train_challenger(
-        world.spec, run_of("2024-02-02"), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
+    second = world.train("2024-02-02")
     world.release(second)
     assert measure(world).finding is None
     world.release(read_version(world.lake, "demand", first))

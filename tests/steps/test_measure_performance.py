@@ -132,8 +132,8 @@ def test_labels_that_come_late_are_booked_on_the_day_of_the_prediction():
 
 def test_labels_later_than_the_newest_partitions_are_measured_when_they_come(monkeypatch):
     """A model of every hour whose labels take days: when they come, many newer partitions are there."""
-    for name in ("MOST_NEWEST", "MOST_PAST"):
-        monkeypatch.setattr(f"titlebout.steps.measure_performance.{name}", 3)
+    for name in ("steps.measure_performance.MOST_NEWEST", "core.performance.loss_judgement.MOST_PAST"):
+        monkeypatch.setattr(f"titlebout.{name}", 3)
     world, _ = serving(dataset__label_delay_days=5, last="2024-01-30")
     realised = [day.partition for day in measure(world).measured if day.standing is Standing.REALISED]
     assert [*keys_between("2024-01-23", "2024-01-25")] == realised[-3:]
@@ -216,8 +216,8 @@ def test_answers_of_the_log_are_joined_by_key_with_rows_that_came_later():
 
 
 def test_answers_about_what_happens_much_later_are_joined_when_it_has(monkeypatch):
-    for name in ("MOST_NEWEST", "MOST_PAST"):
-        monkeypatch.setattr(f"titlebout.steps.measure_performance.{name}", 3)
+    for name in ("steps.measure_performance.MOST_NEWEST", "core.performance.loss_judgement.MOST_PAST"):
+        monkeypatch.setattr(f"titlebout.{name}", 3)
     world, version = serving(**LOGGED, performance__label_partitions=6, last="2024-01-24")
     rows = logged_day(world, "2024-01-24")
     answer(world, "2024-01-18", rows, version, rows["rentals"].to_numpy() + 4.0)

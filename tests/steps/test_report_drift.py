@@ -10,11 +10,11 @@ from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.read_page import ReadPage
 from fakes.specs import demand_spec
 from titlebout.core.drift_accounts.drift_reported import DriftReported
+from titlebout.core.drifting.drift_results import DriftReport
 from titlebout.core.errors import UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.pages.drift_page import read_drift_account
 from titlebout.core.partitions import keys_between
-from titlebout.core.results import DriftReport
 from titlebout.core.retraining.watch_report import WatchReport
 from titlebout.steps.measure_drift import measure_drift
 from titlebout.steps.measure_performance import measure_performance

@@ -1,17 +1,14 @@
-from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.demand_days import DemandWorld, demand_rows
 from fakes.specs import demand_spec
 from titlebout.core.partitions import keys_between
 from titlebout.steps.tell_rows_apart import tell_rows_apart
-from titlebout.steps.train_challenger import train_challenger
 
 
 def serving(spec, change, newest=("2024-01-14", "2024-01-16")):
     """A champion of ten days of January serves, and newer days have come."""
     world = DemandWorld(spec=spec)
     world.deliver_days("2024-01-01", "2024-01-13")
-    champion = train_challenger(
-        spec, run_of("2024-01-13"), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
+    champion = world.train("2024-01-13", spec)
     world.release(champion)
     for key in keys_between(*newest):
         world.deliver(key, change(demand_rows(key)))

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
+from titlebout.core.drifting.drift_results import DriftFinding, DriftReport, ToldApart
 from titlebout.core.drifting.judged_columns import PastAndNewest, judge_columns, unknown_facts
 from titlebout.core.drifting.judgement import JudgedPartition, columns_to_judge, judge_drift
 from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion
@@ -13,9 +14,8 @@ from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.ports import Lake, Ledger
-from titlebout.core.results import DriftFinding, DriftReport, PartitionKey, SnapshotRef, TrainedChallenger
+from titlebout.core.results import PartitionKey, SnapshotRef, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.told_apart import ToldApart
 from titlebout.core.version_proof import known_version
 from titlebout.steps.tell_rows_apart import evidence_of_rows, newest_partitions
 

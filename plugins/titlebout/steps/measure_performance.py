@@ -7,7 +7,7 @@ from functools import partial
 from titlebout.core.ledgers.ledger import EntryKind, PartitionStatus
 from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.performance.estimating import Estimating
-from titlebout.core.performance.loss_judgement import MOST_PAST
+from titlebout.core.performance.loss_judgement import most_past
 from titlebout.core.performance.measuring import MeasuredWorld, Measuring
 from titlebout.core.performance.performance_judgement import PerformanceJudgement
 from titlebout.core.performance.performance_results import PartitionPerformance, PerformanceReport
@@ -89,7 +89,7 @@ def _keys(world: MeasuredWorld, measuring: Measuring, champion: TrainedChallenge
     due = [key for key in newer if measuring.are_labels_due(key)]
     # Rows of the log find their labels in later partitions.
     most_due = MOST_NEWEST + world.spec.performance.label_partitions
-    return sorted({*newer[:MOST_PAST], *newer[-MOST_NEWEST:], *due[-most_due:]})
+    return sorted({*newer[: most_past(world.spec.calendar)], *newer[-MOST_NEWEST:], *due[-most_due:]})
 
 
 def _drifted_columns(ledger: Ledger, champion: str, model: str) -> Mapping[PartitionKey, Sequence[str]]:

@@ -13,6 +13,7 @@ from titlebout.core.drift_accounts.ledger_events import EVENT_KINDS, bout_errors
 from titlebout.core.drift_accounts.past_performance import performance_of, recorded_days, scores_of
 from titlebout.core.drift_accounts.staleness import staleness_of
 from titlebout.core.drift_accounts.time_axis import accepted_of, days_for, time_axis
+from titlebout.core.drifting.drift_results import DriftReport
 from titlebout.core.drifting.judged_columns import PastAndNewest
 from titlebout.core.drifting.partition_profile import ProfileQuestion
 from titlebout.core.drifting.profiled_snapshots import profiles_of
@@ -24,7 +25,7 @@ from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.pages.drift_page import drift_file
 from titlebout.core.performance.recorded_performance import PERFORMANCE_KINDS
 from titlebout.core.ports import Lake, Ledger
-from titlebout.core.results import DriftReport, PartitionKey, TrainedChallenger
+from titlebout.core.results import PartitionKey, TrainedChallenger
 from titlebout.core.retraining.watch_report import WatchReport
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.versions import read_version
@@ -100,7 +101,7 @@ def report_look(spec: ModelSpec, watch: WatchReport, *, lake: Lake, ledger: Ledg
     """Write the report of a look, or say in the log why there is none: the look counts, whatever becomes of it."""
     try:
         return report_drift(spec, watch.drift, lake=lake, ledger=ledger, decided=_decided(watch))
-    except Exception:
+    except Exception:  # a page that cannot be drawn must not keep a retrain from being asked for
         logger.exception("%s: the look stands, its report could not be written", spec.name)
         return None
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Sequence
 
+from titlebout.core.drifting.drift_results import ToldApart
 from titlebout.core.drifting.judgement import labels_are_due, watched_columns
 from titlebout.core.drifting.partition_profile import ProfileQuestion
 from titlebout.core.drifting.row_evidence import rows_told_apart
@@ -12,7 +13,6 @@ from titlebout.core.machine.granted_cores import granted_cores
 from titlebout.core.ports import Lake, Ledger
 from titlebout.core.results import PartitionKey, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.core.told_apart import ToldApart
 from titlebout.core.version_proof import known_version
 
 logger = logging.getLogger(__name__)

@@ -1,6 +1,8 @@
 import math
+import re
 from functools import reduce
 from operator import add
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,3 +112,15 @@ def test_a_share_is_tested_at_its_stated_level():
     p_values = [share_test(int(rng.binomial(200, 0.3)), 200, 3000, 10_000).p_value for _ in range(2000)]
     assert np.mean(np.array(p_values) < 0.05) == pytest.approx(0.05, abs=0.015)
     assert share_test(60, 200, 100, 10_000).p_value < 1e-9
+
+
+def test_the_worked_examples_of_the_documentation_are_what_the_functions_say():
+    page = (Path(__file__).parents[3] / "docs" / "drift.md").read_text(encoding="utf-8")
+    said = dict(re.findall(r"^\| `(\w+)` \| ([0-9.]+) \|", page, re.MULTILINE))
+    counts = np.array([30, 70]), np.array([500, 500])
+    sketches = [NumberSketch().with_numbers(np.array(numbers)) for numbers in ([1.0, 2, 3, 4], [2.0, 3, 4, 5])]
+    found = {each.__name__: each(*counts) for each in (population_stability, jensen_shannon, chi_square)}
+    found |= {each.__name__: each(*sketches) for each in (kolmogorov_smirnov, wasserstein)}
+    assert {name: f"{value:.{len(said[name].partition('.')[2])}f}" for name, value in found.items()} == {
+        name: said[name] for name in found
+    }

@@ -8,7 +8,7 @@ from fakes.specs import demand_spec
 from titlebout.core.drifting import parquet_profile
 from titlebout.core.drifting.parquet_profile import profile_parquet
 from titlebout.core.drifting.partition_profile import PartitionProfile, ProfileQuestion
-from titlebout.core.errors import CorruptObjectError, PartitionUnreadableError
+from titlebout.core.errors import CorruptObjectError, FieldError, PartitionUnreadableError
 from titlebout.core.partitions import keys_between
 
 QUESTION = ProfileQuestion.of(demand_spec())
@@ -72,6 +72,12 @@ def test_a_column_that_is_missing_or_cannot_become_what_is_declared_is_an_error(
         profile_parquet(QUESTION, written(tmp_path, ROWS.drop_columns(["hour"])), threads=1, where="day 7")
     with pytest.raises(PartitionUnreadableError, match="'temperature' holds 'warm', which is no number"):
         profile_parquet(QUESTION, written(tmp_path, replaced("temperature", pa.array(["warm"] * len(ROWS)))), threads=1)
+
+
+def test_a_number_that_no_model_could_score_is_named_with_its_column_and_partition(tmp_path):
+    path = written(tmp_path, replaced("temperature", pa.array([np.inf] * len(ROWS))))
+    with pytest.raises(FieldError, match=r"'temperature' in snapshot of 2024-01-07 holds infinity or a number beyond"):
+        profile_parquet(QUESTION, path, threads=2, where="snapshot of 2024-01-07")
 
 
 def test_what_is_no_parquet_file_is_corrupt(tmp_path):

@@ -26,6 +26,21 @@ def test_errors_of_zero_can_be_drawn():
     assert curves_of([0.0] * 3).curves
 
 
+def test_what_lies_far_from_zero_is_no_flat_line():
+    points = [Point(n, value, "", value - 5, value + 5) for n, value in enumerate((1000.0, 1004.0, 1010.0))]
+    chart = labelled_curves(KEYS, {"scores": points}, has_zero=False)
+    heights = [dot.y for dot in chart.curves[0].dots]
+    assert heights[0] - heights[-1] > 0.3 * chart.height
+    assert all(tick > 900 for _, tick in ((y, float(text)) for y, text in chart.y_ticks))
+    assert chart.diagonal == ""
+
+
+def test_the_same_number_everywhere_can_be_drawn_without_zero():
+    for value in (0.0, -7.0, 1e6):
+        chart = labelled_curves(KEYS, {"scores": [Point(n, value, "") for n in range(3)]}, has_zero=False)
+        assert len({dot.y for dot in chart.curves[0].dots}) == 1
+
+
 def test_a_band_goes_around_its_line_and_zero_is_in_the_picture():
     line = [Point(10, 5, "a"), Point(20, 6, "b"), Point(30, 6, "c")]
     chart = band_curve(line, [4, 5, 5.5], [6, 7, 6.5], x_name="outcomes")

@@ -4,9 +4,17 @@ import pytest
 
 from fakes.drift_reports import CHAMPION, DAYS, LOOKED_AT, a_column, a_day, a_distribution, a_report, an_account
 from fakes.read_page import ReadPage
-from titlebout.core.drift_accounts.drift_account import DriftAccount
+from titlebout.core.drift_accounts.drift_account import DriftAccount, PerformanceAccount
 from titlebout.core.drift_accounts.staleness import CAVEAT
-from titlebout.core.pages.drift_page import MOST_DRAWN_COLUMNS, DriftSource, drift_file, drift_page, read_drift_account
+from titlebout.core.pages.drift_page import (
+    MOST_DRAWN_COLUMNS,
+    DriftSource,
+    _performance_chart,
+    aging_chart,
+    drift_file,
+    drift_page,
+    read_drift_account,
+)
 from titlebout.core.pages.page_frame import Place
 
 EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>{{ 7 * 7 }}"
@@ -94,6 +102,23 @@ def test_every_plot_is_drawn_with_words_for_who_cannot_see_it():
         "0.31",
     ):
         assert words in text, words
+
+
+def test_a_band_of_an_estimate_that_reaches_far_does_not_flatten_the_errors():
+    known = [PerformanceAccount(partition=key, version=CHAMPION, realised=10.0 + n) for n, key in enumerate(DAYS[:11])]
+    guess = PerformanceAccount(
+        partition=DAYS[11], version=CHAMPION, estimated=12.0, estimated_low=1.0, estimated_high=900.0
+    )
+    account = an_account(performance=(*known, guess))
+    chart = _performance_chart(account)
+    by_labels = next(curve for curve in chart.curves if curve.name == "champion")
+    assert max(dot.y for dot in by_labels.dots) - min(dot.y for dot in by_labels.dots) > 30
+    assert f"estimated, {DAYS[11]}: 12 (1 to 900)" in page_of(account).text
+
+
+def test_all_ages_of_champions_are_inside_the_picture():
+    chart = aging_chart(an_account().staleness)
+    assert all(0 < dot.x < chart.width for curve in chart.curves for dot in curve.dots)
 
 
 def test_days_that_were_not_judged_are_marked_and_never_coloured():

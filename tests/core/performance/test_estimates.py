@@ -81,6 +81,23 @@ def test_the_band_holds_nine_of_ten_ordinary_days_and_is_wider_for_small_ones():
     assert widths[30] > 1.5 * widths[400]
 
 
+def rare(seed, rows=50):
+    """One row in a hundred is wrong by far and all others by next to nothing: six of ten days have no such row."""
+    rng = np.random.default_rng(seed)
+    scores = rng.uniform(50, 150, rows)
+    labels = scores + rng.normal(size=rows) * 0.01 + 100.0 * (rng.random(rows) < 0.01)
+    return labelled_day(SPEC, ScoredRows(None, np.zeros((rows, 3), np.float32), scores, labels), f"day-{seed}")
+
+
+def test_the_band_holds_nine_of_ten_days_also_where_few_rows_make_the_error():
+    estimates = Estimates(SPEC, PLAN, [rare(seed) for seed in range(24)])
+    inside = []
+    for seed in range(100, 160):
+        band = estimates.band(estimates.sums(scored(rare(seed))))
+        inside.append(band.low <= rmse(rare(seed)) <= band.high)
+    assert np.mean(inside) >= 0.84
+
+
 def test_a_few_past_days_give_an_estimate_without_a_band():
     estimates = Estimates(SPEC, PLAN, [day(seed) for seed in range(4)])
     band = estimates.band(estimates.sums(scored(day(100))))

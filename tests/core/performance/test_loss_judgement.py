@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from fakes.hourly_days import hourly_spec
 from fakes.specs import demand_spec
 from titlebout.core.partitions import shift_key
 from titlebout.core.performance.loss_judgement import (
@@ -56,7 +57,7 @@ def drawn(rng, number, rows=50, *, restless=0.0, worse=1.0, **changes):
 
 
 def view_of(days, first_loss=None, spec=SPEC):
-    return LossView.of(spec.performance, {day.partition: day for day in days}, first_loss)
+    return LossView.of(spec, {day.partition: day for day in days}, first_loss)
 
 
 @pytest.mark.parametrize("restless", [0.0, 0.1, 0.4])
@@ -92,6 +93,26 @@ def test_days_that_were_called_a_loss_do_not_become_usual():
     assert len(worse_days(SPEC, view_of(days))) < 3
 
 
+def test_a_loss_that_is_over_makes_the_days_after_it_usual_again():
+    """A quiet first week and two bad days: what days are like is seen in the two months after them."""
+    rng = np.random.default_rng(11)
+    quiet = [drawn(rng, number, 500) for number in range(12)]
+    bad = [drawn(rng, number, 500, worse=1.6) for number in range(12, 14)]
+    later = [drawn(rng, number, 500, restless=0.2) for number in range(14, 74)]
+    views = [view_of([*quiet, *bad, *later[:count]], bad[0].partition) for count in range(30, 61)]
+    assert not {day.partition for day in bad} & {day.partition for day in views[-1].past}
+    assert np.mean([len(worse_days(SPEC, view)) >= 2 for view in views]) < 0.1
+
+
+def test_a_loss_that_comes_and_goes_is_not_usual_while_it_comes():
+    rng = np.random.default_rng(12)
+    days = [drawn(rng, number, 500) for number in range(12)]
+    days += [drawn(rng, number, 500, worse=1.0 if number % 3 == 0 else 1.6) for number in range(12, 60)]
+    view = view_of(days, days[12].partition)
+    assert {day.partition for day in view.past} <= {day.partition for day in days[:13]}
+    assert len(worse_days(SPEC, view)) == 2
+
+
 def test_a_slow_decline_is_held_against_the_first_days():
     rng = np.random.default_rng(5)
     days = [drawn(rng, number, 200, worse=1.01 ** max(number - 14, 0)) for number in range(120)]
@@ -107,6 +128,20 @@ def test_mondays_are_held_against_mondays():
     assert worse == []
     days[-1] = drawn(rng, 84, 400, worse=4.0)
     assert [day.partition for day in worse_days(SPEC, view_of(days))] == [days[-1].partition]
+
+
+def test_a_weekend_that_is_harder_for_a_model_of_every_hour_is_no_loss():
+    """Four weeks from a Monday on; sixty hours would have seen no weekend, and each would be a loss."""
+    rng, spec = np.random.default_rng(13), hourly_spec()
+    days = [
+        drawn(rng, 0, 400, worse=1.3 if hour // 24 % 7 >= 5 else 1.0).model_copy(
+            update={"partition": shift_key("2024-01-01T00", hour), "is_holdout": hour < 3 * 24}
+        )
+        for hour in range(28 * 24 - 12)
+    ]
+    found = worse_days(spec, view_of(days, spec=spec))
+    assert days[-1].partition == "2024-01-28T11"
+    assert len(found) < spec.performance.lost_partitions
 
 
 def test_what_is_missing_for_a_judgement_is_said():

@@ -5,7 +5,8 @@ from typing import NamedTuple
 from pydantic import Field, JsonValue
 
 from titlebout.core.drift_accounts.staleness import Staleness
-from titlebout.core.results import DriftReport, PartitionKey, Result
+from titlebout.core.drifting.drift_results import DriftReport
+from titlebout.core.results import PartitionKey, Result
 
 
 class DayAccount(Result):

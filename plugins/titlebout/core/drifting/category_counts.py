@@ -50,11 +50,10 @@ class CategoryCounts:
 
 
 def _grouped(counts: Mapping[str, int]) -> Counter[str]:
-    groups: Counter[str] = Counter()
+    groups, blake2b = [0] * MOST_CATEGORIES, hashlib.blake2b
     for name, count in counts.items():
-        digest = hashlib.blake2b(name.encode(), digest_size=4).digest()
-        groups[f"{_GROUP}{int.from_bytes(digest) % MOST_CATEGORIES}"] += count
-    return groups
+        groups[int.from_bytes(blake2b(name.encode(), digest_size=4).digest()) % MOST_CATEGORIES] += count
+    return Counter({f"{_GROUP}{at}": count for at, count in enumerate(groups) if count})
 
 
 def _sorted(counts: Mapping[str, int]) -> dict[str, int]:

@@ -71,7 +71,7 @@ def _fold(
     booster = xgboost.train(params, xgboost.DMatrix(rows[~held], is_newer[~held]), num_boost_round=_ROUNDS)
     scores = booster.predict(xgboost.DMatrix(rows[held])).astype(np.float64)
     gained = booster.get_score(importance_type="total_gain")
-    gains = np.array([float(gained.get(f"f{at}", 0.0)) for at in range(rows.shape[1])])  # type: ignore[arg-type]
+    gains = np.array([float(gained.get(f"f{at}", 0.0)) for at in range(rows.shape[1])])  # type: ignore[arg-type]  # lists only for linear boosters
     return (*_auc(scores[is_newer[held] == 1], scores[is_newer[held] == 0]), gains)
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from titlebout.core.drifting.drift_results import DriftFinding, DriftReport
 from titlebout.core.drifting.judged_columns import ColumnChange, PastAndNewest
 from titlebout.core.fingerprints import fingerprint_of
 from titlebout.core.partitions import days_apart
-from titlebout.core.results import DriftFinding, DriftReport, PartitionKey
+from titlebout.core.results import PartitionKey
 from titlebout.core.specs.drift_spec import DriftSection
 from titlebout.core.specs.spec import ModelSpec
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from titlebout.core.drifting.partition_profile import ROWS_PER_PIECE, PartitionProfile, ProfiledColumn, ProfileQuestion
-from titlebout.core.errors import CorruptObjectError
+from titlebout.core.errors import CorruptObjectError, FieldError
 from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.specs.column_type import ColumnType
 
@@ -54,6 +54,8 @@ def profile_parquet(question: ProfileQuestion, path: Path, *, threads: int, wher
 
         with ThreadPoolExecutor(workers) as pool:
             return PartitionProfile.sum(pool.map(work, range(workers)))
+    except FieldError as error:
+        raise FieldError(error.field, f"in {where} {error.problem}") from None
     except (pa.ArrowException, OSError) as error:
         message = f"{path}: matches its SHA-256 and is no Parquet file; ingest it again"
         raise CorruptObjectError(message) from error

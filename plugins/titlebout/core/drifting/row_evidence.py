@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.drifting.domain_classifier import domain_classifier
+from titlebout.core.drifting.drift_results import ToldApart
 from titlebout.core.drifting.partition_profile import ProfileQuestion
 from titlebout.core.results import SnapshotRef
-from titlebout.core.told_apart import ToldApart
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -85,14 +85,16 @@ def labelled_curves(
     *,
     marks: Mapping[int, str] | None = None,
     x_name: str = "",
+    has_zero: bool = True,
 ) -> CurveChart | None:
-    """Lay out curves over places that have names, from zero up or from the lowest bound; None without a finite number.
+    """Lay out curves over places that have names; None without a finite number.
 
     Args:
         labels: Names of the places, shape (n,), from left to right.
         lines: Name of the curve to its points, whose x is the number of a place.
         marks: Number of a place to what happened there.
         x_name: Of the axis.
+        has_zero: Zero is in the picture. What lies far from zero would be a flat line then.
     """
     heights = [
         bound
@@ -104,12 +106,20 @@ def labelled_curves(
     if not heights or len(labels) < 2:
         return None
     last = len(labels) - 1
-    low = min(0.0, *heights) * 1.08
-    frame = _Frame((0.0, float(last)), (low, max(*heights, 1e-12) * 1.08), _WIDTH, 230)
+    low, high = _y_range(heights, has_zero=has_zero)
+    frame = _Frame((0.0, float(last)), (low, high), _WIDTH, 230)
     x_ticks = tuple((frame.x(n), labels[n], anchor) for n, anchor in named_places(len(labels), _NAMED_POINTS))
-    zero = f"M{frame.x(0)} {frame.y(0)}H{frame.x(last)}" if low < 0 else ""
+    zero = f"M{frame.x(0)} {frame.y(0)}H{frame.x(last)}" if low < 0 < high else ""
     chart = _chart(frame, lines, x_ticks, x_name=x_name, diagonal=zero)
     return replace(chart, marks=tuple((frame.x(n), words) for n, words in sorted((marks or {}).items())))
+
+
+def _y_range(heights: Sequence[float], *, has_zero: bool) -> tuple[float, float]:
+    if has_zero:
+        return min(0.0, *heights) * 1.08, max(*heights, 1e-12) * 1.08
+    low, high = min(heights), max(heights)
+    margin = 0.08 * (high - low) or 0.08 * abs(low) or 1.0
+    return low - margin, high + margin
 
 
 def step_curves(steps: Sequence[int], lines: Mapping[str, Sequence[float]], *, unit: str) -> CurveChart | None:

@@ -17,7 +17,10 @@ from titlebout.core.results import PartitionKey
 
 MOST_DRAWN_COLUMNS = 30
 _PERCENT = 100.0
-_APART = 0.03
+_APART = 0.006
+"""Of the picture's width."""
+_HIGHEST_BAND = 2.0
+"""Times the largest error: a band that reaches further is cut off there, or the errors would be a flat line."""
 _NO_NUMBER = math.nan
 
 
@@ -95,10 +98,11 @@ def _rendered(source: DriftSource, place: Place, *, is_linked: bool) -> str:
 def aging_chart(staleness: Staleness) -> CurveChart | None:
     """Lay the staleness curve out, in percent."""
     labels = [ages_words(each) for each in staleness.bins]
+    apart = _APART * (len(labels) - 1)
     lines = {
         # A little apart, so that no interval hides the other.
-        "constant": [_aged(n - _APART, labels[n], each.against_own) for n, each in enumerate(staleness.bins)],
-        "champion": [_aged(n + _APART, labels[n], each.against_fresh) for n, each in enumerate(staleness.bins)],
+        "constant": [_aged(n - apart, labels[n], each.against_own) for n, each in enumerate(staleness.bins)],
+        "champion": [_aged(n + apart, labels[n], each.against_fresh) for n, each in enumerate(staleness.bins)],
     }
     return labelled_curves(labels, lines, x_name="age of the champion in days; larger losses in %")
 
@@ -153,16 +157,21 @@ def _error_chart(account: DriftAccount) -> CurveChart | None:
 
 def _performance_chart(account: DriftAccount) -> CurveChart | None:
     keys = [each.partition for each in account.performance]
-    guessed = [_guessed(n, each) for n, each in enumerate(account.performance) if each.estimated is not None]
+    errors = [error for each in account.performance for error in (each.realised, each.estimated) if error is not None]
+    highest = _HIGHEST_BAND * max(errors, default=0.0)
+    guessed = [_guessed(n, each, highest) for n, each in enumerate(account.performance) if each.estimated is not None]
     found = [_point(n, "by labels", each.partition, each.realised) for n, each in enumerate(account.performance)]
     lines = {"estimated": guessed, "champion": found}
     lines = {name: points for name, points in lines.items() if any(math.isfinite(point.y) for point in points)}
     return labelled_curves(keys, lines, marks=_marks(keys, account.events))
 
 
-def _guessed(n: int, each: PerformanceAccount) -> Point:
+def _guessed(n: int, each: PerformanceAccount, highest: float) -> Point:
     words = f"estimated, {each.partition}: {each.estimated:.6g}"
-    return Point(n, each.estimated or 0.0, words, each.estimated_low, each.estimated_high)
+    low, high = each.estimated_low, each.estimated_high
+    if low is None or high is None:
+        return Point(n, each.estimated or 0.0, words)
+    return Point(n, each.estimated or 0.0, f"{words} ({low:.4g} to {high:.4g})", min(low, highest), min(high, highest))
 
 
 def _score_chart(account: DriftAccount) -> CurveChart | None:
@@ -173,7 +182,7 @@ def _score_chart(account: DriftAccount) -> CurveChart | None:
             for n, each in enumerate(account.scores)
         ]
     }
-    return labelled_curves(keys, lines, marks=_marks(keys, account.events))
+    return labelled_curves(keys, lines, marks=_marks(keys, account.events), has_zero=False)
 
 
 def _point(n: int, name: str, key: PartitionKey, value: float | None) -> Point:

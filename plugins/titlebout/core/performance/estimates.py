@@ -96,7 +96,8 @@ class Estimates:
         if self._usual is None:
             return Band(error, None, None)
         reach = self._usual.limit(_BAND, self._noise(sums))
-        low, high = (math.exp(math.log(max(sums.mean, 1e-300)) + sign * reach) ** exponent for sign in (-1, 1))
+        middle = self._log_mean(sums)
+        low, high = (self._mean_of(middle + sign * reach, sums.rows) ** exponent for sign in (-1, 1))
         return Band(error, low, high)
 
     def _proven(self, spec: ModelSpec, plan: FeaturePlan, days: Sequence[LabelledDay]) -> UsualChange | None:
@@ -116,6 +117,10 @@ class Estimates:
     def _log_mean(self, sums: LossSums) -> float:
         mean = self._reference.mean
         return math.log(max((sums.loss + mean) / (sums.rows + 1), 1e-300))
+
+    def _mean_of(self, log_mean: float, rows: int) -> float:
+        """Turn `_log_mean` back into the loss of a row: nearly 0 on a day without the rare row that costs most."""
+        return max((math.exp(log_mean) * (rows + 1) - self._reference.mean) / max(rows, 1), 0.0)
 
     def _noise(self, sums: LossSums) -> float:
         return self._reference.variation / max(sums.rows, 1)

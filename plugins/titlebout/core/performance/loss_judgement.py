@@ -7,10 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from titlebout.core.bouts.metrics import loss_exponent
+from titlebout.core.cadences import HOURS, Cadence
 from titlebout.core.drifting.seasons import comparable_pasts
 from titlebout.core.drifting.usual_change import FEWEST_PARTITIONS, UsualChange
 from titlebout.core.fingerprints import fingerprint_of
-from titlebout.core.partitions import days_apart
+from titlebout.core.partitions import Calendar, days_apart
 from titlebout.core.performance.loss_sums import LossSums, log_ratio
 from titlebout.core.performance.performance_results import PartitionPerformance, PerformanceFinding, PerformanceWarning
 from titlebout.core.results import PartitionKey
@@ -18,12 +19,20 @@ from titlebout.core.specs.comparison_spec import Metric
 from titlebout.core.specs.performance_spec import PerformanceSection
 from titlebout.core.specs.spec import ModelSpec
 
-MOST_PAST = 60
-"""So many of a version's first days say what is usual: later ones may have crept away from them already."""
+MOST_PAST, MOST_PAST_HOURS = 60, 28 * HOURS
+"""So many of a version's first partitions say what is usual: later ones may have crept away from them already.
+
+Of hours it takes more: sixty of them may hold no weekend, and each weekend would be a loss.
+"""
 
 Floats = NDArray[np.float64]
 Days = Mapping[PartitionKey, PartitionPerformance]
 Told = PerformanceFinding | PerformanceWarning
+
+
+def most_past(calendar: Calendar) -> int:
+    """Return how many of a version's first partitions say what is usual."""
+    return MOST_PAST_HOURS if calendar.cadence is Cadence.HOURLY else MOST_PAST
 
 
 class LossView(NamedTuple):
@@ -40,16 +49,38 @@ class LossView(NamedTuple):
     newest: Sequence[PartitionPerformance]
 
     @classmethod
-    def of(cls, performance: PerformanceSection, days: Days, first_loss: PartitionKey | None) -> "LossView":
+    def of(cls, spec: ModelSpec, days: Days, first_loss: PartitionKey | None) -> "LossView":
         """Split the days of a version: those of its bout, those after it, the newest.
 
-        What came from the first partition of earlier findings on is not usual.
+        `first_loss` is the first partition of earlier findings: while such a loss lasts, days are not usual.
         """
+        performance = spec.performance
         able = [day for day in days.values() if is_evidence(performance, day)]
         older, newest = able[: -performance.newest_partitions], able[-performance.newest_partitions :]
         of_bout = [day for day in older if day.is_holdout] or older[:FEWEST_PARTITIONS]
-        past = [day for day in older if first_loss is None or day.partition < first_loss][:MOST_PAST]
-        return cls(LossSums.over(of_bout), past, newest)
+        reference = LossSums.over(of_bout)
+        lost = _lost_days(spec, reference, able, first_loss) if first_loss else frozenset()
+        return cls(reference, [day for day in older[: most_past(spec.calendar)] if day.partition not in lost], newest)
+
+
+def _lost_days(
+    spec: ModelSpec, reference: LossSums, days: Sequence[PartitionPerformance], first_loss: PartitionKey
+) -> frozenset[PartitionKey]:
+    """Return the days on which a loss that was found once lasted: those of which k of n neighbours were worse.
+
+    Days that came after the loss was over are as usual as any. Without them a champion that was blamed for two bad
+    days in its first week would be held against the few quiet ones before them for as long as it serves.
+    """
+    n, most = spec.performance.newest_partitions, most_past(spec.calendar)
+    days = days[: most + n]  # later ones are not usual anyway
+    before = [day for day in days if day.partition < first_loss][:most]
+    since = [day for day in days if day.partition >= first_loss]
+    if len(before) < FEWEST_PARTITIONS:
+        return frozenset(day.partition for day in since)
+    worse = {day.partition for day in worse_days(spec, LossView(reference, before, since))}
+    spans = [[day.partition for day in since[start : start + n]] for start in range(len(since))]
+    lost = [span for span in spans if sum(key in worse for key in span) >= spec.performance.lost_partitions]
+    return frozenset(key for span in lost for key in span)
 
 
 def is_evidence(performance: PerformanceSection, day: PartitionPerformance) -> bool:

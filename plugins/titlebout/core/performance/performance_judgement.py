@@ -8,11 +8,11 @@ from titlebout.core.errors import CorruptObjectError, ObjectMissingError
 from titlebout.core.ledgers.ledger import PartitionStatus
 from titlebout.core.performance.change_causes import CauseOfChange, tell_apart
 from titlebout.core.performance.loss_judgement import (
-    MOST_PAST,
     LossView,
     cooling_down_since,
     finding_of,
     is_evidence,
+    most_past,
     why_no_finding,
     why_not_judged,
     worse_days,
@@ -54,7 +54,7 @@ class PerformanceJudgement:
         self._rules = world.spec.performance
         self.notes = list[str]()
         realised = self._standing(Standing.REALISED)
-        self._view = LossView.of(self._rules, realised, world.recorded.first_loss(version))
+        self._view = LossView.of(self._spec, realised, world.recorded.first_loss(version))
         estimated = self._standing(Standing.ESTIMATED)
         self._all = dict(sorted((estimated | realised).items()))
         known = {key for key, day in realised.items() if is_evidence(self._rules, day)}
@@ -117,7 +117,7 @@ class PerformanceJudgement:
         n = self._spec.drift.newest_partitions
         days = [day for day in self._all.values() if day.profile_path]
         newest, first = days[-n:], self._world.recorded.first_move(self._version)
-        older = [day for day in days[:-n] if first is None or day.partition < first][:MOST_PAST]
+        older = [day for day in days[:-n] if first is None or day.partition < first][: most_past(self._spec.calendar)]
         if len(newest) < n:
             return None
         of_bout = [day.partition for day in older if day.is_holdout] or [day.partition for day in older]
