@@ -8,6 +8,6 @@ def model_asset(model: str, what: str) -> Asset:
 
     Args:
         model: Name of the model.
-        what: `partition`, `challenger`, `champion` or `log`.
+        what: `partition`, `challenger`, `champion`, `log`, or `kept`: a night is over and the champion stays.
     """
     return Asset(name=f"{model}_{what}", uri=f"x-titlebout://{model}/{what}")

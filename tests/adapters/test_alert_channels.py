@@ -95,6 +95,17 @@ def test_a_webhook_gets_text_and_parts():
     assert document["links"] == ["http://airflow/titlebout/demand/partitions/2024-05-01"]
 
 
+def test_a_month_of_bad_hours_fits_into_a_message_that_any_service_takes():
+    about = tuple(f"entry {number}" for number in range(744))
+    pages = tuple(f"http://airflow/titlebout/demand/partitions/{number}" for number in range(744))
+    many = {"about": about, "lines": tuple(400 * "ü" for _ in about), "pages": pages}
+    with webhook() as posts:
+        WebhookChannel(posts.url).send(ALERT.model_copy(update=many))
+    ((_, document),) = posts.received
+    assert (len(document["lines"]), len(document["links"])) == (100, 100)
+    assert "and 734 more" in document["text"]
+
+
 def test_the_secret_of_a_webhook_is_in_no_log_however_talkative_it_is(caplog):
     caplog.set_level("DEBUG")
     with webhook() as posts:

@@ -48,9 +48,18 @@ def test_whose_winner_was_tried_and_not_proven_better_is_told_by_mail(letters, t
     assert "titlebout trial demand" in letter.get_content()
 
 
+def test_what_is_sent_by_hand_bears_the_links_of_the_dags_messages(letters, capsys, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/base/")
+    assert main(["alerts", "demand", "--send"]) == 0
+    assert "https://airflow.example/base/titlebout/demand/partitions/" in letters.received[-1].get_content()
+    assert main(["alerts", "demand", "--test"]) == 0
+    assert "https://airflow.example/base/titlebout/demand" in letters.received[-1].get_content().splitlines()
+    assert "without a link" not in capsys.readouterr().out
+
+
 def test_a_test_message_is_recognised_as_one_and_leaves_no_trace(letters, capsys):
     assert main(["alerts", "demand", "--test"]) == 0
-    assert "mail: sent" in capsys.readouterr().out
+    assert "mail: sent\nwithout a link: AIRFLOW__API__BASE_URL is not set here" in capsys.readouterr().out
     (letter,) = letters.received
     assert "This is a test by `titlebout alerts demand --test`" in letter.get_content()
     main(["alerts", "demand"])

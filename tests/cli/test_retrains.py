@@ -102,7 +102,7 @@ def test_what_stopped_for_want_of_gain_is_seen_and_resumed_with_a_reason(world, 
 
 
 def test_a_look_prints_what_the_drift_dag_would_say(world, capsys, monkeypatch):
-    from titlebout.core.results import DriftReport
+    from titlebout.core.drifting.drift_results import DriftReport
     from titlebout.core.retraining.watch_report import WatchReport
 
     def look(spec, *, lake, ledger, asks):

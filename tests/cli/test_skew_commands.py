@@ -3,6 +3,7 @@
 import json
 
 import pytest
+import yaml
 
 from fakes.project_folder import make_project
 from fakes.skew_world import DAY, FEATURES, SkewWorld
@@ -10,6 +11,8 @@ from fakes.specs import demand_document
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
+from titlebout.core.inference_log.log_policy import LogPolicy
+from titlebout.core.specs.spec import ModelSpec
 
 
 @pytest.fixture
@@ -71,6 +74,19 @@ def test_what_is_wrong_is_shown_with_examples_and_ends_with_1(world, capsys):
     document = json.loads(capsys.readouterr().out)
     assert document["golden"]["note"] == "the server was not asked"
     assert [each["kind"] for each in document["findings"]] == ["features"]
+
+
+def test_without_the_key_of_the_hashes_all_else_is_compared(world, tmp_path, capsys):
+    """The key is a secret of those who run the server; it need not lie about wherever somebody looks."""
+    log = {"enabled": True, "columns": {"weather": "hash"}}
+    document = demand_document(training__features=FEATURES, serving__log=log)
+    (tmp_path / "include" / "models" / "demand.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
+    world.ask(world.rows(), policy=LogPolicy.of(ModelSpec.model_validate(document).serving.log, "0123456789abcdef"))
+    world.stored()
+    assert main(["skew", "demand", "--partition", DAY]) == 0
+    text = capsys.readouterr().out
+    assert "temperature: all 24 equal" in text
+    assert "weather: not compared, it is hashed, and the key in titlebout_log_key is not known here" in text
 
 
 def test_mistakes_are_named(world, capsys):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.demand_days import DemandWorld, demand_rows
 from fakes.load_days import load_rows, load_spec
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
@@ -34,7 +34,6 @@ from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.versions import load_predictor, read_bundle
 from titlebout.steps.check_skew import check_skew
 from titlebout.steps.golden_desk import GoldenDesk
-from titlebout.steps.train_challenger import train_challenger
 
 NIGHT = "2024-01-13"
 DAY = "2024-01-14"
@@ -81,8 +80,7 @@ def _trained(kind: str) -> tuple[DemandWorld, TrainedChallenger, TrainedChalleng
     world = DemandWorld(spec=spec)
     for key in keys_between("2024-01-01", NIGHT):
         world.deliver(key, rows_of(key))
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    champion, other = (train_challenger(world.spec, run_of(night), **stores) for night in (NIGHT, "2024-01-12"))
+    champion, other = (world.train(night) for night in (NIGHT, "2024-01-12"))
     return world, champion, other
 
 

@@ -39,7 +39,7 @@ def look(monkeypatch, answer):
 
 
 def report(**asked: Any):
-    from titlebout.core.results import DriftReport
+    from titlebout.core.drifting.drift_results import DriftReport
     from titlebout.core.retraining.watch_report import AskedFor, WatchReport
 
     drift = DriftReport(model="demand", champion="v1", looked_at=("2024-05-01",), reason="quiet")
@@ -116,17 +116,30 @@ def test_a_champion_that_is_not_there_yet_is_no_failure():
         sensor().execute({})
 
 
-def test_a_ledger_that_does_not_answer_is_no_skip(monkeypatch):
+def test_a_ledger_that_does_not_answer_costs_one_look(monkeypatch, capsys):
+    from airflow.sdk.exceptions import TaskDeferred
+
     from titlebout.core.errors import UnavailableError
-    from titlebout.step_operator import StepUnavailable
+
+    look(monkeypatch, UnavailableError("the ledger does not answer"))
+    with pytest.raises(TaskDeferred) as waiting:
+        sensor(poke_interval=QUARTER).execute({})
+    assert "this look is lost, the next one is in 0:15:00: the ledger does not answer" in capsys.readouterr().out
+    look(monkeypatch, asked_report())
+    assert sensor().look_again({}, **waiting.value.kwargs)["asked_for"]["is_new"]
+
+
+def test_at_the_last_look_it_is_no_skip(monkeypatch):
+    from titlebout.core.errors import UnavailableError
+    from titlebout.step_retries import StepUnavailable
 
     look(monkeypatch, UnavailableError("the ledger does not answer"))
     with pytest.raises(StepUnavailable, match="the ledger does not answer"):
-        sensor().execute({})
+        sensor(look_for=timedelta(0)).execute({})
 
 
 def test_it_is_retried_like_a_step():
-    from titlebout.step_operator import STEP_RETRY_POLICY
+    from titlebout.step_retries import STEP_RETRY_POLICY
 
     assert sensor().retry_policy is STEP_RETRY_POLICY
 

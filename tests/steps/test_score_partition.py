@@ -22,17 +22,12 @@ from titlebout.core.results import RunKind
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.versions import load_predictor, read_version
 from titlebout.steps.score_partition import CHAMPION, score_partition
-from titlebout.steps.train_challenger import train_challenger
 
 SECOND = datetime(2024, 1, 16, 1, tzinfo=UTC)
 
 
 class World(DemandWorld):
     """Two versions: the first serves from January 14 on, the second from January 16, 01:00, on."""
-
-    def train(self, night):
-        stores = {"lake": self.lake, "ledger": self.ledger, "registry": self.registry}
-        return train_challenger(self.spec, run_of(night), **stores)
 
     def score(self, partition, kind=RunKind.SCHEDULED, version=None):
         return score_partition(self.spec, run_of(partition, kind), lake=self.lake, ledger=self.ledger, version=version)
@@ -138,6 +133,13 @@ def test_predictions_that_the_lake_lost_are_made_again(world):
     del world.lake.objects[first.scores_path]
     assert world.score("2024-01-16") == first
     assert world.lake.has(first.scores_path)
+
+
+def test_predictions_that_were_changed_are_not_handed_on(world):
+    first = world.score("2024-01-16")
+    world.lake.objects[first.scores_path] += b"!"
+    with pytest.raises(CorruptObjectError, match=r"predictions/2024-01-16/"):
+        world.score("2024-01-16")
 
 
 def test_rows_that_were_delivered_anew_are_scored_anew(world):

@@ -1,6 +1,7 @@
 """The command `alerts`: what people would be told, and whether messages arrive."""
 
 import argparse
+import os
 from datetime import UTC, datetime
 
 from titlebout.channel_wiring import build_channels
@@ -16,6 +17,7 @@ from titlebout.core.specs.spec import ModelSpec
 from titlebout.project import load_model_spec
 
 _SHOWN = 20
+_BASE_URL = "AIRFLOW__API__BASE_URL"
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -39,7 +41,7 @@ def alerts(options: argparse.Namespace) -> bool:
         from titlebout.steps.send_alerts import send_alerts
 
         channels = build_channels(spec.alerts, environment_connection)
-        sent = send_alerts(spec, ledger=open_ledger(), channels=channels)
+        sent = send_alerts(spec, ledger=open_ledger(), channels=channels, ui_address=_ui_address())
         print("\n".join(visible(f"sent: {alert.subject}") for alert in sent) or f"{spec.name}: nothing is due")
     else:
         _show(spec)
@@ -53,10 +55,17 @@ def _try(spec: ModelSpec) -> None:
         cause=AlertCause.CHAMPION_CHANGED,
         about=("test",),
         lines=(f"This is a test by `titlebout alerts {spec.name} --test` at {now}; nothing has happened.",),
+        pages=(f"{_ui_address().rstrip('/')}/titlebout/{spec.name}",) if _ui_address() else (),
     )
     for channel in build_channels(spec.alerts, environment_connection):
         channel.send(alert)
         print(f"{channel.name}: sent")
+    if not alert.pages:
+        print(f"without a link: {_BASE_URL} is not set here; messages of the DAGs take Airflow's own [api] base_url")
+
+
+def _ui_address() -> str:
+    return os.environ.get(_BASE_URL, "")
 
 
 def _show(spec: ModelSpec) -> None:

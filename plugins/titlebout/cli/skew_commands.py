@@ -8,7 +8,7 @@ from titlebout.cli.commands import Commands, add_command
 from titlebout.connection_fields import environment_connection
 from titlebout.core.pages.report_words import visible
 from titlebout.project import load_model_spec
-from titlebout.wiring import build_client, build_host
+from titlebout.wiring import build_client, build_host, known_log_key
 
 
 def register(commands: "Commands[argparse.ArgumentParser]") -> None:
@@ -32,13 +32,12 @@ def skew(options: argparse.Namespace) -> bool:
     desk = None
     if not options.log_only:
         desk = GoldenDesk(spec, lake, ledger, build_host(spec, environment_connection), build_client())
-    log = spec.serving.log
     report = check_skew(
         spec,
         lake=lake,
         ledger=ledger,
         desk=desk,
-        log_key=environment_connection(log.key_conn_id).password if log.has_hashes else None,
+        log_key=known_log_key(spec.serving.log, environment_connection),
         partition=spec.calendar.check(options.partition) if options.partition else None,
     )
     if options.json:

@@ -8,6 +8,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowSkipException
 from pydantic import JsonValue
 
+from titlebout.core.errors import UnavailableError
 from titlebout.project import load_model_spec
 from titlebout.step_operator import ModelOperator, step_in_a_task
 from titlebout.task_links import DriftReportLink, drift_address
@@ -24,7 +25,8 @@ class DriftSensor(ModelOperator):
 
     Between two looks it waits in the triggerer, without a worker slot, and keeps nothing but the moment at which it
     gives up: what was found and asked for stands in lake and ledger, so a look that is lost, or made twice, changes
-    nothing. That nothing speaks for a retrain is the usual case, hence a skip and not a failure.
+    nothing. A lake or a ledger that does not answer costs that look; it fails the task only if it was the last one.
+    That nothing speaks for a retrain is the usual case, hence a skip and not a failure.
 
     Args:
         poke_interval: Time between two looks. `execution_timeout` is that of one look.
@@ -60,16 +62,23 @@ class DriftSensor(ModelOperator):
         return self._look(context, until=datetime.fromisoformat(until))
 
     def _look(self, context: Context, *, until: datetime) -> dict[str, JsonValue]:
+        is_last = datetime.now(UTC) + self.poke_interval > until
         with step_in_a_task():
-            report = self._report(context)
+            try:
+                report = self._report(context)
+            except UnavailableError as error:
+                if is_last:
+                    raise  # tried again as any task is
+                self.log.warning("this look is lost, the next one is in %s: %s", self.poke_interval, error)
+                self._wait(until)
         if report.asked_for.retrain is None:
-            self._wait(report, until)
+            if is_last:
+                message = f"nothing was asked for: {report.lines[-1]}"
+                raise AirflowSkipException(message)
+            self._wait(until)
         return report.as_json()
 
-    def _wait(self, report: "WatchReport", until: datetime) -> NoReturn:
-        if datetime.now(UTC) + self.poke_interval > until:
-            message = f"nothing was asked for: {report.lines[-1]}"
-            raise AirflowSkipException(message)
+    def _wait(self, until: datetime) -> NoReturn:
         self.defer(
             trigger=TimeDeltaTrigger(self.poke_interval),
             method_name="look_again",

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 
-from titlebout.core.errors import DecisionRefusedError, LedgerConflictError
+from titlebout.core.errors import DecisionRefusedError
+from titlebout.core.ledgers.compare_and_set import decide_again_if_overtaken
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.ports import Ledger
-from titlebout.core.release_record import LEDGER_ATTEMPTS, ledger_is_busy
 from titlebout.core.retraining.causes import RetrainCause, run_id_of, wish_of
 from titlebout.core.retraining.gate import Gate, GateDecision, Stop
 from titlebout.core.retraining.retrain_record import RETRAIN_KINDS, AskedRetrain, RetrainRecord
@@ -31,23 +31,22 @@ def ask_for_retrain(
         LedgerTamperedError: What the ledger says of earlier retrains cannot be read.
         UnavailableError: The ledger does not answer, or others kept writing first.
     """
-    for _ in range(LEDGER_ATTEMPTS):
+
+    def decide() -> AskedFor:
         state = ledger.state(spec.name)
         if state.champion is None or state.champion.version != champion:
             return AskedFor(refusals=("the champion changed while it was looked at; the next look decides",))
         gate = gate_of(spec, ledger, now, state)
         decision = gate.decide(causes)
-        try:
-            asked = _recorded(spec, state, gate, decision, ledger)
-        except LedgerConflictError:
-            continue  # some entry came in between: decide again on what it says
+        asked = _recorded(spec, state, gate, decision, ledger)
         return AskedFor(
             retrain=asked or (decision.in_flight.asked if decision.in_flight else None),
             is_new=asked is not None,
             refusals=decision.refusals,
             stops=tuple(stop.why for stop in decision.stops),
         )
-    raise ledger_is_busy(spec.name)
+
+    return decide_again_if_overtaken(spec.name, decide)
 
 
 def foresee_retrain(spec: ModelSpec, causes: Sequence[RetrainCause], *, ledger: Ledger, now: datetime) -> AskedFor:
@@ -75,19 +74,19 @@ def wish_for_retrain(spec: ModelSpec, *, person: str, reason: str, ledger: Ledge
         DecisionRefusedError: A run that was asked for has no verdict yet, or nobody serves.
         UnavailableError: The ledger does not answer, or others kept writing first.
     """
-    for _ in range(LEDGER_ATTEMPTS):
+
+    def decide() -> AskedRetrain:
         state = ledger.state(spec.name)
         gate = gate_of(spec, ledger, now, state)
         decision = gate.decide([wish_of(person, reason, state.sequence)])
         if decision.opened_for is None:
-            message = f"{spec.name}: {decision.in_flight} was asked for; wait for its verdict"
+            patience = f"{spec.drift.verdict_within_hours:g} hours at most"
+            message = f"{spec.name}: {decision.in_flight}; one runs at a time, so wait for its verdict, {patience}"
             raise DecisionRefusedError(message)
         asked = _asked(spec, state, gate, decision.opened_for)
-        try:
-            return _ask(asked, ledger, actor=f"person:{person}", sequence=state.sequence)
-        except LedgerConflictError:
-            continue
-    raise ledger_is_busy(spec.name)
+        return _ask(asked, ledger, actor=f"person:{person}", sequence=state.sequence)
+
+    return decide_again_if_overtaken(spec.name, decide)
 
 
 def gate_of(spec: ModelSpec, ledger: Ledger, now: datetime, state: LedgerState | None = None) -> Gate:

@@ -35,7 +35,8 @@ def score_partition(
         NobodyServedError: No version was named, and none served then.
         NotEnoughPartitionsError: The partition was not ingested and validated.
         PartitionRejectedError: It is in quarantine, or was discarded.
-        CorruptObjectError: Version or snapshot is not what was published, or the version gives no finite scores.
+        CorruptObjectError: Version, snapshot or earlier predictions are not what was published, or the version gives
+            no finite scores.
         FieldError: The rows lack a column that the version needs.
     """
     state = ledger.state(spec.name)
@@ -45,6 +46,7 @@ def score_partition(
         found = entry.read(PartitionScores)
         is_same = (found.partition, found.version, found.data_sha256) == (ref.partition, name, ref.data_sha256)
         if is_same and lake.has(found.scores_path):
+            lake.read(found.scores_path, sha256=found.scores_sha256)
             logger.info("%s has scored %s already: %s", name, run.partition, found.scores_path)
             return found
     manifest = proven_version(lake, ledger, spec.name, name)

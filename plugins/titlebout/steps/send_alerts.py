@@ -39,14 +39,10 @@ def send_alerts(
         UnavailableError: A message left by no channel; it stays due.
         LedgerClockError: What left cannot be recorded by this clock, and will be sent again.
     """
-    now = now or datetime.now(tz=UTC)
     try:
-        alerts = _due(spec, ledger, ui_address, now)
+        alerts = _due(spec, ledger, ui_address, now or datetime.now(tz=UTC))
     except LedgerTamperedError as error:
-        # Nothing can be recorded in such a ledger, so this is told each time.
-        cause = AlertCause.LEDGER_TAMPERED
-        alerts = [Alert(model=spec.name, cause=cause, about=("ledger",), lines=(str(error),))]
-        alerts = [alert for alert in alerts if alert.cause in spec.alerts.causes]
+        alerts = _tampered(spec, error)
     problems, wrong_clock = list[str](), None
     for alert in alerts:
         try:
@@ -65,6 +61,13 @@ def send_alerts(
     if wrong_clock:
         raise wrong_clock
     return tuple(alerts)
+
+
+def _tampered(spec: ModelSpec, error: LedgerTamperedError) -> list[Alert]:
+    """Nothing can be recorded in such a ledger, so this is told each time."""
+    cause = AlertCause.LEDGER_TAMPERED
+    alert = Alert(model=spec.name, cause=cause, about=("ledger",), lines=(str(error),))
+    return [alert] if cause in spec.alerts.causes else []
 
 
 def _due(spec: ModelSpec, ledger: Ledger, ui_address: str, now: datetime) -> list[Alert]:

@@ -236,7 +236,7 @@ class TestDue:
         assert (first.about, first.lines) == (("entry 1", "entry 2"), ("bad 1", "bad 2"))
         assert first.pages == ("http://airflow/p/1", "http://airflow/p/2")
         assert first.subject == "demand: data in quarantine (2)"
-        assert (second.subject, second.pages) == ("demand: data is late", ())
+        assert (second.subject, second.pages) == ("demand: data is late", ("http://airflow/titlebout/demand",))
 
     def test_nothing_is_told_twice(self):
         assert not self.due(ledger=self.sent(100, "entry 1", "entry 2"))

@@ -3,8 +3,8 @@
 import pytest
 
 from fakes.demand_days import DemandWorld, demand_rows
+from titlebout.core.drifting.drift_results import DriftFinding
 from titlebout.core.performance.performance_results import PerformanceFinding
-from titlebout.core.results import DriftFinding
 from titlebout.core.retraining.causes import (
     WHY_CHARACTERS,
     drift_cause,

@@ -152,7 +152,7 @@ def test_the_circuit_breaks_after_retrains_in_a_row_that_won_nothing(outcome):
     (stop,) = decision.stops
     assert stop.cause is StopCause.BREAKER
     said = outcome or "lost"
-    assert f"3 retrains in a row won nothing (2024-01-01 {said}, 2024-01-01 {said}, 2024-01-01 {said})" in stop.why
+    assert f"3 retrains in a row won nothing (2024-01-01 {said}; 2024-01-01 {said}; 2024-01-01 {said})" in stop.why
     past.write(EntryKind.RETRAIN_STOPPED, {"cause": stop.cause, "why": stop.why}, NOW, once=stop.once)
     again = past.gate(now=NOW + 300 * DAY).decide([cause()])
     assert (again.opened_for, again.stops) == (None, ())
@@ -165,6 +165,47 @@ def test_a_person_is_called_as_soon_as_the_row_is_long_enough_and_not_only_at_th
 def test_a_gain_ends_the_row():
     past = without_gain(2).asked("f7", NOW - 9 * DAY, outcome=Outcome.PROMOTE)
     past.asked("f8", NOW - 8 * DAY, outcome=Outcome.KEEP)
+    assert past.gate().decide([cause()]).opened_for
+
+
+HELD_BACK = [
+    (EntryKind.RELEASE_DECLINED, {"approval": {"version": "v2", "is_approved": False}}),
+    (EntryKind.CANDIDATE_CHECKED, {"check": {"version": "v2", "problems": ["too slow"]}}),
+    (EntryKind.TRIAL_KEPT, {"trial": 7, "version": "v2"}),
+    (EntryKind.TRIAL_FAILED, {"trial": 7, "version": "v2"}),
+    (EntryKind.RELEASE_FAILED, {"version": "v2", "partition": "2024-01-01", "token": 1}),
+]
+
+
+def winners(count, *entries):
+    """So many retrains in a row whose challenger wins its bout, each followed by entries."""
+    past = Past()
+    for number in range(count):
+        at = NOW - (10 + 8 * (count - 1 - number)) * DAY
+        past.asked(f"f{number}", at, outcome=Outcome.PROMOTE)
+        for kind, payload in entries:
+            past.write(kind, payload, at)
+    return past
+
+
+@pytest.mark.parametrize("entry", HELD_BACK, ids=[kind for kind, _ in HELD_BACK])
+def test_winners_that_are_not_released_are_no_gain(entry):
+    assert winners(2, entry).gate().decide([cause()]).opened_for
+    decision = winners(3, entry).gate().decide([cause()])
+    assert decision.opened_for is None
+    (stop,) = decision.stops
+    assert "3 retrains in a row won nothing (2024-01-01 promote, not released; " in stop.why
+    assert winners(3, entry).settled(NOW - DAY).gate().decide([cause()]).opened_for
+
+
+def test_a_winner_that_still_waits_or_passed_its_check_or_was_refused_another_time_is_a_gain():
+    passed = (EntryKind.CANDIDATE_CHECKED, {"check": {"version": "v2", "image": "serving"}})
+    other = (EntryKind.TRIAL_FAILED, {"trial": 7, "version": "v9"})
+    assert winners(3, passed, other).gate().decide([cause()]).opened_for
+    past = Past()
+    past.write(*HELD_BACK[0], NOW - 90 * DAY)  # a night's, which a retrain has made again since
+    for number in range(3):
+        past.asked(f"f{number}", NOW - (10 + 8 * (2 - number)) * DAY, outcome=Outcome.PROMOTE)
     assert past.gate().decide([cause()]).opened_for
 
 

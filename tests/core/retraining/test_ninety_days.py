@@ -38,6 +38,7 @@ class Simulation:
 
     rules: dict[str, object] = field(default_factory=dict)
     outcome: Callable[[int], Outcome | None] = lambda number: Outcome.KEEP
+    passes_trials: bool = True
     days: list[int] = field(default_factory=list)
     now: datetime = datetime(2024, 1, 1, tzinfo=UTC)
 
@@ -86,8 +87,11 @@ class Simulation:
             metric="rmse",
         )
         note_verdict(self.ledger, run, verdict)
-        if outcome is Outcome.PROMOTE:
+        if outcome is Outcome.PROMOTE and self.passes_trials:
             self.settle(verdict.challenger)
+        elif outcome is Outcome.PROMOTE:
+            failed = {"trial": len(self.days), "version": verdict.challenger, "reasons": ["too many errors"]}
+            self.ledger.append("demand", EntryKind.TRIAL_FAILED, failed, actor="test")
 
     def accept(self, key: str) -> None:
         snapshot = {
@@ -127,6 +131,12 @@ def test_drift_that_no_retrain_helps_against_costs_three_retrains_and_one_messag
 
 def test_runs_that_never_come_to_a_verdict_cost_as_many():
     simulation = Simulation(outcome=lambda number: None).run()
+    assert simulation.days == [0, 3, 7]
+    assert simulation.stops.count("no gain") == 1
+
+
+def test_winners_none_of_which_passes_its_trial_cost_as_many():
+    simulation = Simulation(outcome=lambda number: Outcome.PROMOTE, passes_trials=False).run()
     assert simulation.days == [0, 3, 7]
     assert simulation.stops.count("no gain") == 1
 

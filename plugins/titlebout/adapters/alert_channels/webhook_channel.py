@@ -8,6 +8,8 @@ from titlebout.core.alerts.alerts import Alert
 from titlebout.core.errors import UnavailableError
 
 TIMEOUT_SECONDS = 15
+MOST_PARTS = 100
+"""A month of bad hours would make a body that services refuse for its size; then it would stay due, and grow."""
 
 
 class WebhookChannel:
@@ -25,8 +27,8 @@ class WebhookChannel:
             "text": f"*{alert.subject}*\n{_plain(alert.text)}",
             "model": alert.model,
             "cause": alert.cause.value,
-            "lines": list(alert.lines),
-            "links": list(alert.pages),
+            "lines": list(alert.lines[:MOST_PARTS]),
+            "links": list(alert.pages[:MOST_PARTS]),
         }
         logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells the whole address of each request
         try:

@@ -32,7 +32,7 @@ ADVICE: Mapping[AlertCause, str] = {
     AlertCause.PARTITION_REJECTED: "Look at the report, then: titlebout quarantine --help",
     AlertCause.PARTITION_LATE: "Deliver it; the next night brings it in, or clear ingest_partition.",
     AlertCause.DRIFT_FOUND: "A retrain is asked for where the budget allows it: titlebout retrain {model}",
-    AlertCause.RETRAIN_STOPPED: "Nights go on. See why: titlebout retrain {model}; go on: the same with --resume",
+    AlertCause.RETRAIN_STOPPED: "Nights go on. See why: titlebout retrain {model}; go on: add --resume --reason TEXT",
     AlertCause.PERFORMANCE_LOST: "By labels: a retrain is asked for. Without: watch titlebout performance {model}",
     AlertCause.CHAMPION_CHANGED: "If it answers badly: titlebout rollback {model} --reason TEXT",
     AlertCause.RELEASE_ASKED: "Answer in Airflow, under Required Actions; without an answer what serves now serves on.",
@@ -126,16 +126,17 @@ def due_alerts(
             cause=cause,
             about=tuple(new),
             lines=tuple(each.line for each in new.values()),
-            pages=_pages(ui_address, new.values()),
+            pages=_pages(ui_address, model, new.values()),
         )
         for cause, new in waiting.items()
     ]
 
 
-def _pages(ui_address: str, found: Iterable[Happening]) -> tuple[str, ...]:
+def _pages(ui_address: str, model: str, found: Iterable[Happening]) -> tuple[str, ...]:
+    """Return where to look; what has no page of its own is seen on the model's."""
     if not ui_address:
         return ()
-    return tuple(dict.fromkeys(f"{ui_address.rstrip('/')}/{each.page}" for each in found if each.page))
+    return tuple(dict.fromkeys(f"{ui_address.rstrip('/')}/{each.page or f'titlebout/{model}'}" for each in found))
 
 
 def _texts(value: object) -> list[str]:

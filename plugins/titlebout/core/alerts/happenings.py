@@ -19,7 +19,7 @@ class Happening:
 
     Attributes:
         about: Tells it from all others of its cause: it is told once.
-        page: Where Airflow's UI shows it, relative to the UI's address; empty: nowhere.
+        page: Where Airflow's UI shows it, relative to the UI's address; empty: on the model's page, if at all.
     """
 
     cause: AlertCause

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 from pydantic import Field
 
+from titlebout.core.drifting.drift_results import DriftFinding
 from titlebout.core.errors import bounded, first_few
 from titlebout.core.fingerprints import fingerprint_of
 from titlebout.core.ledgers.ledger import LedgerState, PartitionStatus
 from titlebout.core.partitions import days_apart
 from titlebout.core.performance.performance_results import PerformanceFinding
-from titlebout.core.results import DriftFinding, PartitionKey, Result, SnapshotRef
+from titlebout.core.results import PartitionKey, Result, SnapshotRef
 from titlebout.core.specs.retrain_spec import RetrainReason
 
 WHY_CHARACTERS = 300

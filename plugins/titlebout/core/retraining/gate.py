@@ -102,7 +102,7 @@ class Gate:
         if len(row) < self.rules.retrains_without_gain:
             return None
         newest = row[-_NAMED:]
-        named = ", ".join(f"{each.asked.partition} {each.judged.outcome if each.judged else 'lost'}" for each in newest)
+        named = "; ".join(f"{each.asked.partition} {each.ending or 'lost'}" for each in newest)
         said = named if len(newest) == len(row) else f"the last ones {named}"
         why = f"{len(row)} retrains in a row won nothing ({said}); nothing is asked for until a person resumes"
         return Stop(StopCause.BREAKER, why, f"stopped:breaker:{row[0].sequence}")

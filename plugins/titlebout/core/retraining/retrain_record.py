@@ -1,7 +1,7 @@
 """What the ledger knows about retrains: asked for, judged, stopped, resumed."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Self
 
@@ -12,6 +12,14 @@ from titlebout.core.ledgers.ledger_chain import LARGEST_STEP_BACK
 from titlebout.core.results import Outcome, PartitionKey, Result
 from titlebout.core.specs.retrain_spec import RetrainReason
 
+_HELD_BACK: Mapping[EntryKind, str | None] = {
+    EntryKind.RELEASE_DECLINED: "approval",
+    EntryKind.CANDIDATE_CHECKED: "check",
+    EntryKind.TRIAL_KEPT: None,
+    EntryKind.TRIAL_FAILED: None,
+    EntryKind.RELEASE_FAILED: None,
+}
+"""What keeps a winner from serving, and the part of the payload that names it; None: the payload itself."""
 RETRAIN_KINDS = frozenset(
     {
         EntryKind.RETRAIN_ASKED,
@@ -19,6 +27,7 @@ RETRAIN_KINDS = frozenset(
         EntryKind.RETRAIN_STOPPED,
         EntryKind.RETRAIN_RESUMED,
         EntryKind.RELEASE_SETTLED,
+        *_HELD_BACK,
     }
 )
 """What a record is read from."""
@@ -68,21 +77,35 @@ class Retrain:
         asked_at: When.
         sequence: Of the entry that asks.
         judged: Its verdict, if one was reached.
+        is_held_back: Whether its winner was not released: declined, or not good enough in its image, its trial or
+            its server.
     """
 
     asked: AskedRetrain
     asked_at: datetime
     sequence: int
     judged: JudgedRetrain | None = None
+    is_held_back: bool = False
 
     def is_in_flight(self, now: datetime, patience: timedelta) -> bool:
         """Whether its verdict may still come."""
         return self.judged is None and _is_recent(self.asked_at, now, patience)
 
+    @property
+    def is_gain(self) -> bool:
+        """Whether its challenger won, and nothing has kept it from serving since."""
+        return self.judged is not None and self.judged.outcome is Outcome.PROMOTE and not self.is_held_back
+
+    @property
+    def ending(self) -> str:
+        """How it ended; empty without a verdict."""
+        if self.judged is None:
+            return ""
+        return f"{self.judged.outcome}, not released" if self.is_held_back else self.judged.outcome.value
+
     def __str__(self) -> str:
         """Say how far it has come."""
-        outcome = self.judged.outcome if self.judged else "no verdict yet"
-        return f"{self.asked.run_id}: {outcome}"
+        return f"{self.asked.run_id}: {self.ending or 'no verdict yet'}"
 
 
 @dataclass(frozen=True)
@@ -107,6 +130,7 @@ class RetrainRecord:
             LedgerTamperedError: One is not of its kind: nothing may be asked for on what is left.
         """
         asked, judged, stops, reset = list[Retrain](), dict[str, JudgedRetrain](), set[str](), 0
+        held_back = dict[str, int]()
         entries = tuple(entries)
         for entry in entries:
             match entry.kind:
@@ -119,7 +143,9 @@ class RetrainRecord:
                     stops.add(entry.once or "")
                 case EntryKind.RETRAIN_RESUMED:
                     reset = entry.sequence
-        retrains = tuple(Retrain(e.asked, e.asked_at, e.sequence, judged.get(e.asked.run_id)) for e in asked)
+                case _ if version := _held_back(entry):
+                    held_back[version] = entry.sequence
+        retrains = tuple(_as_it_ended(each, judged.get(each.asked.run_id), held_back) for each in asked)
         reset = max([reset, *_new_champions(entries)])
         return cls(retrains=retrains, reset=reset, stops=frozenset(stops))
 
@@ -150,13 +176,13 @@ class RetrainRecord:
         return [each for each in self._automatic if _is_recent(each.asked_at, now, span)]
 
     def without_gain(self, now: datetime, patience: timedelta) -> Sequence[Retrain]:
-        """Return the newest retrains in a row, since the last reset, whose challengers did not win.
+        """Return the newest retrains in a row, since the last reset, whose challengers did not win or may not serve.
 
         One without a verdict counts as soon as it is overdue. A person's wish neither counts nor ends a row.
         """
         row = list[Retrain]()
         for each in reversed(self._automatic):
-            if each.sequence < self.reset or (each.judged and each.judged.outcome is Outcome.PROMOTE):
+            if each.sequence < self.reset or each.is_gain:
                 break
             if not each.is_in_flight(now, patience):
                 row.append(each)
@@ -174,6 +200,30 @@ def _is_recent(moment: datetime, now: datetime, span: timedelta) -> bool:
     Further ahead than `LARGEST_STEP_BACK` lie only entries whose clock was wrong by a person's word.
     """
     return -LARGEST_STEP_BACK <= now - moment < span
+
+
+def _held_back(entry: LedgerEntry) -> str | None:
+    """Return the version that an entry keeps from serving, if it does.
+
+    Raises:
+        LedgerTamperedError: The entry is not of its kind.
+    """
+    if entry.kind not in _HELD_BACK:
+        return None
+    part = _HELD_BACK[entry.kind]
+    said = entry.payload.get(part) if part else entry.payload
+    if not isinstance(said, Mapping):
+        raise entry.not_of_its_kind()
+    is_passed = entry.kind is EntryKind.CANDIDATE_CHECKED and not said.get("problems")
+    return None if is_passed else str(said.get("version"))
+
+
+def _as_it_ended(asked: Retrain, judged: JudgedRetrain | None, held_back: Mapping[str, int]) -> Retrain:
+    """Return a retrain with its verdict, and whether its winner was kept from serving after it was asked for."""
+    if judged is None:
+        return asked
+    is_held_back = judged.outcome is Outcome.PROMOTE and held_back.get(judged.challenger, 0) > asked.sequence
+    return replace(asked, judged=judged, is_held_back=is_held_back)
 
 
 def _new_champions(entries: Iterable[LedgerEntry]) -> Iterator[int]:

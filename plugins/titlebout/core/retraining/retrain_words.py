@@ -39,7 +39,7 @@ def status_line(record: RetrainRecord, now: datetime) -> str | None:
 def _ending(each: Retrain) -> str:
     if each.judged is None:
         return "no verdict yet"
-    return f"{each.judged.outcome} ({each.judged.challenger})"
+    return f"{each.ending} ({each.judged.challenger})"
 
 
 def _moment(moment: datetime) -> str:

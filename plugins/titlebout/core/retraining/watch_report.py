@@ -2,7 +2,8 @@
 
 from pydantic import Field
 
-from titlebout.core.results import DriftReport, PartitionKey, Result
+from titlebout.core.drifting.drift_results import DriftReport
+from titlebout.core.results import PartitionKey, Result
 from titlebout.core.retraining.causes import RetrainCause
 from titlebout.core.retraining.retrain_record import AskedRetrain
 
