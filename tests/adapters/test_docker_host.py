@@ -182,6 +182,34 @@ def test_a_missing_image_names_the_command_that_builds_it(docker_client):
 
 
 @pytest.mark.docker
+def test_a_model_that_does_not_fit_beside_what_serves_is_refused_and_the_server_goes_on(docker_client, docker_host):
+    address, container = docker_host.ensure_running(MODEL), container_of(docker_client)
+    counted = container.stats(stream=False)["memory_stats"]["stats"]
+    own_bytes = counted.get("anon") or counted["rss"]  # the names of cgroups 2 and 1
+    room = own_bytes + 30 * 2**20  # a Python with NumPy and XGBoost takes more
+    container.update(mem_limit=room, memswap_limit=room)
+    with pytest.raises(DeploymentError, match="loading it was killed, as happens where memory runs out"):
+        HttpServerClient().push(address, demand_bundle(model=MODEL), token=1)
+    container.reload()
+    assert container.attrs["RestartCount"] == 0
+    assert HttpServerClient().served(address) is None
+
+
+@pytest.mark.docker
+def test_a_server_whose_tag_was_deleted_comes_back_of_the_image_that_it_had(docker_client, docker_host):
+    image = docker_client.images.get(serving_image(docker_client))
+    image.tag("titlebout-test-short-lived", "1")
+    host = DockerHost(docker_client, "titlebout-test-short-lived:1")
+    host.ensure_running(MODEL)
+    docker_client.images.remove("titlebout-test-short-lived:1", noprune=True)
+    container_of(docker_client).stop(timeout=60)
+    assert host.ensure_running(MODEL)
+    assert container_of(docker_client).attrs["Image"] == image.id
+    with pytest.raises(DeploymentError, match="'titlebout-test-short-lived:1' is not on the engine"):
+        host.image_id()  # nothing new is released by it
+
+
+@pytest.mark.docker
 def test_a_server_that_crashes_is_removed_and_its_log_shown(docker_client, docker_host):
     # 6 MiB are enough for the container's init, and too few for Python.
     limits = ContainerLimits(memory_bytes=6 * 2**20)

@@ -19,7 +19,6 @@ from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.ledgers.withdrawals import withdrawn
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.steps.deploy_model import deploy_model
-from titlebout.steps.train_challenger import train_challenger
 
 MODEL = "demand"
 FIRST, SECOND = datetime(2024, 1, 14, 1, 0, tzinfo=UTC), datetime(2024, 1, 15, 1, 0, tzinfo=UTC)
@@ -29,14 +28,9 @@ ASKED = ["rollback", MODEL, "--by", "ann", "--reason", "answers nonsense"]
 class World(DemandWorld):
     """Two versions, of which the second replaced the first a day later."""
 
-    def train(self, night: str):
-        stores = {"lake": self.lake, "ledger": self.ledger, "registry": self.registry}
-        return train_challenger(self.spec, run_of(night), **stores)
-
     def deploy(self, verdict) -> None:
-        ports = {"lake": self.lake, "ledger": self.ledger, "registry": self.registry}
         run = run_of(verdict.partition)
-        deploy_model(self.spec, run, verdict=verdict, **ports, host=NoServer(), client=HttpServerClient())
+        deploy_model(self.spec, run, verdict=verdict, **self.stores, host=NoServer(), client=HttpServerClient())
 
 
 @pytest.fixture
@@ -151,6 +145,9 @@ def test_served_at_is_right_at_each_edge_and_in_every_time_zone(world, capsys):
     assert world.old.version in at("2024-01-15T01:59:59+01:00", capsys)  # a second before, in Berlin
     assert world.new.version in at("2024-01-15T02:00:00+01:00", capsys)
     assert world.old.version in at("2024-01-15T00:59", capsys)  # without an offset it is UTC
+    assert "at        2024-01-15 00:59:00Z\n" in at("2024-01-15T00:59", capsys)
+    assert "at        2024-10-27 00:30:00Z\n" in at("2024-10-27T02:30+02:00", capsys)  # the hour that Berlin has twice
+    assert "at        2024-10-27 01:30:00Z\n" in at("2024-10-27T02:30+01:00", capsys)
     assert world.new.version in at("2024-01-14T20:00-05:00", capsys)
 
 

@@ -15,7 +15,6 @@ from titlebout.core.ports import ServedRelease, ServerHost
 from titlebout.core.results import Outcome, Release, TrainedChallenger, Verdict
 from titlebout.core.versions import load_predictor
 from titlebout.steps.deploy_model import deploy_model
-from titlebout.steps.train_challenger import train_challenger
 
 ROW = {"hour": 8, "temperature": 11.5, "weather": "rain"}
 CLIENT = HttpServerClient()
@@ -36,8 +35,7 @@ def host(request: pytest.FixtureRequest, tmp_path: Path, world: DemandWorld) -> 
 
 
 def release(world: DemandWorld, host: ServerHost, partition: str, champion: str | None, outcome=Outcome.PROMOTE):
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    challenger: TrainedChallenger = train_challenger(world.spec, run_of(partition), **stores)
+    challenger: TrainedChallenger = world.train(partition)
     verdict = Verdict(
         model=world.spec.name,
         partition=partition,
@@ -47,7 +45,9 @@ def release(world: DemandWorld, host: ServerHost, partition: str, champion: str 
         champion=champion,
         metric="rmse",
     )
-    done: Release = deploy_model(world.spec, run_of(partition), verdict=verdict, **stores, host=host, client=CLIENT)
+    done: Release = deploy_model(
+        world.spec, run_of(partition), verdict=verdict, **world.stores, host=host, client=CLIENT
+    )
     return challenger, done
 
 

@@ -26,7 +26,6 @@ from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger, Ve
 from titlebout.steps.deploy_model import deploy_model
 from titlebout.steps.release_desk import ReleaseDesk
 from titlebout.steps.start_trial import start_trial
-from titlebout.steps.train_challenger import train_challenger
 from titlebout.steps.trial_desk import TrialDesk
 from titlebout.steps.watch_trial import watch_trial
 
@@ -106,8 +105,7 @@ class Arena:
     @property
     def ports(self) -> dict:
         world = self.world
-        stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-        return {**stores, "host": self.host, "client": CLIENT}
+        return {**world.stores, "host": self.host, "client": CLIENT}
 
     def verdict(self, made: TrainedChallenger, champion: TrainedChallenger | None) -> Verdict:
         return verdict_on(made, champion).model_copy(update={"model": self.model})
@@ -145,9 +143,8 @@ def arena(tmp_path: Path) -> Iterator[Arena]:
 
 def trained(arena: Arena, partition: str, **changes) -> TrainedChallenger:
     world = arena.world
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
     spec = demand_spec(name=arena.model, **WIDE, **changes)
-    return train_challenger(spec, run_of(partition), **stores)
+    return world.train(partition, spec)
 
 
 def test_a_good_candidate_is_promoted_and_a_shifted_one_stopped_and_no_client_notices(arena: Arena):

@@ -17,11 +17,7 @@ from titlebout.steps.roll_back_model import roll_back_model
 
 @pytest.fixture
 def world() -> ServingWorld:
-    """Return a world in which a bad new version replaced the old one."""
-    world = ServingWorld()
-    world.deploy(verdict_on(world.old, None))
-    world.deploy(verdict_on(world.new, world.old))
-    return world
+    return ServingWorld.with_a_bad_winner()
 
 
 def rehearse(world: ServingWorld, to: str | None = None) -> RollbackPlan:

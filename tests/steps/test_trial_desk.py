@@ -1,7 +1,10 @@
+from datetime import timedelta
+
 import pytest
 
 from fakes.serving_world import MODEL
-from fakes.trial_world import TrialWorld, good_counts
+from fakes.specs import demand_spec
+from fakes.trial_world import TRIAL, TrialWorld, good_counts
 from titlebout.core.errors import DeploymentError, LedgerConflictError, UnavailableError
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.live_trials.trial import TrialState, trial_at
@@ -43,6 +46,32 @@ def test_where_nothing_serves_there_is_nothing_to_be_tried_against(world):
     empty = LedgerState(sequence=world.state.sequence)
     with pytest.raises(LedgerConflictError, match="nothing serves 'demand' that"):
         desk_of(world).record.start(empty, world.new, world.spec.release)
+
+
+@pytest.mark.parametrize("changes", [{"release__sticky_by": "hour"}, {"release__steps": [1, 100]}], ids=str)
+def test_a_spec_that_changes_meanwhile_deals_nobody_out_anew(changes):
+    world = TrialWorld()
+    ticket = world.start()
+    world.client.count(MODEL, **good_counts(100))
+    before = world.on_server
+    world.spec = demand_spec(**TRIAL, **changes)
+    assert not world.look(ticket).is_over
+    assert world.on_server == before
+
+
+def test_a_server_that_takes_the_step_for_over_ends_a_trial_at_once_and_both_times_are_named():
+    world = TrialWorld()
+    world.client.clock_ahead = timedelta(hours=7)
+    with pytest.raises(DeploymentError, match=r"for its server it is .*Z and the step over, for this machine .*Z; set"):
+        world.start()
+    assert world.trial.state is TrialState.FAILED
+    world.assert_champion_is_untouched()
+
+
+def test_clocks_that_differ_by_less_than_a_step_do_no_harm():
+    world = TrialWorld()
+    world.client.clock_ahead = timedelta(hours=5)
+    assert not world.look(world.start()).is_over
 
 
 def test_a_server_that_is_gone_does_not_keep_a_trial_from_ending(world):

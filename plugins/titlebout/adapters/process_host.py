@@ -1,6 +1,5 @@
 """Model servers as processes of this machine, one per model. They outlive the task that starts them."""
 
-import fcntl
 import json
 import logging
 import os
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 
 import titlebout
 from titlebout.core.errors import DeploymentError, UnavailableError
+from titlebout.core.machine.file_locks import try_lock
 from titlebout.core.ports import ServerAddress
 from titlebout.core.wire import (
     ADDRESS_FILE,
@@ -190,7 +190,7 @@ def _is_owned(folder: Path) -> bool:
         return False
     descriptor = os.open(lock, os.O_RDWR)
     try:
-        return not _locks(descriptor, fcntl.LOCK_SH)
+        return not try_lock(descriptor, is_shared=True)
     finally:
         os.close(descriptor)
 
@@ -203,21 +203,13 @@ def _sole_starter(folder: Path, patience_seconds: float) -> Iterator[None]:
         for each in (folder, folder / STATE):  # parents are made with a mode of their own
             each.mkdir(parents=True, exist_ok=True, mode=0o700)
         with lock.open("ab") as held:
-            if not _waited_for(lambda: _locks(held.fileno(), fcntl.LOCK_EX), patience_seconds):
+            if not _waited_for(lambda: try_lock(held), patience_seconds):
                 message = f"another process has held {lock} for {patience_seconds:g} s; clear this task"
                 raise UnavailableError(message)
             yield
     except OSError as error:
         message = f"cannot keep a model server in {folder}: {error}; correct the folder or the right to write to it"
         raise DeploymentError(message) from error
-
-
-def _locks(descriptor: int, kind: int) -> bool:
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _waited_for(look: Callable[[], object], timeout_seconds: float) -> object:

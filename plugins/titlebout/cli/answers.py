@@ -87,6 +87,7 @@ def served_at(options: argparse.Namespace) -> bool:
         print(f"{when(moment)} lies ahead: this is what serves now", file=sys.stderr)
     print(f"{options.model}: {served.version}")
     for label, value in (
+        ("at", when(moment)),  # whoever left the offset out sees which moment was meant
         ("partition", served.partition),
         ("since", when(served.since)),
         ("made by", served.actor),

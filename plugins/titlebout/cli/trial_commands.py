@@ -123,7 +123,7 @@ def _outcome_lines(rules: SplitRules, look: Mapping[str, Any] | None) -> Iterato
 
 def _live_lines(newest: Trial, spec: ModelSpec) -> Iterator[str]:
     """Yield what the server has counted in the present step, and what that proves."""
-    from titlebout.core.live_trials.judgement import judge_step
+    from titlebout.core.live_trials.trial_judgement import judge_step
 
     address = build_host(spec, environment_connection).find(spec.name)
     status = build_client().trial(address) if address else None

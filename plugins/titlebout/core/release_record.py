@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from titlebout.core.errors import DeploymentError, LedgerConflictError, StaleTokenError, UnavailableError, bounded
+from titlebout.core.errors import DeploymentError, StaleTokenError, bounded
+from titlebout.core.ledgers.compare_and_set import decide_again_if_overtaken
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState
 from titlebout.core.ports import Ledger
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 
-LEDGER_ATTEMPTS = 20
 REASON_CHARACTERS = 300
 _ATTEMPT_KINDS = frozenset({EntryKind.RELEASE_STARTED, EntryKind.RELEASE_SETTLED, EntryKind.RELEASE_FAILED})
 _LOOKED_AT = 20
@@ -59,25 +59,24 @@ class ReleaseRecord:
             StaleTokenError: One has.
             UnavailableError: Others kept writing first.
         """
-        reason = bounded(reason, REASON_CHARACTERS)
-        for _ in range(LEDGER_ATTEMPTS):
+        model, reason = self.version.model, bounded(reason, REASON_CHARACTERS)
+
+        def settle_unless_overtaken() -> Release:
             state = self._state()
             if state.newest_token != token:
-                message = f"release {token} of {self.version.model!r} was overtaken by release {state.newest_token}"
+                message = f"release {token} of {model!r} was overtaken by release {state.newest_token}"
                 raise StaleTokenError(message)
-            try:
-                self.ledger.append(
-                    self.version.model,
-                    EntryKind.RELEASE_SETTLED,
-                    self._payload(token=token, reason=reason, url=url),
-                    actor=self.actor,
-                    once=f"settled:{token}",
-                    expected_sequence=state.sequence,
-                )
-            except LedgerConflictError:
-                continue
-            return settled_release(self.version.model, self.version.version, token, url=url, reason=reason)
-        raise ledger_is_busy(self.version.model)
+            self.ledger.append(
+                model,
+                EntryKind.RELEASE_SETTLED,
+                self._payload(token=token, reason=reason, url=url),
+                actor=self.actor,
+                once=f"settled:{token}",
+                expected_sequence=state.sequence,
+            )
+            return settled_release(model, self.version.version, token, url=url, reason=reason)
+
+        return decide_again_if_overtaken(model, settle_unless_overtaken)
 
     def fail(self, token: int, error: DeploymentError) -> None:
         """Record why an attempt failed; what served before serves on."""
@@ -114,9 +113,3 @@ def settled_release(model: str, version: str, token: int, *, url: str | None, re
     """Return the result of a settled release."""
     settled = ReleaseStatus.SETTLED
     return Release(model=model, version=version, status=settled, token=token, url=url, reason=reason)
-
-
-def ledger_is_busy(model: str) -> UnavailableError:
-    """Return the error for a compare-and-set that was lost again and again."""
-    message = f"ledger of {model!r}: others wrote first {LEDGER_ATTEMPTS} times in a row; clear this task"
-    return UnavailableError(message)

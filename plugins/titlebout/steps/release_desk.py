@@ -18,23 +18,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from titlebout.core.errors import (
-    DeploymentError,
-    LedgerConflictError,
-    StaleTokenError,
-    TitleboutError,
-    UnavailableError,
-)
+from titlebout.core.errors import DeploymentError, StaleTokenError, TitleboutError, UnavailableError
 from titlebout.core.golden import GoldenRows
+from titlebout.core.ledgers.compare_and_set import ATTEMPTS, decide_again_if_overtaken
 from titlebout.core.ledgers.ledger import LedgerState, ServedVersion
 from titlebout.core.ports import Lake, Ledger, ModelRegistry, ReleaseBundle, ServerAddress, ServerClient, ServerHost
-from titlebout.core.release_record import (
-    LEDGER_ATTEMPTS,
-    ReleaseRecord,
-    ledger_is_busy,
-    settled_release,
-    unfinished_attempt,
-)
+from titlebout.core.release_record import ReleaseRecord, settled_release, unfinished_attempt
 from titlebout.core.results import Release, ReleaseStatus, TrainedChallenger
 from titlebout.core.specs.spec import DeploymentTarget, ModelSpec
 from titlebout.core.version_proof import known_version
@@ -76,17 +65,16 @@ class ReleaseDesk:
             UnavailableError: Others kept writing first, or the registry does not answer.
         """
         deadline = time.monotonic() + patience_seconds
-        for _ in range(LEDGER_ATTEMPTS):
+
+        def decide_in_a_quiet_moment() -> Release:
             while time.monotonic() < deadline and self._is_somebody_at_work():
                 time.sleep(LOOK_AGAIN_SECONDS)
-            try:
-                release = decision(self.ledger.state(self.spec.name))
-            except LedgerConflictError:
-                continue  # somebody else wrote first: look again, decide again
-            if release.status is ReleaseStatus.SETTLED:
-                (self.point_alias_at if needs_alias else self.look_after_alias)(release.version)
-            return release
-        raise ledger_is_busy(self.spec.name)
+            return decision(self.ledger.state(self.spec.name))
+
+        release = decide_again_if_overtaken(self.spec.name, decide_in_a_quiet_moment)
+        if release.status is ReleaseStatus.SETTLED:
+            (self.point_alias_at if needs_alias else self.look_after_alias)(release.version)
+        return release
 
     def version(self, version: str) -> TrainedChallenger:
         """Read a version's manifest, held against the ledger: whoever writes to the lake alone decides nothing."""
@@ -146,7 +134,7 @@ class ReleaseDesk:
 
         Whoever writes the alias looks into the ledger afterwards, so the last one to write it leaves the champion.
         """
-        for _ in range(LEDGER_ATTEMPTS):
+        for _ in range(ATTEMPTS):
             self.registry.set_champion(self.spec.name, version)
             champion = self.ledger.state(self.spec.name).champion
             if champion is None or champion.version == version:

@@ -5,12 +5,12 @@ import logging
 from titlebout.core.candidates.permits import use_checked_image, why_not_approved
 from titlebout.core.candidates.promotion import why_nothing_to_release
 from titlebout.core.errors import DeploymentError, LedgerConflictError, bounded
+from titlebout.core.ledgers.compare_and_set import decide_again_if_overtaken
 from titlebout.core.ledgers.ledger import LedgerState
 from titlebout.core.live_trials.trial import Trial, TrialState
 from titlebout.core.live_trials.trial_port import TrialClient
 from titlebout.core.live_trials.trial_record import is_too_old
 from titlebout.core.live_trials.trial_results import TrialTicket
-from titlebout.core.release_record import LEDGER_ATTEMPTS, ledger_is_busy
 from titlebout.core.results import RunContext, Verdict
 from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.split_needs import split_rules
@@ -39,25 +39,22 @@ def start_trial(run: RunContext, desk: ReleaseDesk, *, verdict: Verdict, trials:
         message = f"verdict on {verdict.model!r} was handed to the trial of {spec.name!r}; hand over its own"
         raise DeploymentError(message)
     trial_desk = TrialDesk(spec, run.actor, desk.lake, ledger, desk.host, trials)
-    for _ in range(LEDGER_ATTEMPTS):
+
+    def find_or_start() -> Trial | str:
         state = ledger.state(spec.name)
         reason = why_nothing_to_release(run, verdict, desk.lake, state) or why_not_approved(spec, ledger, verdict)
-        if reason is None and state.champion is None:
-            reason = NO_CHAMPION
-        if reason:
-            return _nothing(verdict, reason)
-        state = _with_a_serving_champion(desk, state)
-        try:
-            found = _joined_or_started(trial_desk, verdict, state)
-        except LedgerConflictError:
-            continue  # somebody else wrote first: look again, decide again
-        if isinstance(found, str):
-            return _nothing(verdict, found)
-        if found.state is TrialState.RUNNING:
-            trial_desk.status(found)
-        logger.info("%s", found)
-        return TrialTicket(model=spec.name, token=found.token, reason=str(found))
-    raise ledger_is_busy(spec.name)
+        if reason or state.champion is None:
+            return reason or NO_CHAMPION
+        return _joined_or_started(trial_desk, verdict, _with_a_serving_champion(desk, state))
+
+    found = decide_again_if_overtaken(spec.name, find_or_start)
+    if isinstance(found, str):
+        logger.info("no trial of %s: %s", verdict.challenger, found)
+        return TrialTicket(model=spec.name, token=None, reason=bounded(found))
+    if found.state is TrialState.RUNNING:
+        trial_desk.status(found)
+    logger.info("%s", found)
+    return TrialTicket(model=spec.name, token=found.token, reason=str(found))
 
 
 def _joined_or_started(desk: TrialDesk, verdict: Verdict, state: LedgerState) -> Trial | str:
@@ -89,8 +86,3 @@ def _with_a_serving_champion(desk: ReleaseDesk, state: LedgerState) -> LedgerSta
         lambda now: desk.keep_serving(now, now.champion or champion), patience_seconds=PATIENCE_SECONDS
     )
     return state if release.token == champion.token else desk.ledger.state(desk.spec.name)
-
-
-def _nothing(verdict: Verdict, reason: str) -> TrialTicket:
-    logger.info("no trial of %s: %s", verdict.challenger, reason)
-    return TrialTicket(model=verdict.model, token=None, reason=bounded(reason))

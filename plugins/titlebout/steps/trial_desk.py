@@ -50,7 +50,8 @@ class TrialDesk:
         """Return how a running trial stands on the server, after sending it there where it is not.
 
         Raises:
-            DeploymentError: The server does not take it; the trial has failed and is over.
+            DeploymentError: The server does not take it, or its clock says that the step is over; the trial has failed
+                and is over.
             UnavailableError: The server does not answer.
         """
         address = self.host.ensure_running(self.spec.name)
@@ -61,13 +62,21 @@ class TrialDesk:
             return found  # it ended by itself; what it counted until then is judged
         bundle = read_bundle(self.lake, proven_version(self.lake, self.ledger, self.spec.name, trial.version))
         try:
-            return self.trials.push_trial(address, self._offer(trial), bundle)
+            pushed = self.trials.push_trial(address, self._offer(trial), bundle)
         except DeploymentError as error:
             now = self.record.of_token(trial.token)
             if isinstance(error, StaleTokenError) and now and now != trial:
                 raise  # somebody else has moved it: the next look will see
             self.end(trial, (str(error),))
             raise DeploymentError(failure_of(trial, (str(error),))) from error
+        if pushed.counted_since >= trial.step_ends_at > self.now():  # it would wait for traffic until its time is over
+            reason = (
+                f"for its server it is {pushed.counted_since:%Y-%m-%d %H:%M}Z and the step over, for this machine "
+                f"{self.now():%Y-%m-%d %H:%M}Z; set the clock that is wrong"
+            )
+            self.end(trial, (reason,))
+            raise DeploymentError(failure_of(trial, (reason,)))
+        return pushed
 
     def end(self, trial: Trial, reasons: Sequence[str], evidence: JsonValue = None) -> Trial:
         """Let a trial fail: weight 0 on the server, the reasons in the ledger. The champion was never touched."""
@@ -105,7 +114,7 @@ class TrialDesk:
             strategy=trial.strategy,
             step=trial.step,
             percent=trial.percent,
-            sticky_by=release.sticky_by,
+            sticky_by=trial.sticky_by,
             ends_at=trial.step_ends_at,
             max_latency_ratio=release.max_latency_ratio,
             threshold=release.threshold,

@@ -6,8 +6,8 @@ from pydantic import JsonValue
 
 from titlebout.core.errors import DeploymentError
 from titlebout.core.inference_log.log_port import ServerLog
-from titlebout.core.live_trials.judgement import Decision, StepVerdict, judge_step, proven_harms
 from titlebout.core.live_trials.trial import Trial, TrialState
+from titlebout.core.live_trials.trial_judgement import Decision, StepVerdict, judge_step, proven_harms
 from titlebout.core.live_trials.trial_results import TrialLook, TrialTicket
 from titlebout.core.live_trials.trial_wire import TrialStatus
 from titlebout.core.specs.release_spec import ReleaseSection, ReleaseStrategy

@@ -73,15 +73,15 @@ class DockerHost:
         """Return the address of the model's server, started if it was not running.
 
         Raises:
-            DeploymentError: The image is missing, or the server does not come up; the message holds its last
-                log lines.
+            DeploymentError: The image is missing, and that of the container before, too; or the server does not come
+                up, and the message holds its last log lines.
             UnavailableError: The engine does not answer.
         """
         with own_errors(self._engine_url, f"start the server of {model!r}"):
             old = self._container(model)
             if old and (found := old.address()):
                 return found
-            image_id = self._image_id()  # before anything is stopped or removed
+            image_id = self._image_after(old)  # before anything is stopped or removed
             if old and (found := old.awaited_address(HANG_TIMEOUT_SECONDS)):  # busy, or still starting
                 return found
             if old:
@@ -158,12 +158,29 @@ class DockerHost:
 
     def _image_id(self) -> str:
         """Pin the image: a tag may move while we work."""
+        return self._known_image(self._image)
+
+    def _known_image(self, name: str) -> str:
         from docker.errors import ImageNotFound
 
         try:
-            return str(self._client.images.get(self._image).id)
+            return str(self._client.images.get(name).id)
         except ImageNotFound as error:
             raise missing_image(self._image, self._engine_url) from error
+
+    def _image_after(self, old: ModelContainer | None) -> str:
+        """Return what the next container is made of; where the tag is gone, the image of the one that it replaces.
+
+        Raises:
+            DeploymentError: The engine holds neither.
+        """
+        try:
+            return self._image_id()
+        except DeploymentError as error:
+            if old is None:
+                raise
+            _logger.warning("%s; until then the server comes back of the image that it had", error)
+            return self._known_image(old.image_id)
 
     def _started_and_awaited(self, model: str, image_id: str) -> ServerAddress:
         new = self._started(model, image_id) or self._appearing(model)

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.results import PartitionKey, Result
+from titlebout.core.specs.dataset_spec import ColumnName
 from titlebout.core.specs.release_spec import ReleaseStrategy
 from titlebout.core.specs.split_spec import SplitRules
 
@@ -56,6 +57,9 @@ class Trial(Result):
     strategy: ReleaseStrategy
     shares: tuple[int, ...] = Field(min_length=1, description="Percent that the winner answers, step by step.")
     step_timeout_hours: float = Field(gt=0)
+    sticky_by: ColumnName | None = Field(
+        default=None, description="As it was at the start: another one would deal the callers out anew."
+    )
     started_at: datetime
     actor: str
     step: int = 0

@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from pydantic import JsonValue
 
 from titlebout.core.errors import LedgerConflictError, bounded
+from titlebout.core.ledgers.compare_and_set import decide_again_if_overtaken
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState
 from titlebout.core.live_trials.trial import TRIAL_AND_RELEASE_KINDS, Trial, trials_of
 from titlebout.core.ports import Ledger
-from titlebout.core.release_record import LEDGER_ATTEMPTS, REASON_CHARACTERS, ledger_is_busy
+from titlebout.core.release_record import REASON_CHARACTERS
 from titlebout.core.results import TrainedChallenger
 from titlebout.core.specs.release_spec import ReleaseSection
 from titlebout.core.specs.split_spec import SplitRules
@@ -62,6 +63,7 @@ class TrialRecord:
             "strategy": release.strategy.value,
             "shares": list(release.shares),
             "step_timeout_hours": release.hours_a_step,
+            "sticky_by": release.sticky_by,
         }
         if split is not None:
             payload["split"] = split.model_dump(mode="json")
@@ -92,24 +94,23 @@ class TrialRecord:
 
     def _moved(self, trial: Trial, kind: EntryKind, payload: Mapping[str, JsonValue], once: str) -> Trial:
         """Append what follows from the trial as it stood, unless somebody else has moved it meanwhile."""
-        for _ in range(LEDGER_ATTEMPTS):
+
+        def move_unless_overtaken() -> Trial:
             sequence = self.ledger.state(self.model).sequence
             now = self.of_token(trial.token)
             if now is None or (now.step, now.state) != (trial.step, trial.state):
                 return now or trial
-            try:
-                entry = self.ledger.append(
-                    self.model,
-                    kind,
-                    {"trial": trial.token, "version": trial.version, **payload},
-                    actor=self.actor,
-                    once=f"trial:{trial.token}:{once}",
-                    expected_sequence=sequence,
-                )
-            except LedgerConflictError:
-                continue
+            entry = self.ledger.append(
+                self.model,
+                kind,
+                {"trial": trial.token, "version": trial.version, **payload},
+                actor=self.actor,
+                once=f"trial:{trial.token}:{once}",
+                expected_sequence=sequence,
+            )
             return now.after(entry)
-        raise ledger_is_busy(self.model)
+
+        return decide_again_if_overtaken(self.model, move_unless_overtaken)
 
 
 def is_too_old(trial: Trial, now: datetime) -> bool:

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from fakes.trial_world import good_counts, shifted_counts
-from titlebout.core.live_trials import judgement
+from titlebout.core.live_trials import trial_judgement
 from titlebout.core.live_trials.betting import is_below
-from titlebout.core.live_trials.judgement import Decision, StepVerdict, judge_step, proven_harms
 from titlebout.core.live_trials.trial_counts import BINS, TrialCounts
+from titlebout.core.live_trials.trial_judgement import Decision, StepVerdict, judge_step, proven_harms
 from titlebout.core.specs.release_spec import ReleaseSection
 
 RELEASE = ReleaseSection(strategy="canary", min_requests=100)
@@ -92,8 +92,8 @@ def test_each_harm_alone_ends_the_trial_by_its_name(harm, named):
 @pytest.mark.parametrize("harm", ["_events", "_binned"])
 def test_without_its_numbers_a_harm_would_pass(monkeypatch, harm):
     """The sabotage: a judgement that looks at nothing lets everything through, so what is looked at matters."""
-    nothing_wrong = judgement._events(0, 10_000)
-    monkeypatch.setattr(judgement, harm, lambda *_, **__: nothing_wrong)
+    nothing_wrong = trial_judgement._events(0, 10_000)
+    monkeypatch.setattr(trial_judgement, harm, lambda *_, **__: nothing_wrong)
     verdict = judged(**(shifted_counts(600) if harm == "_binned" else good_counts(600, slow=120)))
     assert verdict.decision is Decision.ADVANCE
 
@@ -207,7 +207,7 @@ def test_what_a_restart_forgets_is_another_chance():
     limit, runs, looks, trials = 0.01, 30, 6, 4000
     most, allowed = [], -1  # the most failures with which a look proves that fewer happen
     for look in range(1, runs * looks + 1):
-        while is_below(judgement._events(allowed + 1, 100 * look), limit, 0.05):
+        while is_below(trial_judgement._events(allowed + 1, 100 * look), limit, 0.05):
             allowed += 1
         most.append(allowed)
     failed = np.random.default_rng(1).binomial(100, limit, (trials, runs, looks))
