@@ -45,6 +45,7 @@ def test_a_check_that_is_switched_off_is_named():
     [
         ({"kind": "files", "path": "a/{partition}.csv"}, "files of one day each: a/{partition}.csv"),
         ({"kind": "files", "path": "a.csv"}, "one file for all days: a.csv"),
+        ({"kind": "files", "path": "*.csv"}, "all files together, for all days: *.csv"),
         ({"kind": "s3", "bucket": "raw", "prefix": "a/{partition}/"}, "s3://raw/a/{partition}/"),
         ({"kind": "sql", "query": "rides", "conn_id": "shop"}, "include/sql/rides.sql, connection shop"),
         ({"kind": "demo"}, "generated rows"),

@@ -1,12 +1,14 @@
 """The environment of the demo's processes: complete, private, and without anything of the surroundings."""
 
 import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
 from titlebout.core.specs.spec import ModelSpec
-from titlebout.demo.environment import Ports, airflow_environment, connections, plain_environment
+from titlebout.demo.environment import Ports, airflow_environment, connections, plain_environment, shell_lines
 from titlebout.demo.folder import DemoFolder
 from titlebout.project import load_model_spec
 from titlebout.wiring import build_host, build_lake, build_ledger, build_registry, build_source
@@ -85,3 +87,19 @@ def test_airflow_gets_the_connections_that_the_demo_itself_uses(folder):
     assert set(connections(folder)) == {
         name.removeprefix("AIRFLOW_CONN_").lower() for name in environment if name.startswith("AIRFLOW_CONN_")
     }
+
+
+def test_a_shell_that_sources_the_lines_finds_the_command_and_asks_the_demo(tmp_path):
+    folder = DemoFolder(tmp_path / "it's here", "demand_demo")
+    folder.root.mkdir(parents=True)
+    build_ledger(connections(folder)["titlebout_ledger"]).models()
+    folder.shell.write_text(shell_lines(folder, PORTS.mlflow_url))
+    environment = {"PATH": os.defpath}
+    asked = subprocess.run(
+        ["sh", "-c", '. "$0"; titlebout status demand_demo', folder.shell],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "the ledger knows no model 'demand_demo'" in asked.stderr

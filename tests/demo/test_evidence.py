@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.demand_days import DemandWorld, demand_rows
 from fakes.server_client import MemoryServerClient
 from fakes.server_host import MemoryServerHost
 from titlebout.core.ledgers.ledger import EntryKind
@@ -14,7 +14,6 @@ from titlebout.core.results import TrainedChallenger
 from titlebout.core.versions import read_file
 from titlebout.demo.evidence import Evidence
 from titlebout.demo.failure import DemoError
-from titlebout.steps.train_challenger import train_challenger
 
 DAY = "2024-01-13"
 
@@ -34,8 +33,7 @@ class Played:
 def played() -> Played:
     world = DemandWorld()
     world.deliver_days("2024-01-01", DAY)
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    champion = train_challenger(world.spec, run_of(DAY), **stores)
+    champion = world.train(DAY)
     world.release(champion)
     world.registry.set_champion(champion.model, champion.version)
     host = MemoryServerHost()

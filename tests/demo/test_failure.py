@@ -46,3 +46,22 @@ def test_waiting_ends_with_what_was_found():
 def test_waiting_ends_at_the_deadline(tmp_path):
     with pytest.raises(DemoError, match="starting Airflow: not within 0 s"):
         wait_until(lambda: None, deadline_seconds=0, what="starting Airflow", pause_seconds=0)
+
+
+def test_a_deadline_counts_from_the_last_step_forward(monkeypatch):
+    now = iter(range(0, 10_000, 7))  # seconds; the clock goes on at each look at it
+    monkeypatch.setattr("titlebout.demo.failure.time.monotonic", lambda: next(now))
+    done = iter(range(50))
+    reached = []
+
+    def look():
+        reached.append(next(done))
+        return "all" if len(reached) == 40 else None
+
+    found = wait_until(look, deadline_seconds=60, what="backfill", pause_seconds=0, mark=lambda: f"{len(reached)}/40")
+    assert found == "all"
+
+
+def test_what_stands_still_ends_at_the_deadline_and_says_how_far_it_was():
+    with pytest.raises(DemoError, match=r"backfill: not within 0 s after 3/40"):
+        wait_until(lambda: None, deadline_seconds=0, what="backfill", pause_seconds=0, mark=lambda: "3/40")

@@ -70,6 +70,15 @@ def test_a_backfill_ends_when_every_day_has_ended_and_is_closed_for_the_next_one
     assert airflow.closed == [7]
 
 
+def test_a_backfill_that_goes_forward_slowly_is_not_given_up(watch, stage, monkeypatch):
+    moments = iter(range(0, 1_000_000, 250))
+    monkeypatch.setattr("titlebout.demo.failure.time.monotonic", lambda: next(moments))
+    monkeypatch.setattr("titlebout.demo.failure.time.sleep", lambda _: None)
+    days = [f"2024-07-{day:02d}" for day in range(1, 31)]
+    looks = [[run(day, "success") for day in days[:count]] for count in range(31)]
+    watch(ScriptedAirflow(*looks)).backfill(stage, "demand_nightly", days)
+
+
 def test_a_faulty_day_has_to_fail(watch, stage):
     states = [run(DAYS[0], "success"), run(DAYS[1], "failed"), run(DAYS[2], "success")]
     watch(ScriptedAirflow(states)).backfill(stage, "demand_nightly", DAYS, failing=[DAYS[1]])
@@ -125,7 +134,7 @@ def test_a_task_that_fails_on_the_way_is_an_error(watch):
 
 
 def test_waiting_for_what_never_comes_ends_and_names_the_schedulers_log(watch, stage, monkeypatch):
-    monkeypatch.setattr("titlebout.demo.run_watch.BACKFILL_SECONDS_PER_DAY", 0.0)
+    monkeypatch.setattr("titlebout.demo.run_watch.STILL_SECONDS", 0.0)
     with pytest.raises(DemoError, match="not within") as raised:
         watch(ScriptedAirflow([run(DAYS[0], "queued")])).backfill(stage, "demand_nightly", DAYS)
     assert raised.value.log is not None

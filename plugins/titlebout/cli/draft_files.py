@@ -81,7 +81,7 @@ def _matching(given: str, root: Path | None) -> tuple[list[Path], Path, str]:
         if Path(whole).is_file():
             return [Path(whole)], Path(whole).resolve().parent, Path(whole).resolve().name
         pattern = whole.replace(PLACE, ANY_DAY)
-        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - an absolute pattern
+        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # an absolute pattern
         paths = [Path(name) for name in names if Path(name).is_file()]
         if paths:
             fixed = [*_without_wildcards(PurePath(whole))]

@@ -42,7 +42,9 @@ def register(commands: "Commands[argparse.ArgumentParser]") -> None:
         "--keep", metavar="MIN:MAX", help="leave rows out whose target lies outside; a side may be empty"
     )
     known.add_argument("--first-year", type=int, metavar="YEAR", help="of the first row, if rows only name months")
-    known.add_argument("--timezone", default="UTC", help="in which a day begins (default: UTC)")
+    known.add_argument(
+        "--timezone", metavar="ZONE", help="in which a day begins (default: UTC, or that of the times if paths agree)"
+    )
     order = known.add_mutually_exclusive_group()
     order.add_argument("--day-first", dest="day_first", action="store_true", default=None, help="03/04 is 3 April")
     order.add_argument("--month-first", dest="day_first", action="store_false", help="03/04 is 4 March")
@@ -119,7 +121,7 @@ def _choices(options: argparse.Namespace) -> "DraftChoices":
     from titlebout.core.drafts.draft_types import TextRules
 
     try:
-        ZoneInfo(options.timezone)
+        ZoneInfo(options.timezone or "UTC")
     except (ZoneInfoNotFoundError, ValueError):
         message = f"--timezone {options.timezone!r} is no IANA time zone, such as Europe/Berlin"
         raise SpecError(message) from None

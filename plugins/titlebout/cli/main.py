@@ -34,9 +34,11 @@ _MODULES: Mapping[str, Collection[str]] = {
 }
 """Modules of this package to the commands that they register, in the order of the help."""
 _EPILOG = """\
-Connections come from the same variables that Airflow reads (AIRFLOW_CONN_TITLEBOUT_LEDGER and so on, JSON form);
-the project folder from TITLEBOUT_HOME, then AIRFLOW_HOME, then the working directory or the nearest project above it.
-Exit codes: 0 fine, 1 the check failed or nothing was found, 2 a mistake in the command or the project.
+Connections come from the variables that Airflow reads (AIRFLOW_CONN_TITLEBOUT_LEDGER
+and so on, JSON form), the project folder from TITLEBOUT_HOME, then
+AIRFLOW_HOME, then the working directory or the nearest project above it.
+Exit codes: 0 fine, 1 the check failed or nothing was found, 2 a mistake in the
+command or the project or a service that is down, 130 interrupted.
 """
 
 

@@ -58,7 +58,10 @@ def _source(dataset: DatasetSection) -> str:
     columns = f"{len(dataset.columns)} columns"
     match dataset.source:
         case FilesSource() as source:
-            what = "one file for all days" if dataset.is_one_delivery_for_all_days else "files of one day each"
+            what = "files of one day each"
+            if dataset.is_one_delivery_for_all_days:
+                are_many = any(sign in source.path for sign in "*?[")
+                what = "all files together, for all days" if are_many else "one file for all days"
             where = f"{source.path} ({source.format}) below the root of connection {source.conn_id}"
             return f"{columns} from {what}: {where}"
         case S3Source() as source:

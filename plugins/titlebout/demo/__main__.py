@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from titlebout.core.errors import TitleboutError, did_you_mean
 from titlebout.core.specs.dataset_spec import FilesSource
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.bike_sharing import BikeFeed, load_hours
-from titlebout.demo.environment import connections
+from titlebout.demo.environment import connections, shell_lines
 from titlebout.demo.evidence import Evidence
 from titlebout.demo.failure import DemoError
 from titlebout.demo.folder import DemoFolder
@@ -92,6 +93,7 @@ def _play(folder: DemoFolder, progress: Progress, summary: Summary) -> None:
         feed = _prepare(folder, spec, progress)
         stack = Stack(folder, progress)
         summary.links = {"Airflow": stack.ports.airflow_url, "MLflow": stack.ports.mlflow_url}
+        folder.shell.write_text(shell_lines(folder, stack.ports.mlflow_url), encoding="utf-8")
         stack.start()
         stack.wait_for_dags(spec.nightly_dag_id, spec.drift_dag_id)
         stack.api.ensure_pool(*POOL)
@@ -113,6 +115,7 @@ def _play(folder: DemoFolder, progress: Progress, summary: Summary) -> None:
         summary.time(progress)
         summary.write(folder.summary)
     progress.say(f"\n{summary.text()}")
+    progress.say(f"\nTo ask it on the command line: . {shlex.quote(str(folder.shell))}; titlebout status")
 
 
 def _prepare(folder: DemoFolder, spec: ModelSpec, progress: Progress) -> Feed:

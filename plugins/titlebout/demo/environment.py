@@ -3,6 +3,7 @@
 import json
 import os
 import secrets
+import shlex
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -95,6 +96,14 @@ def airflow_environment(folder: DemoFolder, ports: Ports, database_url: str) -> 
     environment["AIRFLOW_HOME"] = str(folder.root / "airflow")
     environment["TITLEBOUT_HOME"] = str(folder.project)
     return environment
+
+
+def shell_lines(folder: DemoFolder, mlflow_url: str) -> str:
+    """Return what a shell sources so that the command `titlebout` is found, and asks the stores of this demo."""
+    values = _variables(connections(folder, mlflow_url).values()) | {"TITLEBOUT_HOME": str(folder.project)}
+    lines = [f"export {name}={shlex.quote(value)}" for name, value in values.items()]
+    programs = shlex.quote(str(Path(sys.executable).parent))
+    return "\n".join([*lines, f'export PATH={programs}:"$PATH"', ""])
 
 
 def connections(folder: DemoFolder, mlflow_url: str = "") -> dict[str, ConnectionFields]:

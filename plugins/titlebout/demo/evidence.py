@@ -7,12 +7,13 @@ from functools import partial
 
 from pydantic import JsonValue
 
+from titlebout.core.drifting.drift_results import DriftFinding
 from titlebout.core.features import FeaturePlan
 from titlebout.core.layout import version_manifest
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry, LedgerState, PartitionStatus, ServedVersion
 from titlebout.core.ledgers.ledger_chain import verify_chain
 from titlebout.core.ports import Lake, Ledger, ServerAddress, ServerClient, ServerHost
-from titlebout.core.results import DriftFinding, TrainedChallenger, Verdict
+from titlebout.core.results import TrainedChallenger, Verdict
 from titlebout.core.snapshots import read_snapshot
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.demo.failure import DemoError

@@ -54,18 +54,29 @@ def wait_until(
     what: str,
     log: Path | None = None,
     pause_seconds: float = 0.25,
+    mark: Callable[[], object] = lambda: None,
 ) -> Found:
     """Call `look` until it returns something and return that.
+
+    Args:
+        look: Returns None as long as there is nothing.
+        deadline_seconds: Counted from the last change of `mark`: a slow machine may take its time, a hang may not.
+        what: What is waited for, for the error.
+        log: Knows more about it.
+        pause_seconds: Between two looks.
+        mark: How far it is.
 
     Raises:
         DemoError: The deadline passed first.
     """
-    deadline = time.monotonic() + deadline_seconds
+    since, reached = time.monotonic(), mark()
     while True:
         found = look()
         if found is not None:
             return found
-        if time.monotonic() > deadline:
-            message = f"{what}: not within {deadline_seconds:.0f} s"
+        if mark() != reached:
+            since, reached = time.monotonic(), mark()
+        if time.monotonic() > since + deadline_seconds:
+            message = f"{what}: not within {deadline_seconds:.0f} s" + (f" after {reached}" if reached else "")
             raise DemoError(message, log=log)
         time.sleep(pause_seconds)

@@ -1,14 +1,13 @@
 """Where a demo keeps everything: one folder per data set below `<repository>/.demo`."""
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
+from titlebout.core.machine.file_locks import try_lock
 from titlebout.demo.failure import DemoError
 
 NEEDED_BYTES = 1_000_000_000  # measured: about 350 MB after a whole demo, most of it the metadata database
@@ -53,6 +52,11 @@ class DemoFolder:
         return self.root / "summary.json"
 
     @property
+    def shell(self) -> Path:
+        """What a shell sources to put the command `titlebout` to this demo."""
+        return self.root / "shell.sh"
+
+    @property
     def pids(self) -> Path:
         """The processes that this demo started."""
         return self.root / "pids.json"
@@ -88,7 +92,7 @@ class DemoFolder:
         """
         self._lock.parent.mkdir(parents=True, exist_ok=True)
         with self._lock.open("a+", encoding="ascii") as file:
-            if not _locks(file):
+            if not try_lock(file):
                 message = (
                     f"the {self.dataset} demo is running already; stop it with Ctrl-C there, or with `make demo-down`"
                 )
@@ -102,18 +106,10 @@ class DemoFolder:
         """Return the process that runs this demo now, if one does."""
         try:
             with self._lock.open("r+", encoding="ascii") as file:
-                return None if _locks(file) else int(file.read() or 0) or None
+                return None if try_lock(file) else int(file.read() or 0) or None
         except FileNotFoundError:
             return None
 
     @property
     def _lock(self) -> Path:
         return self.root.with_name(f".{self.dataset}.lock")  # beside the folder, which is wiped while it is held
-
-
-def _locks(file: TextIO) -> bool:
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

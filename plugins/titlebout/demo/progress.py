@@ -16,12 +16,14 @@ class Stage:
     def __init__(self, title: str, show: Callable[[str], None]) -> None:
         """Begin at this moment."""
         self.title = title
+        self.detail = ""
         self.outcome = ""
         self.seconds = 0.0
         self._show = show
 
     def update(self, detail: str) -> None:
         """Say how far the work is; cheap enough to call in every round of a loop."""
+        self.detail = detail
         self._show(detail)
 
     def ends_with(self, outcome: str) -> None:

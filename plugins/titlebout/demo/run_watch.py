@@ -11,8 +11,7 @@ from titlebout.demo.folder import DemoFolder
 from titlebout.demo.progress import Stage
 
 Found = TypeVar("Found")
-RUN_SECONDS = 600.0
-BACKFILL_SECONDS_PER_DAY = 45.0
+STILL_SECONDS = 600.0  # without a step forward; a day of the demo takes seconds, on a busy laptop minutes
 PAUSE_SECONDS = 0.4
 ENDED = frozenset({"success", "failed"})
 FAILED = frozenset({"failed", "upstream_failed"})
@@ -74,7 +73,7 @@ class RunWatch:
             stage.update(f"{count}/{len(days)} days" + (f", {refused} refused" if refused else ""))
             return True if count == len(days) else None
 
-        self._wait(ended, BACKFILL_SECONDS_PER_DAY * len(days), f"the backfill of {dag_id}")
+        self._wait(ended, f"the backfill of {dag_id}", stage)
         self.api.close_backfill(backfill_id)
 
     def run(self, stage: Stage, dag_id: str, run_id: str) -> None:
@@ -92,7 +91,7 @@ class RunWatch:
             state = next((run["state"] for run in self.api.runs(dag_id) if run["dag_run_id"] == run_id), None)
             return state if state in ENDED else None
 
-        if self._wait(ended, RUN_SECONDS, f"run {run_id} of {dag_id}") == "failed":
+        if self._wait(ended, f"run {run_id} of {dag_id}", stage) == "failed":
             message = f"run {run_id} of {dag_id} failed"
             raise DemoError(message, log=self.failed_log(dag_id, run_id))
 
@@ -109,7 +108,7 @@ class RunWatch:
                 raise DemoError(message, log=self.log(sensor))
             return next((run for run in self.api.runs(dag_id) if str(run["dag_run_id"]).startswith(start)), None)
 
-        return self._wait(look, RUN_SECONDS, f"a run {start}... of {dag_id}")
+        return self._wait(look, f"a run {start}... of {dag_id}")
 
     def task_state(self, task: TaskOfRun, wanted: str) -> None:
         """Wait until a task is in a state.
@@ -125,7 +124,7 @@ class RunWatch:
                 raise DemoError(message, log=self.log(task))
             return True if state == wanted else None
 
-        self._wait(look, RUN_SECONDS, f"task {task.task_id} of {task.dag_id} becoming {wanted}")
+        self._wait(look, f"task {task.task_id} of {task.dag_id} becoming {wanted}")
 
     def failed_log(self, dag_id: str, run_id: str) -> Path | None:
         """Return the newest log of the task of a run that failed first, where there is one."""
@@ -139,6 +138,12 @@ class RunWatch:
         logs = (run / f"task_id={task.task_id}").glob("attempt=*.log")
         return max(logs, default=None, key=lambda path: path.stat().st_mtime)
 
-    def _wait(self, look: Callable[[], Found | None], seconds: float, what: str) -> Found:
-        log = self.folder.logs / "scheduler.log"
-        return wait_until(look, deadline_seconds=seconds, what=what, log=log, pause_seconds=PAUSE_SECONDS)
+    def _wait(self, look: Callable[[], Found | None], what: str, stage: Stage | None = None) -> Found:
+        return wait_until(
+            look,
+            deadline_seconds=STILL_SECONDS,
+            what=what,
+            log=self.folder.logs / "scheduler.log",
+            pause_seconds=PAUSE_SECONDS,
+            mark=lambda: stage.detail if stage else None,
+        )

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from titlebout.core.results import DriftFinding, Verdict
+from titlebout.core.drifting.drift_results import DriftFinding
+from titlebout.core.results import Verdict
 from titlebout.demo.evidence import Evidence
 from titlebout.demo.progress import Progress, table
 

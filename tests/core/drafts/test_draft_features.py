@@ -72,6 +72,17 @@ def test_few_whole_numbers_are_taken_for_codes_unless_they_are_amounts():
     assert "codes?" in plan.categorical["weathersit"]
 
 
+def test_a_number_of_its_own_for_every_row_is_no_feature():
+    rows = hourly()
+    rng = np.random.default_rng(0)
+    count = len(rows["hour"])
+    scattered = rng.choice(10**9, count, replace=False)
+    plan = plan_of({**rows, "listing": rng.permutation(count), "order_nr": scattered, "cents": scattered[::-1]})
+    assert "it names rows" in plan.excluded["listing"]
+    assert "it names rows" in plan.excluded["order_nr"]
+    assert "cents" in plan.numeric  # an amount may well be another one in every row
+
+
 def test_categories_that_stay_for_weeks_only_tell_the_time():
     rows = hourly(days=120)
     rows["quarter"] = [f"quarter {1 + (day.month - 1) // 3}" for day in rows["day"]]

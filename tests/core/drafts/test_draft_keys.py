@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fakes.sampled import hourly, sampled
+from fakes.sampled import hourly, moments, sampled
 from titlebout.core.drafts.draft_keys import find_key
 
 
@@ -54,3 +54,11 @@ def test_a_key_that_is_given_is_counted_too():
     found = key_of(hourly(), given=("day",))
     assert found.columns == ("day",)
     assert found.duplicates == 40 * 23
+
+
+def test_a_time_beside_the_row_s_own_comes_after_the_name_of_the_row():
+    rows = hourly()
+    del rows["hour"]
+    count = len(rows["day"])
+    rows |= {"delivered": moments(count, minutes=7), "order": [f"o-{n % 977}-{n}" for n in range(count)]}
+    assert key_of(rows).columns == ("day", "order")

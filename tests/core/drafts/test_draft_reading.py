@@ -57,6 +57,12 @@ def test_compressed_text_is_known_by_its_bytes(pack):
     assert found.table.num_rows == 1
 
 
+def test_the_index_of_a_pandas_frame_is_no_column():
+    found = sample(parquet(pa.table({"x": [1, 2], "__index_level_0__": [7, 3]})))
+    assert found.table.column_names == ["x"]
+    assert "index of a pandas frame" in found.left_out["__index_level_0__"]
+
+
 def test_columns_that_no_spec_can_name_are_left_out_with_the_reason():
     found = sample(b"day,x,x,," + b"n" * 129 + b"\n1,2,3,4,5\n")
     assert found.table.column_names == ["day"]

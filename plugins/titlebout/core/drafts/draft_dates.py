@@ -21,7 +21,7 @@ _ISO_MOMENT = (
 _LIKE_A_DATE = r"^[0-9A-Za-z][0-9A-Za-z/.,: -]{5,31}$"
 _NUMBER = r"^[0-9]*[.,]?[0-9]*$"
 _LOOKED_AT = 200
-_OLDEST, _NEWEST = datetime(1900, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001
+_OLDEST, _NEWEST = datetime(1900, 1, 1), datetime(2200, 1, 1)  # noqa: DTZ001  # compared with texts that name no zone
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def _is_moment(text: str, shape: str) -> bool:
     if shape.startswith("%Y%m%d") and not text[:8].isdigit():  # strptime takes 1 January for `11`
         return False
     try:
-        return _OLDEST <= datetime.strptime(text, shape) < _NEWEST  # noqa: DTZ007
+        return _OLDEST <= datetime.strptime(text, shape) < _NEWEST  # noqa: DTZ007  # only asked whether it is one
     except ValueError:
         return False
 

@@ -13,9 +13,13 @@ from titlebout.core.specs.training_spec import Objective
 
 MAX_CATEGORIES = 200
 _FEW_CODES = 12
-_CODE_WORDS = frozenset({"id", "code", "type", "zone", "class", "category", "status", "kind", "group"})
+_CODE_WORDS = frozenset(
+    {"id", "code", "type", "zone", "class", "category", "status", "kind", "group", "zip", "plz", "postcode"}
+)
 _AMOUNT_WORDS = frozenset({"count", "cnt", "number", "num", "amount", "age", "size", "hour", "hr", "year", "month"})
 _ID_SHARE = 0.9
+_ID_WORDS = frozenset({"id", "uuid", "guid", "key", "nr", "no", "ref"})
+_FEWEST_IDS = 200
 _FEWEST_TEXTS = 20
 _FALLING = 0.01
 _SLOW_DAYS = 20
@@ -80,8 +84,8 @@ def find_features(columns: SampledColumns, subject: Subject) -> FeaturePlanDraft
 
 
 def _place(plan: FeaturePlanDraft, columns: SampledColumns, name: str, subject: Subject) -> None:
-    """Make a column a feature, unless it tells nothing but the time."""
-    reason = _tells_time(columns, name, subject, plan.date_parts)
+    """Make a column a feature, unless it tells nothing but the time, or which row it is."""
+    reason = _tells_time(columns, name, subject, plan.date_parts) or _names_rows(columns, name)
     kind, remark = _kind(columns, name)
     slow = _slow(columns, name, subject)
     if reason or (slow and kind == "categorical"):  # its next category is one that no window has seen
@@ -114,6 +118,14 @@ def is_free_text(columns: SampledColumns, name: str) -> bool:
     present = columns.rows - columns.nulls(name)
     is_text = columns.kinds[name] is ColumnType.TEXT
     return is_text and present >= _FEWEST_TEXTS and columns.distinct(name) > _ID_SHARE * present
+
+
+def _names_rows(columns: SampledColumns, name: str) -> str:
+    """Find whole numbers, different in every row, that leave few numbers out or are called so."""
+    if columns.kinds[name] is not ColumnType.INTEGER or columns.distinct(name) < max(_FEWEST_IDS, columns.rows):
+        return ""
+    is_dense = np.ptp(columns.numbers(name)) < 2 * columns.rows
+    return "a number of its own for every row: it names rows" if is_dense or _ID_WORDS & {*words_of(name)} else ""
 
 
 def _tells_time(columns: SampledColumns, name: str, subject: Subject, parts: Sequence[str]) -> str:

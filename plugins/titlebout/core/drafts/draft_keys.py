@@ -7,7 +7,7 @@ import numpy as np
 
 from titlebout.core.contract.leak_guard import Codes
 from titlebout.core.drafts.draft_facts import SampledColumns
-from titlebout.core.specs.dataset_spec import ColumnType
+from titlebout.core.specs.dataset_spec import TIMES, ColumnType
 
 _CANDIDATES = 40
 _LONGEST = 5
@@ -47,12 +47,17 @@ def find_key(columns: SampledColumns, time_column: str, target: str, given: Sequ
 
 
 def _candidates(columns: SampledColumns, time_column: str, target: str) -> tuple[list[str], list[str]]:
-    """Return columns that may name a row, few values first: an hour says more than a counter; and numbers."""
+    """Return columns that may name a row, few values first: an hour says more than a counter; and numbers.
+
+    Other times come last: many, such as that of a delivery, are known only when the outcome is.
+    """
     fitting = [name for name in columns.kinds if name not in {time_column, target} and not columns.nulls(name)]
-    varied = sorted((columns.distinct(name), name) for name in fitting if columns.distinct(name) > 1)
+    varied = sorted(
+        (columns.kinds[name] in TIMES, columns.distinct(name), name) for name in fitting if columns.distinct(name) > 1
+    )
     numbers = {name for name in fitting if columns.kinds[name] is ColumnType.NUMBER}
-    plain = [name for _, name in varied if name not in numbers]
-    return plain[:_CANDIDATES], [name for _, name in varied if name in numbers][:_CANDIDATES]
+    plain = [name for *_, name in varied if name not in numbers]
+    return plain[:_CANDIDATES], [name for *_, name in varied if name in numbers][:_CANDIDATES]
 
 
 def _grown(columns: SampledColumns, chosen: list[str], candidates: list[str]) -> list[str]:

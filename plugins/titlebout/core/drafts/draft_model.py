@@ -17,6 +17,7 @@ from titlebout.core.drafts.draft_features import FeaturePlanDraft, Subject, find
 from titlebout.core.drafts.draft_keys import RowKey, find_key
 from titlebout.core.drafts.draft_roles import Role, agreement, find_month, find_target, find_task, find_time
 from titlebout.core.drafts.draft_rows import RawRows
+from titlebout.core.drafts.draft_timezone import find_timezone
 from titlebout.core.drafts.draft_types import TextRules, TypedRows, find_types
 from titlebout.core.drafts.draft_windows import WindowsDraft, find_windows
 from titlebout.core.errors import SpecError, did_you_mean
@@ -37,7 +38,7 @@ class DraftChoices:
         key: Columns that name a row.
         first_year: Of the first row, where rows name months only.
         keep: Range of the target; rows outside are left out.
-        timezone: In which a day begins.
+        timezone: In which a day begins, by its IANA name.
     """
 
     target: str | None = None
@@ -46,7 +47,7 @@ class DraftChoices:
     task: str | None = None
     first_year: int | None = None
     keep: Bounds | None = None
-    timezone: str = "UTC"
+    timezone: str | None = None
     texts: TextRules = field(default_factory=TextRules)
 
 
@@ -58,6 +59,7 @@ class ModelDraft:
         columns: The sampled rows with derived columns, without those outside of `keep`.
         keep: Ranges of rows that stay.
         objective: The task, and why.
+        timezone: In which a day begins.
         agreement: Share of rows whose day is the one that their file's path names.
         checks: Contract checks with another severity than usual, each with the reason.
     """
@@ -73,7 +75,7 @@ class ModelDraft:
     key: RowKey
     features: FeaturePlanDraft
     windows: WindowsDraft
-    choices: DraftChoices
+    timezone: str
     agreement: float = 0.0
     checks: dict[str, str] = field(default_factory=dict)
 
@@ -115,7 +117,10 @@ def find_model(raw: RawRows, choices: DraftChoices) -> ModelDraft:
     if raw.table.num_rows < MIN_ROWS:
         message = f"{raw.parts[0].where}: {raw.table.num_rows} rows are too few to draft a model from; give more files"
         raise SpecError(message)
-    core = _core(raw, typed, choices)
+    columns = SampledColumns(typed.table, {name: reading.kind for name, reading in typed.readings.items()})
+    zone = find_timezone(columns, raw, choices.timezone)
+    typed.remarks += [zone.how] if zone.how else []
+    core = _core(columns, raw, choices, zone.name)
     time = core.time
     reserved = [time.column, *_inputs(core.derived)]
     target = find_target(core.columns, reserved, core.target)
@@ -123,7 +128,7 @@ def find_model(raw: RawRows, choices: DraftChoices) -> ModelDraft:
     columns = _kept(core.columns, keep)
     objective = find_task(columns, target.column, choices.task)
     key = find_key(columns, time.column, target.column, _given_key(columns, choices))
-    features = find_features(columns, _subject(core, target, objective[0], choices))
+    features = find_features(columns, _subject(core, target, objective[0], zone.name))
     if not features.numeric and not features.categorical and not features.date_parts:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in features.excluded.items())
         message = f"no column is left as a feature of {target.column}: {reasons}"
@@ -142,22 +147,21 @@ def find_model(raw: RawRows, choices: DraftChoices) -> ModelDraft:
         objective=objective,
         key=key,
         features=features,
-        windows=find_windows(columns.days(time.column, choices.timezone)),
-        choices=choices,
+        windows=find_windows(columns.days(time.column, zone.name)),
+        timezone=zone.name,
         agreement=core.agreement,
         checks=checks,
     )
 
 
-def _core(raw: RawRows, typed: TypedRows, choices: DraftChoices) -> _Core:
-    columns = SampledColumns(typed.table, {name: reading.kind for name, reading in typed.readings.items()})
+def _core(columns: SampledColumns, raw: RawRows, choices: DraftChoices, timezone: str) -> _Core:
     derived: dict[str, Derivation] = {}
     target = choices.target
     if target and target.startswith(MINUTES):
         derived[_DURATION] = minutes_between(columns, target)
         target = _DURATION
-    time = find_time(columns, raw.parts, choices.timezone, choices.time_column)
-    agreeing = agreement(columns, time.column, raw.parts, choices.timezone) if time else 0.0
+    time = find_time(columns, raw.parts, timezone, choices.time_column)
+    agreeing = agreement(columns, time.column, raw.parts, timezone) if time else 0.0
     if time is None:
         derived[_MONTH_START] = month_start(columns, raw, choices.first_year)
         how = f"derived from {find_month(columns)}: the rows come in the order of time, and name months only"
@@ -173,13 +177,13 @@ def _given_key(columns: SampledColumns, choices: DraftChoices) -> tuple[str, ...
     return choices.key
 
 
-def _subject(core: _Core, target: Role, objective: Objective, choices: DraftChoices) -> Subject:
+def _subject(core: _Core, target: Role, objective: Objective, timezone: str) -> Subject:
     duration, months = core.derived.get(target.column), core.derived.get(core.time.column)
     return Subject(
         target.column,
         core.time.column,
         objective,
-        timezone=choices.timezone,
+        timezone=timezone,
         made_from=[name for name in inputs_of(duration) if name != core.time.column] if duration else [],
         month=inputs_of(months)[0] if months else None,
     )

@@ -1,5 +1,6 @@
 """A sample of one file."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,6 +11,8 @@ from titlebout.core.specs.dataset_spec import FileFormat
 
 RUNS = 8
 _LONGEST_NAME = 128
+_INDEX = re.compile(r"__index_level_[0-9]+__")
+"""What pandas calls the index of a frame in a Parquet file."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ def readable_names(names: Sequence[str]) -> tuple[dict[str, int], dict[str, str]
             left_out[f"(column {position + 1})"] = "it has no name"
         elif len(name) > _LONGEST_NAME:
             left_out[name[:_LONGEST_NAME]] = f"its name is longer than {_LONGEST_NAME} characters"
+        elif _INDEX.fullmatch(name):
+            left_out[name] = "it is the index of a pandas frame: positions, no data"
         elif names.count(name) > 1:
             left_out[name] = f"{names.count(name)} columns have this name"
         else:

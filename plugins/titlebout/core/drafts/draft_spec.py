@@ -10,6 +10,7 @@ from titlebout.core.drafts.draft_model import ModelDraft
 from titlebout.core.drafts.draft_roles import find_classes
 from titlebout.core.drafts.draft_yaml import Entry, Scalar, plain_document, yaml_text
 from titlebout.core.errors import SpecError
+from titlebout.core.first_mistake import first_mistake
 from titlebout.core.specs.dataset_spec import DERIVED_TYPES, ParsingSection
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import CLASSIFYING, Objective
@@ -68,9 +69,7 @@ def checked_spec(entries: Sequence[Entry]) -> ModelSpec:
     try:
         return ModelSpec.model_validate(document)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        message = f"the draft is no valid spec: {where}: {first['msg'].removeprefix('Value error, ')}"
+        message = f"the draft is no valid spec: {first_mistake(error, 'the spec as a whole')}"
         raise SpecError(message) from None
 
 
@@ -82,7 +81,7 @@ def _schedule(draft: ModelDraft, today: date) -> tuple[Entry, ...]:
     else:
         start, how = last + timedelta(days=1), f"the night after the newest rows, which are of {last}"
     zone = "a day begins and ends here; times without an offset are read as UTC"
-    return Entry("start_date", start, how), Entry("timezone", draft.choices.timezone, zone)
+    return Entry("start_date", start, how), Entry("timezone", draft.timezone, zone)
 
 
 def _dataset(origin: Origin, draft: ModelDraft) -> tuple[Entry, ...]:
