@@ -4,7 +4,7 @@ from pydantic import ValidationError
 from fakes.specs import demand_spec
 from titlebout.adapters.alert_channels.webhook_channel import WebhookChannel
 from titlebout.channel_wiring import build_channels, mail_server, webhook_address
-from titlebout.connection_fields import ConnectionFields
+from titlebout.connection_fields import ConnectionFields, environment_connection
 from titlebout.core.alerts.alerts import Alert
 from titlebout.core.errors import ConnectionSettingsError
 from titlebout.core.specs.alerts_spec import AlertCause
@@ -85,6 +85,14 @@ def test_a_wrong_connection_is_told_where_its_channel_is_used_and_silences_no_ot
     assert isinstance(posts, WebhookChannel)
     with pytest.raises(ConnectionSettingsError, match="'titlebout_mail' is not defined"):
         mails.send(Alert(model="demand", cause=AlertCause.DRIFT_FOUND, about=("entry 1",), lines=("drift",)))
+
+
+@pytest.mark.parametrize(("conn_id", "read"), [("titlebout_mail", mail_server), ("titlebout_webhook", webhook_address)])
+def test_what_to_set_for_a_missing_connection_can_be_read(conn_id, read, monkeypatch):
+    with pytest.raises(ConnectionSettingsError) as missing:
+        environment_connection(conn_id)
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id.upper()}", str(missing.value).partition("='")[2].rstrip("'"))
+    assert read(environment_connection(conn_id))
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def world(home) -> ServingWorld:
-    """Return a world in which a bad new version replaced the old one."""
-    world = ServingWorld()
-    world.deploy(verdict_on(world.old, None))
-    world.deploy(verdict_on(world.new, world.old))
-    return world
+    return ServingWorld.with_a_bad_winner()
 
 
 def standing(world: ServingWorld, model: str = MODEL) -> StandingModel:

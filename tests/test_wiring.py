@@ -197,7 +197,10 @@ def test_an_environment_variable_in_another_form_is_refused_without_being_repeat
     assert "hidden" not in str(caught.value)
 
 
-@pytest.mark.parametrize("name", ["lake", "ledger", "mlflow", "source", "s3", "server", "docker", "any_other"])
+@pytest.mark.parametrize(
+    "name",
+    ["lake", "ledger", "mlflow", "source", "s3", "server", "docker", "mail", "webhook", "log_key", "any_other"],
+)
 def test_what_to_set_for_a_missing_connection_is_a_connection_itself(monkeypatch, name):
     conn_id = f"titlebout_{name}"
     monkeypatch.delenv(f"AIRFLOW_CONN_{conn_id.upper()}", raising=False)

@@ -11,7 +11,7 @@ class TitleboutPlugin(AirflowPlugin):
 
     name = "titlebout"
     # Relative: the UI may live below a path. Not to be changed, though the base class has a list.
-    external_views = [{"name": "Titlebout", "href": "titlebout/", "destination": "nav", "url_route": "titlebout"}]  # noqa: RUF012
+    external_views = [{"name": "Titlebout", "href": "titlebout/", "destination": "nav", "url_route": "titlebout"}]  # noqa: RUF012  # Airflow reads it, nobody changes it
 
     @cached_property
     def operator_extra_links(self) -> list[Any]:  # type: ignore[override]  # the base class has an attribute

@@ -37,6 +37,9 @@ _EXAMPLES = {
     "titlebout_s3": '{"conn_type": "aws", "login": "KEY", "password": "SECRET", "extra": {"region_name": "us-east-1"}}',
     "titlebout_server": '{"extra": {"state_root": "/srv/titlebout/servers"}}',
     "titlebout_docker": '{"conn_type": "docker", "extra": {"base_url": "unix:///var/run/docker.sock"}}',
+    "titlebout_mail": '{"conn_type": "smtp", "host": "smtp.example.org", "extra": {"from": "titlebout@example.org"}}',
+    "titlebout_webhook": '{"conn_type": "http", "host": "https://hooks.example.org/services", "password": "SECRET"}',
+    "titlebout_log_key": '{"conn_type": "generic", "password": "LONG RANDOM TEXT"}',
 }
 _OTHER_EXAMPLE = '{"conn_type": "postgres", "host": "db", "schema": "rides", "login": "me", "password": "SECRET"}'
 

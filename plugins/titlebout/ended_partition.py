@@ -13,6 +13,6 @@ from airflow.timetables.trigger import CronPartitionTimetable
 class EndedPartitionTimetable(CronPartitionTimetable):
     """Names each run after the partition that ended when it starts, also where that day has no midnight."""
 
-    def _get_partition_date(self, *, run_date: Any) -> Any:  # noqa: ANN401 - Airflow's own types, which are private
+    def _get_partition_date(self, *, run_date: Any) -> Any:  # noqa: ANN401  # Airflow's own types, which are private
         found = super()._get_partition_date(run_date=run_date)
         return found if found < run_date else self._get_prev(run_date - timedelta(seconds=1))

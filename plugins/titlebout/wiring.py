@@ -17,6 +17,7 @@ from titlebout.core.ports import Lake, ModelRegistry, PartitionSource, Partition
 from titlebout.core.reading.partition_query import PartitionQuery
 from titlebout.core.results import RunContext
 from titlebout.core.specs.dataset_spec import DemoSource, S3Source, SqlSource
+from titlebout.core.specs.serving_spec import LogSection
 from titlebout.core.specs.spec import DeploymentSection, DeploymentTarget, ModelSpec
 
 if TYPE_CHECKING:
@@ -144,6 +145,14 @@ def build_host(spec: ModelSpec, connect: Connect, *, conn_id: str | None = None)
 
     log = spec.serving.log
     return LoggingHost(host, build_server_log(), log, lambda: connect(log.key_conn_id).password)
+
+
+def known_log_key(log: LogSection, connect: Connect) -> str | None:
+    """Return the key of the log's hashes for who reads the log; None where nobody needs it, or it is not known here."""
+    try:
+        return (connect(log.key_conn_id).password or None) if log.has_hashes else None
+    except ConnectionSettingsError:
+        return None
 
 
 def build_plain_host(deployment: DeploymentSection, connect: Connect, *, conn_id: str | None = None) -> ServerHost:

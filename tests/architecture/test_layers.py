@@ -1,6 +1,7 @@
 """Budgets and names that no linter checks. Layers themselves are contracts of import-linter (`make lint`)."""
 
 import ast
+import re
 import sys
 from pathlib import Path
 
@@ -10,6 +11,9 @@ PACKAGE = Path(__file__).resolve().parents[2] / "plugins" / "titlebout"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 LIBRARIES = {"airflow", "alembic", "boto3", "docker", "httpx", "mlflow", "numpy", "pandas", "pyarrow", "xgboost"}
 VAGUE = {"utils", "helpers", "common", "manager", "data", "misc", "tools"}
+SUPPRESSED = re.compile(r"# (noqa|type: ignore|pragma)")
+SUPPRESSED_WITH_REASON = re.compile(r"# (noqa: [A-Z]+[0-9]+|type: ignore\[[a-z-]+\])  # \S")
+BROAD = {"Exception", "BaseException"}
 
 
 def code_lines(function: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
@@ -38,6 +42,36 @@ def test_a_module_has_a_docstring_and_no_name_of_a_library(path: Path):
     assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
     if path.stem not in {"__init__", "__main__"}:
         assert path.stem not in set(sys.stdlib_module_names) | LIBRARIES | VAGUE
+
+
+def unexplained(text: str) -> list[int]:
+    """Return the lines that switch a linter off, or take any error there is, and do not say why."""
+    lines = text.splitlines()
+    handlers = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.ExceptHandler)]
+    broad = [each for each in handlers if each.type is None or ast.unparse(each.type) in BROAD]
+    swallowed = [each.lineno for each in broad if not isinstance(each.body[-1], ast.Raise)]
+    silent = [number for number in swallowed if "  # " not in lines[number - 1] + lines[number]]
+    suppressed = [number for number, line in enumerate(lines, 1) if SUPPRESSED.search(line)]
+    return silent + [number for number in suppressed if not SUPPRESSED_WITH_REASON.search(lines[number - 1])]
+
+
+def test_an_exception_to_a_rule_says_why():
+    found = {path.relative_to(PACKAGE).as_posix(): unexplained(path.read_text(encoding="utf-8")) for path in MODULES}
+    assert {path: lines for path, lines in found.items() if lines} == {}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "import this  # noqa: F401\n",
+        "import this  # noqa  # it prints\n",
+        "one = 1  # type: ignore  # it is one\n",
+        "try:\n    pass\nexcept Exception:\n    one = 1\n",
+        "try:\n    pass\nexcept:\n    one = 1\n",
+    ],
+)
+def test_an_exception_to_a_rule_without_its_reason_is_noticed(text: str):
+    assert unexplained(text)
 
 
 def test_one_word_names_a_step_everywhere():

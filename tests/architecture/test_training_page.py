@@ -23,9 +23,7 @@ def test_the_spec_on_the_page_does_what_the_page_says():
     challenger = train_challenger(
         world.spec,
         run_of("2024-01-15"),  # a Monday
-        lake=world.lake,
-        ledger=world.ledger,
-        registry=world.registry,
+        **world.stores,
         search=OptunaSearch(),
     )
     folder = f"demand/versions/{challenger.version}"

@@ -19,12 +19,13 @@ from titlebout.adapters.files_source import FilesSourceReader
 from titlebout.adapters.s3.s3_source import S3SourceReader
 from titlebout.cli.main import main
 from titlebout.core.cadences import Cadence
+from titlebout.core.drifting.drift_results import DriftFinding
 from titlebout.core.errors import LakePathError, PartitionKeyError
 from titlebout.core.lake_paths import checked_path
 from titlebout.core.layout import partition_folder
 from titlebout.core.partitions import Calendar, keys_between, parse_key, resolve_key, shift_key
 from titlebout.core.reading.partition_query import parse_query
-from titlebout.core.results import DriftFinding, RunContext, RunKind
+from titlebout.core.results import RunContext, RunKind
 from titlebout.core.windows import Windows, nights_that_read
 from titlebout.steps.ingest_partition import ingest_partition
 from titlebout.steps.train_challenger import train_challenger

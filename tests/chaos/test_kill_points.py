@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fakes.kill_points import kill_everywhere
+from fakes.kill_points import kill_everywhere, unlike_the_calm
 from titlebout.adapters.local_lake import LocalLake
 
 # Two hundred deaths and rebirths take a minute and a half of two idle cores, and much more of busy ones.
@@ -62,12 +62,7 @@ def test_the_undisturbed_night_is_worth_comparing_with(killed):
 
 @pytest.mark.parametrize("part", ["lake", "ledger", "state", "problems", "registry"])
 def test_after_the_next_run_nobody_can_tell_that_there_was_a_kill(killed, part):
-    different = [
-        f"point {point}, {killed['names'][int(point)]}"
-        for point, found in killed["found"].items()
-        if found["rose"] != 0 or found["world"][part] != killed["calm"][part]
-    ]
-    assert different == []
+    assert unlike_the_calm(killed, part) == []
 
 
 def test_what_a_killed_writer_leaves_in_the_lake_is_invisible_and_goes_with_a_later_write(killed, tmp_path):

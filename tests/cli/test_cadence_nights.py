@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import yaml
 
+from fakes.project_folder import connect
 from titlebout.adapters.local_lake import LocalLake
 from titlebout.adapters.sql_ledger import SqlLedger
 from titlebout.cli.main import main
@@ -81,14 +82,7 @@ def project(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def environment(project, monkeypatch):
-    monkeypatch.setenv("TITLEBOUT_HOME", str(project))
-    known = {
-        "source": {"conn_type": "generic", "extra": {"root": str(project / "raw")}},
-        "lake": {"conn_type": "generic", "extra": {"root_uri": (project / "tried/lake").as_uri()}},
-        "ledger": {"conn_type": "sqlite", "host": str(project / "tried/ledger.sqlite")},
-    }
-    for name, fields in known.items():
-        monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name.upper()}", json.dumps(fields))
+    connect(project, project / "tried", monkeypatch, source={"extra": {"root": str(project / "raw")}})
 
 
 @pytest.mark.parametrize(

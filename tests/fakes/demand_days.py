@@ -19,6 +19,7 @@ from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.partitions import keys_between
 from titlebout.core.results import RunContext, RunKind, Snapshot, TrainedChallenger
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.steps.train_challenger import train_challenger
 
 ROWS_PER_DAY = 24
 
@@ -88,6 +89,15 @@ class DemandWorld:
         """Store all days of a span."""
         for key in keys_between(first, last):
             self.deliver(key)
+
+    @property
+    def stores(self) -> dict[str, object]:
+        """Return the ports of a step that writes to all three."""
+        return {"lake": self.lake, "ledger": self.ledger, "registry": self.registry}
+
+    def train(self, partition: str, spec: ModelSpec | None = None) -> TrainedChallenger:
+        """Train the challenger of a night."""
+        return train_challenger(spec or self.spec, run_of(partition), **self.stores)
 
     def release(self, version: TrainedChallenger) -> None:
         """Let a version serve from now on."""

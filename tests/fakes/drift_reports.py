@@ -18,11 +18,11 @@ from titlebout.core.drift_accounts.drift_account import (
 )
 from titlebout.core.drift_accounts.drift_reported import DriftReported
 from titlebout.core.drift_accounts.staleness import Growth, Staleness, StalenessBin
+from titlebout.core.drifting.drift_results import DriftFinding, DriftReport
 from titlebout.core.layout import drift_report_path
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.partitions import keys_between
 from titlebout.core.ports import Lake, Ledger
-from titlebout.core.results import DriftFinding, DriftReport
 
 CHAMPION = "2024-01-08-aaaaaaaaaaaa"
 DAYS = tuple(keys_between("2024-01-01", "2024-01-12"))

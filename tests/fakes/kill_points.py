@@ -52,6 +52,15 @@ def kill_everywhere(folder: Path, jobs: int, sabotage: str = "", *, story: str =
     return json.loads(done.stdout.splitlines()[-1])
 
 
+def unlike_the_calm(killed: dict[str, Any], part: str) -> list[str]:
+    """Return the points after which a part of the world is not as without a kill, or nobody rose."""
+    return [
+        f"point {point}, {killed['names'][int(point)]}"
+        for point, found in killed["found"].items()
+        if found["rose"] != 0 or found["world"][part] != killed["calm"][part]
+    ]
+
+
 class Points:
     """Counts writes below a folder, and kills the process at one of them."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from titlebout.core.errors import CorruptObjectError, LakeConflictError, ObjectMissingError
-from titlebout.core.lake_paths import checked_path, checked_prefix, forgettable_path, is_below
+from titlebout.core.lake_paths import checked_path, checked_prefix, forgettable_path
 
 
 class MemoryLake:
@@ -47,8 +47,8 @@ class MemoryLake:
         return checked_path(path) in self.objects
 
     def list_paths(self, prefix: str, *, after: str = "") -> Iterator[str]:
-        folder = checked_prefix(prefix)
-        return iter(sorted(path for path in [*self.objects] if is_below(path, folder) and path > after))
+        folder = f"{checked_prefix(prefix)}/" if prefix else ""
+        return iter(sorted(path for path in [*self.objects] if path.startswith(folder) and path > after))
 
     def forget(self, path: str) -> None:
         self.objects.pop(forgettable_path(path), None)

@@ -16,11 +16,16 @@ def make_project(
     models.mkdir(parents=True)
     for document in documents:
         (models / f"{document['name']}.yaml").write_text(yaml.safe_dump(document), encoding="utf-8")
-    stores = {
-        "lake": {"extra": {"root_uri": (home / "lake").as_uri()}},
-        "ledger": {"conn_type": "sqlite", "host": str(home / "ledger.sqlite")},
+    connect(home, home, monkeypatch, **connections)
+    return home
+
+
+def connect(home: Path, stores: Path, monkeypatch: pytest.MonkeyPatch, **connections: dict[str, Any]) -> None:
+    """Let commands find a project, and its lake and ledger as `lake` and `ledger.sqlite` in the folder `stores`."""
+    known = {
+        "lake": {"extra": {"root_uri": (stores / "lake").as_uri()}},
+        "ledger": {"conn_type": "sqlite", "host": str(stores / "ledger.sqlite")},
     }
     monkeypatch.setenv("TITLEBOUT_HOME", str(home))
-    for name, fields in {**stores, **connections}.items():
+    for name, fields in {**known, **connections}.items():
         monkeypatch.setenv(f"AIRFLOW_CONN_TITLEBOUT_{name.upper()}", json.dumps({"conn_type": "generic", **fields}))
-    return home

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fakes.demand_days import DemandWorld, run_of
+from fakes.demand_days import DemandWorld
 from fakes.specs import demand_spec
 from fakes.tracked import a_challenger
 from titlebout.core.bouts.bout_account import BoutAccount
@@ -69,12 +69,10 @@ def record(ledger: Ledger, lake: Lake | None, account: BoutAccount | Verdict) ->
 
 def trained_version() -> DemandWorld:
     """Return a world in which one version was trained."""
-    from titlebout.steps.train_challenger import train_challenger
 
     world = DemandWorld()
     world.deliver_days("2024-01-01", "2024-01-13")
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    train_challenger(world.spec, run_of("2024-01-13"), **stores)
+    world.train("2024-01-13")
     return world
 
 

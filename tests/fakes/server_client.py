@@ -1,7 +1,7 @@
 """The conversation with a model server in memory: real models and the real proof, but no network."""
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from pydantic import JsonValue
 
@@ -22,6 +22,7 @@ class MemoryServerClient:
         pushes: (version, token) of every push that a server took, in order.
         offset: Added to every score of `predict`: a server that answers other scores than it proved.
         is_down: Set it to make every call raise `UnavailableError`.
+        clock_ahead: How far the clocks of the servers are ahead of this machine's.
     """
 
     def __init__(self, host: MemoryServerHost) -> None:
@@ -29,6 +30,7 @@ class MemoryServerClient:
         self.pushes: list[tuple[str, int]] = []
         self.offset = 0.0
         self.is_down = False
+        self.clock_ahead = timedelta(0)
 
     def push(self, address: ServerAddress, bundle: ReleaseBundle, *, token: int) -> ServedRelease:
         """Check the tokens, prove the release, swap."""
@@ -89,7 +91,7 @@ class MemoryServerClient:
             raise StaleTokenError(message)
         if now is None or now.offer != offer:
             load_proven(bundle)
-            since = datetime.now(tz=UTC)
+            since = datetime.now(tz=UTC) + self.clock_ahead
             server.trial = TrialStatus(offer=offer, is_running=True, instance="memory", counted_since=since)
         assert server.trial is not None
         return server.trial
@@ -100,7 +102,7 @@ class MemoryServerClient:
         now, served = server.trial, server.served
         if now is None or served is None:
             return now
-        is_on = served.token == now.offer.champion_token and datetime.now(tz=UTC) < now.offer.ends_at
+        is_on = served.token == now.offer.champion_token and datetime.now(tz=UTC) + self.clock_ahead < now.offer.ends_at
         return now.model_copy(update={"is_running": is_on})
 
     def end_trial(self, address: ServerAddress, token: int) -> None:

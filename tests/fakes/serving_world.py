@@ -16,7 +16,6 @@ from titlebout.core.ports import ServedRelease
 from titlebout.core.results import Outcome, Release, RunContext, TrainedChallenger, Verdict
 from titlebout.steps import release_desk
 from titlebout.steps.deploy_model import deploy_model
-from titlebout.steps.train_challenger import train_challenger
 
 OLD, NEW = "2024-01-13", "2024-01-14"
 MODEL = "demand"
@@ -27,12 +26,7 @@ def _trained() -> tuple[DemandWorld, TrainedChallenger, TrainedChallenger]:
     """Return a world with an old and a new version, made once and then copied."""
     world = DemandWorld()
     world.deliver_days("2024-01-01", "2024-01-14")
-    return world, _train(world, OLD), _train(world, NEW)
-
-
-def _train(world: DemandWorld, partition: str) -> TrainedChallenger:
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    return train_challenger(world.spec, run_of(partition), **stores)
+    return world, world.train(OLD), world.train(NEW)
 
 
 @dataclass
@@ -48,9 +42,13 @@ class ServingWorld(DemandWorld):
         self.ledger.chains.update({model: [*chain] for model, chain in eve.ledger.chains.items()})
         self.registry.runs.update(copy.deepcopy(eve.registry.runs))
 
-    def train(self, partition: str) -> TrainedChallenger:
-        """Train the version of a night."""
-        return _train(self, partition)
+    @classmethod
+    def with_a_bad_winner(cls) -> "ServingWorld":
+        """Return a world in which a bad new version replaced the old one."""
+        world = cls()
+        world.deploy(verdict_on(world.old, None))
+        world.deploy(verdict_on(world.new, world.old))
+        return world
 
     def deploy(self, verdict: Verdict, run: RunContext | None = None, **ports) -> Release:
         """Run the step, with other ports where some are given; it waits for nobody."""

@@ -21,7 +21,6 @@ from titlebout.core.ledgers.ledger import EntryKind
 from titlebout.core.results import Outcome, Release, RunContext, TrainedChallenger, Verdict
 from titlebout.steps import check_candidate as check_step
 from titlebout.steps.deploy_model import deploy_model
-from titlebout.steps.train_challenger import train_challenger
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -89,8 +88,7 @@ def image_fixture(docker_client: "DockerClient") -> str:
 def trained_fixture() -> tuple[DemandWorld, TrainedChallenger, TrainedChallenger]:
     world = DemandWorld(spec=demand_spec(name=f"checked_{uuid.uuid4().hex[:8]}", deployment__target="docker"))
     world.deliver_days("2024-01-01", "2024-01-14")
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    old, new = (train_challenger(world.spec, run_of(day), **stores) for day in ("2024-01-13", "2024-01-14"))
+    old, new = (world.train(day) for day in ("2024-01-13", "2024-01-14"))
     return world, old, new
 
 

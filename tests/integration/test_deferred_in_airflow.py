@@ -111,7 +111,10 @@ def works(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WaitingProject]:
         works.arrive(model, **arrival)
         for day in DAYS[:-1]:
             works.deliver(model, day)
-    with works.running([*MODELS, "split"]):
+    works.add_model("settled", path="settled/{partition}.csv", first=DAYS[0], comparison__min_gain=0.5)
+    for day in DAYS:
+        works.deliver("settled", day)
+    with works.running([*MODELS, "split", "settled"]):
         yield works
 
 
@@ -126,6 +129,18 @@ def test_a_run_waits_deferred_and_succeeds_when_the_day_arrives_though_the_trigg
     assert works.task("comes_late")["try_number"] == 1
     assert "partition_late" not in {entry.kind for entry in works.entries("comes_late")}
     assert "verdict_reached" in {entry.kind for entry in works.entries("comes_late")}
+
+
+def test_every_night_wakes_the_news_also_one_that_releases_nothing(works: WaitingProject):
+    works.stack.wait_for_dags("settled_news")
+    works.stack.api.set_paused("settled_news", paused=False)
+    for night, deployed in zip(DAYS[-2:], ("success", "skipped"), strict=True):
+        works.start_run("settled", night)
+        works.wait_until(
+            lambda: works.task("settled", "deploy_model")["state"] in {"success", "skipped", "failed"}, "ended"
+        )
+        assert works.task("settled", "deploy_model")["state"] == deployed
+    works.wait_until(lambda: len(works.stack.api.runs("settled_news")) == 2, "two looks")
 
 
 def test_at_the_deadline_the_run_fails_at_once_and_the_ledger_knows(works: WaitingProject):

@@ -90,8 +90,7 @@ class Site:
     @property
     def ports(self) -> dict:
         world = self.world
-        stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-        return {**stores, "host": self.host, "client": CLIENT}
+        return {**world.stores, "host": self.host, "client": CLIENT}
 
     def trained(self, night: str, **changes) -> TrainedChallenger:
         spec = demand_spec(name=self.model, **ON_A_REAL_SERVER, **changes)

@@ -50,7 +50,7 @@ with create_session() as session:
 def runs(dag_id):
     with create_session() as session:
         found = session.scalars(select(DagRun).where(DagRun.dag_id == dag_id).order_by(DagRun.id))
-        return [(run.run_id, run.partition_key, run.conf) for run in found]
+        return [(run.run_id, run.partition_key, run.conf, run.note) for run in found]
 
 
 def watched(dag_id):
@@ -61,7 +61,7 @@ def watched(dag_id):
 first, second = watched("demand_drift"), watched("demand_news")
 scheduler = SchedulerJobRunner(Job())
 with create_session() as session:
-    for name, key in [("demand_champion", "2024-01-16"), ("demand_log", "2024-01-17")]:
+    for name, key in [("demand_kept", "2024-01-15"), ("demand_champion", "2024-01-16"), ("demand_log", "2024-01-17")]:
         asset = session.scalar(select(AssetModel).where(AssetModel.name == name))
         asset_manager.register_asset_change(asset=asset, partition_key=key, session=session)
 with create_session() as session:
@@ -111,10 +111,11 @@ def test_drift_starts_the_run_that_the_ledger_names(answer):
     # No model server runs here, which the task beside the watch says, and the watch does not mind.
     assert answer["first"] == {"watch_model": "success", "retrain": "success", "check_skew": "failed"}
     (asked,) = answer["ledger"]
-    ((run_id, _, conf),) = answer["nightly"]
+    ((run_id, _, conf, note),) = answer["nightly"]
     assert run_id == asked["run_id"]
     assert run_id.startswith("drift__2024-01-16__")
     assert conf == {name: asked[name] for name in ("partition", "reason", "fingerprint", "why")}
+    assert note == f"drift: {asked['why']}"
 
 
 def test_a_second_look_hands_the_same_run_out_and_one_that_is_there_is_no_failure(answer):
@@ -123,5 +124,5 @@ def test_a_second_look_hands_the_same_run_out_and_one_that_is_there_is_no_failur
 
 
 def test_a_night_that_is_over_and_a_log_that_landed_wake_the_news(answer):
-    woken = [(run_id.partition("__")[0], key) for run_id, key, _ in answer["news"] if key]
-    assert woken == [("asset_triggered", "2024-01-16"), ("asset_triggered", "2024-01-17")]
+    woken = [(run_id.partition("__")[0], key) for run_id, key, *_ in answer["news"] if key]
+    assert woken == [("asset_triggered", key) for key in ("2024-01-15", "2024-01-16", "2024-01-17")]

@@ -20,7 +20,6 @@ from titlebout.core.reading.casting import cast_table
 from titlebout.core.results import Outcome
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.steps.compare_with_champion import compare_with_champion
-from titlebout.steps.train_challenger import train_challenger
 
 DATA = Path(os.environ.get("TITLEBOUT_DATA", Path(__file__).parents[2].parent / "shared" / "data"))
 HOURS = DATA / "bike_sharing" / "hour.csv"
@@ -81,26 +80,13 @@ def world_until(last, spec=None):
     return world
 
 
-def train(world, partition):
-    return train_challenger(
-        world.spec, run_of(partition), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
-
-
 def compare(world, challenger):
-    return compare_with_champion(
-        world.spec,
-        run_of(challenger.partition),
-        challenger=challenger,
-        lake=world.lake,
-        ledger=world.ledger,
-        registry=world.registry,
-    )
+    return compare_with_champion(world.spec, run_of(challenger.partition), challenger=challenger, **world.stores)
 
 
 def test_a_first_model_beats_a_constant_by_far():
     world = world_until("2011-07-31")
-    challenger = train(world, "2011-07-31")
+    challenger = world.train("2011-07-31")
     verdict = compare(world, challenger)
     assert challenger.training_rows == 60 * 24
     assert verdict.outcome is Outcome.PROMOTE
@@ -112,10 +98,10 @@ def test_a_first_model_beats_a_constant_by_far():
 def test_a_champion_of_the_year_before_is_beaten():
     """Demand grew by two thirds from 2011 to 2012."""
     world = world_until("2011-07-31")
-    world.release(train(world, "2011-07-31"))
+    world.release(world.train("2011-07-31"))
     for key in keys_between("2012-05-26", "2012-07-31"):
         world.deliver(key, day(key))
-    verdict = compare(world, train(world, "2012-07-31"))
+    verdict = compare(world, world.train("2012-07-31"))
     assert verdict.outcome is Outcome.PROMOTE
     assert verdict.gain_low > 0.3
 
@@ -123,9 +109,9 @@ def test_a_champion_of_the_year_before_is_beaten():
 def test_the_next_night_alone_proves_nothing():
     """One day more to learn from: whatever it gains is noise on a week of holdout."""
     world = world_until("2011-07-31")
-    world.release(train(world, "2011-07-31"))
+    world.release(world.train("2011-07-31"))
     world.deliver("2011-08-01", day("2011-08-01"))
-    assert compare(world, train(world, "2011-08-01")).outcome is not Outcome.PROMOTE
+    assert compare(world, world.train("2011-08-01")).outcome is not Outcome.PROMOTE
 
 
 @cache

@@ -12,7 +12,6 @@ from titlebout.core.partitions import keys_between
 from titlebout.core.results import Outcome
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.reproduce_version import reproduce_version
-from titlebout.steps.train_challenger import train_challenger
 
 BALANCED = {
     "dataset__target": "is_busy",
@@ -45,9 +44,8 @@ def world():
 
 
 def bout_of(world, spec, partition="2024-01-13"):
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    challenger = train_challenger(spec, run_of(partition), **stores)
-    return challenger, compare_with_champion(spec, run_of(partition), challenger=challenger, **stores)
+    challenger = world.train(partition, spec)
+    return challenger, compare_with_champion(spec, run_of(partition), challenger=challenger, **world.stores)
 
 
 def error_of(verdict):

@@ -6,12 +6,11 @@ from fakes.delivered import MODEL, Delivered, failure
 from fakes.demand_days import DemandWorld, demand_rows, run_of
 from fakes.validator import MemoryValidator
 from titlebout.core.decisions import Choice, Decision
-from titlebout.core.errors import DecisionRefusedError, LedgerConflictError, PartitionRejectedError, UnavailableError
+from titlebout.core.errors import DecisionRefusedError, PartitionRejectedError, UnavailableError
 from titlebout.core.ledgers.ledger import EntryKind, LedgerState, PartitionStatus
 from titlebout.core.partitions import keys_between
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.decide_on_partition import decide_on_partition, find_partition
-from titlebout.steps.train_challenger import train_challenger
 from titlebout.steps.validate_partition import validate_partition
 
 DAY = "2024-05-01"
@@ -107,13 +106,13 @@ class TestWhatHappensInBetween:
         assert len(decisions(delivered)) == 1
 
     @pytest.mark.parametrize("is_before_the_look", [True, False])
-    def test_a_new_revision_is_a_conflict_and_nothing_is_written(self, delivered, is_before_the_look):
+    def test_a_new_revision_is_refused_and_nothing_is_written(self, delivered, is_before_the_look):
         looked_at, ledger = seen(delivered), delivered.ledger
         if is_before_the_look:
             delivered.ingest(DAY, rows=1)
         else:
             ledger = Interrupted(ledger, [lambda: delivered.ingest(DAY, rows=1)])
-        with pytest.raises(LedgerConflictError, match=r"demand 2024-05-01 \(revision 2\) came in after you looked"):
+        with pytest.raises(DecisionRefusedError, match=r"demand 2024-05-01 \(revision 2\) came in after you looked"):
             decide_on_partition(RELEASE, looked_at, ledger=ledger)
         assert decisions(delivered) == []
         assert seen(delivered).status is PartitionStatus.INGESTED
@@ -121,13 +120,13 @@ class TestWhatHappensInBetween:
     def test_the_same_bytes_delivered_again_are_a_new_revision_too(self, delivered):
         looked_at = seen(delivered)
         delivered.ingest(DAY, data_sha256=looked_at.snapshot.data_sha256)
-        with pytest.raises(LedgerConflictError, match="revision 2"):
+        with pytest.raises(DecisionRefusedError, match="revision 2"):
             decide_on_partition(RELEASE, looked_at, ledger=delivered.ledger)
 
-    def test_another_persons_other_decision_is_a_conflict(self, delivered):
+    def test_another_persons_other_decision_is_refused(self, delivered):
         looked_at = seen(delivered)
         ledger = Interrupted(delivered.ledger, [lambda: delivered.decide(DAY, EntryKind.PARTITION_DISCARDED, "ben")])
-        with pytest.raises(LedgerConflictError, match=r"stood in status quarantined.*discarded now by person:ben"):
+        with pytest.raises(DecisionRefusedError, match=r"stood in status quarantined.*discarded now by person:ben"):
             decide_on_partition(RELEASE, looked_at, ledger=ledger)
         assert [entry.actor for entry in decisions(delivered)] == ["person:ben"]
 
@@ -159,9 +158,7 @@ class TestLaterWindows:
 
     @staticmethod
     def train(world, night):
-        return train_challenger(
-            world.spec, run_of(night), lake=world.lake, ledger=world.ledger, registry=world.registry
-        )
+        return world.train(night)
 
     def learned(self, world, night):
         return {ref.partition for ref in self.train(world, night).proof.training}
@@ -189,14 +186,7 @@ class TestLaterWindows:
         self.HOLE = "2024-01-13"
         self.decide(world, REJECT)
         challenger = self.train(world, "2024-01-14")
-        verdict = compare_with_champion(
-            world.spec,
-            run_of("2024-01-14"),
-            challenger=challenger,
-            lake=world.lake,
-            ledger=world.ledger,
-            registry=world.registry,
-        )
+        verdict = compare_with_champion(world.spec, run_of("2024-01-14"), challenger=challenger, **world.stores)
         assert verdict.holdout == ("2024-01-12", "2024-01-14")
 
     def validate(self, world, night):

@@ -12,21 +12,17 @@ from titlebout.core.pages.card_page import card_page
 from titlebout.core.pages.page_frame import Place
 from titlebout.steps.compare_with_champion import compare_with_champion
 from titlebout.steps.describe_version import describe_version
-from titlebout.steps.train_challenger import train_challenger
 
 EVIL = "<script>alert(1)</script> | [link](javascript:alert(2))"
 RULES = {"comparison__slices": {"columns": ["weather"], "min_rows": 20}, "description": "Rentals per hour."}
 
 
 def train(world, partition="2024-01-13"):
-    return train_challenger(
-        world.spec, run_of(partition), lake=world.lake, ledger=world.ledger, registry=world.registry
-    )
+    return world.train(partition)
 
 
 def compare(world, challenger):
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    return compare_with_champion(world.spec, run_of(challenger.partition), challenger=challenger, **stores)
+    return compare_with_champion(world.spec, run_of(challenger.partition), challenger=challenger, **world.stores)
 
 
 def describe(world, version, spec=None):

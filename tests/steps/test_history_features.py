@@ -48,12 +48,11 @@ def world_of(keys, spec=SPEC, **rejected):
 
 
 def train(world, run=RUN):
-    return train_challenger(world.spec, run, lake=world.lake, ledger=world.ledger, registry=world.registry)
+    return train_challenger(world.spec, run, **world.stores)
 
 
 def compare(world, challenger, run=RUN):
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    return compare_with_champion(world.spec, run, challenger=challenger, **stores)
+    return compare_with_champion(world.spec, run, challenger=challenger, **world.stores)
 
 
 @pytest.fixture(scope="module")

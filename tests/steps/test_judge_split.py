@@ -191,12 +191,13 @@ def test_looks_without_news_change_nothing(world):
 
 def test_rules_that_change_while_a_trial_runs_change_nothing_about_it(world):
     ticket, names = world.start_and_answer()
-    rules = world.trial.split
+    rules, offer = world.trial.split, world.on_server.offer
     world.spec = SplitWorld(changes={"release__alpha": 0.2, "release__sticky_by": "hour"}).spec
     world.outcomes(night_before(), world.revenues(names, better=0.3))
     world.look(ticket)
     report = json.loads(world.lake.read(looks(world)[0]["evidence"]["report"]))
     assert (report["rules"]["alpha"], report["rules"]["sticky_by"]) == (rules.alpha, None)
+    assert world.on_server.offer == offer
 
 
 @pytest.mark.parametrize("better", [1.0, -1.0])

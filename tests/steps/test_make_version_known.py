@@ -31,13 +31,13 @@ def world():
 
 
 def train(world):
-    return train_challenger(world.spec, RUN, lake=world.lake, ledger=world.ledger, registry=world.registry)
+    return train_challenger(world.spec, RUN, **world.stores)
 
 
 def tracked(world, challenger):
     """Make the version known to a registry that never heard of it."""
     world.registry.runs.clear()
-    make_version_known(world.spec, RUN, challenger, lake=world.lake, ledger=world.ledger, registry=world.registry)
+    make_version_known(world.spec, RUN, challenger, **world.stores)
     return world.registry.runs["demand", challenger.version]
 
 

@@ -53,7 +53,7 @@ ASKED = {
 
 
 def stores(world):
-    return {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
+    return world.stores
 
 
 def night(world, partition, spec=None):

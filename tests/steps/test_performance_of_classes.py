@@ -5,14 +5,13 @@ import pyarrow as pa
 import pytest
 
 from fakes.answered import answer
-from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.demand_days import DemandWorld, demand_rows
 from fakes.load_days import load_rows, load_spec, load_world
 from fakes.specs import demand_spec
 from titlebout.core.partitions import keys_between
 from titlebout.core.performance.performance_results import ScoreSource
 from titlebout.core.performance.score_profile import read_profile
 from titlebout.steps.measure_performance import measure_performance
-from titlebout.steps.train_challenger import train_challenger
 
 LABELS_LATER = {"dataset__label_delay_days": 2}
 
@@ -22,8 +21,7 @@ def measure(world):
 
 
 def release(world, night):
-    stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-    champion = train_challenger(world.spec, run_of(night), **stores)
+    champion = world.train(night)
     world.release(champion)
     return champion.version
 

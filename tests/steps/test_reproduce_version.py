@@ -25,7 +25,7 @@ def world():
 @pytest.fixture(scope="module")
 def version(world):
     spec = world.spec.model_copy(update={"training": world.spec.training.model_copy(update={"threads": 1})})
-    return train_challenger(spec, run_of(NIGHT), lake=world.lake, ledger=world.ledger, registry=world.registry).version
+    return world.train(NIGHT, spec).version
 
 
 def again(world, version, **changes):

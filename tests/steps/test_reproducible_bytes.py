@@ -21,9 +21,8 @@ from titlebout.steps.train_challenger import train_challenger
 world = DemandWorld(demand_spec(training__threads=THREADS, dataset__key_columns=["day", "hour", "temperature"]))
 for key in keys_between("2024-01-01", "2024-01-13"):
     world.deliver(key, demand_rows(key, rows=1500))
-stores = {"lake": world.lake, "ledger": world.ledger, "registry": world.registry}
-challenger = train_challenger(world.spec, run_of("2024-01-13"), **stores)
-verdict = compare_with_champion(world.spec, run_of("2024-01-13"), challenger=challenger, **stores)
+challenger = train_challenger(world.spec, run_of("2024-01-13"), **world.stores)
+verdict = compare_with_champion(world.spec, run_of("2024-01-13"), challenger=challenger, **world.stores)
 hashes = {path: hashlib.sha256(data).hexdigest() for path, data in world.lake.objects.items()}
 print(json.dumps([hashes, verdict.model_dump_json()], sort_keys=True))
 """

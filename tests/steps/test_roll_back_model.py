@@ -35,11 +35,7 @@ NEXT = "2024-01-15"
 
 @pytest.fixture
 def world() -> ServingWorld:
-    """Return a world in which a bad new version replaced the old one."""
-    world = ServingWorld()
-    world.deploy(verdict_on(world.old, None))
-    world.deploy(verdict_on(world.new, world.old))
-    return world
+    return ServingWorld.with_a_bad_winner()
 
 
 def plan_of(world: ServingWorld, **changes) -> RollbackPlan:
@@ -52,14 +48,7 @@ def roll_back(world: ServingWorld, plan: RollbackPlan | None = None, **ports) ->
 
 
 def compare(world: ServingWorld, partition: str, challenger) -> Verdict:
-    return compare_with_champion(
-        world.spec,
-        run_of(partition),
-        challenger=challenger,
-        lake=world.lake,
-        ledger=world.ledger,
-        registry=world.registry,
-    )
+    return compare_with_champion(world.spec, run_of(partition), challenger=challenger, **world.stores)
 
 
 def started(world: ServingWorld) -> int:

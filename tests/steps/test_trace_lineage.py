@@ -2,7 +2,7 @@
 
 import pytest
 
-from fakes.demand_days import DemandWorld, demand_rows, run_of
+from fakes.demand_days import DemandWorld, demand_rows
 from fakes.trained import add_bout, add_version
 from titlebout.core.errors import CorruptObjectError, ObjectMissingError, PartitionMissingError, UnavailableError
 from titlebout.core.layout import version_manifest
@@ -11,7 +11,6 @@ from titlebout.core.partitions import keys_between
 from titlebout.core.provenance import Fate
 from titlebout.core.results import Outcome
 from titlebout.steps.trace_lineage import trace_partition, trace_restated, trace_version
-from titlebout.steps.train_challenger import train_challenger
 
 DAYS = tuple(keys_between("2024-01-01", "2024-01-10"))
 
@@ -125,9 +124,7 @@ class TestAVersion:
             of_version(world, made.version)
 
     def test_a_really_trained_one_is_found(self, world):
-        made = train_challenger(
-            world.spec, run_of(DAYS[-1]), lake=world.lake, ledger=world.ledger, registry=world.registry
-        )
+        made = world.train(DAYS[-1])
         found = of_version(world, made.version)
         assert [each.data_sha256 for each in found.training] == [ref.data_sha256 for ref in made.proof.training]
         assert found.record.run_url == "memory://registry/run-1"

@@ -26,7 +26,7 @@ RUN = run_of("2024-01-13")
 
 
 def train(world, run=RUN, spec=None):
-    return train_challenger(spec or world.spec, run, lake=world.lake, ledger=world.ledger, registry=world.registry)
+    return train_challenger(spec or world.spec, run, **world.stores)
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, ValidationError
 
 from titlebout.core.errors import DecisionRefusedError
+from titlebout.core.first_mistake import first_mistake
 from titlebout.core.ledgers.ledger import (
     EntryKind,
     LedgerEntry,
@@ -79,8 +80,7 @@ class PersonsWord(Result):
         try:
             return cls.model_validate({"by": by, "reason": reason, **more})
         except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            message = f"--{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}"
+            message = f"--{first_mistake(error, 'by')}"
             raise DecisionRefusedError(message) from None
 
     @property

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from titlebout.core.calibration import Calibration
-from titlebout.core.errors import FieldError
 from titlebout.core.feature_kinds import (
     Category,
     Combination,
@@ -36,9 +35,6 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from titlebout.core.arrow_columns import SnapshotColumn
-
-
-__all__ = ["FeaturePlan", "FieldError"]
 
 
 def categories_of(spec: ModelSpec, table: "pa.Table") -> dict[str, frozenset[str]]:

@@ -41,15 +41,6 @@ def checked_prefix(prefix: str) -> str:
     return checked_path(prefix.removesuffix("/")) if prefix else ""
 
 
-def is_below(path: str, prefix: str) -> bool:
-    """Whether a path lies in a folder, whole parts compared.
-
-    >>> is_below("a/b/c", "a/b"), is_below("a/bc", "a/b"), is_below("a/b", "")
-    (True, False, True)
-    """
-    return not prefix or path.startswith(f"{prefix}/")
-
-
 def forgettable_path(path: str) -> str:
     """Return the path of an object that may be deleted: those of an inference log, which hold people's data.
 

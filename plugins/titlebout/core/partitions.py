@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from titlebout.core.cadences import GRIDS, HOURS, Cadence, Grid
 from titlebout.core.errors import PartitionKeyError
 
-_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 (of a clock face; zones come after the arithmetic)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # of a clock face; zones come after the arithmetic
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What steps hand to each other: frozen, JSON-sized, validated again on read."""
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from enum import StrEnum
 from operator import not_
@@ -9,7 +10,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from titlebout.core.bout_check import BoutCheck
-from titlebout.core.told_apart import ToldApart
 
 Sha256 = Annotated[str, Field(pattern=r"\A[0-9a-f]{64}\z")]
 # The forms of all cadences; whether the calendar has such an hour, day, week or month is asked where one is computed.
@@ -114,6 +114,11 @@ class ExpectationFailure(Result):
         return f"{self.expectation}{where}: found {self.observed}, wanted {wanted}"
 
 
+def is_passed(evaluated: int, failures: Iterable[ExpectationFailure]) -> bool:
+    """Whether something was checked, and nothing critical failed."""
+    return evaluated > 0 and not any(failure.severity is Severity.CRITICAL for failure in failures)
+
+
 class ValidationReport(Result):
     """What the suite said about one snapshot."""
 
@@ -128,8 +133,8 @@ class ValidationReport(Result):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the partition may be trained on: something was checked and nothing critical failed."""
-        return self.evaluated > 0 and not any(f.severity is Severity.CRITICAL for f in self.failures)
+        """Whether the partition may be trained on."""
+        return is_passed(self.evaluated, self.failures)
 
 
 class TrainingProof(Result):
@@ -223,28 +228,3 @@ class Release(Result):
     token: int | None = Field(default=None, description="Fencing token: the ledger sequence that started the release.")
     url: str | None = None
     reason: str = ""
-
-
-class DriftFinding(Result):
-    """A measured, significant change against what the champion was trained on."""
-
-    model: str
-    champion: str
-    newest_partition: PartitionKey
-    drifted_partitions: tuple[PartitionKey, ...]
-    columns: dict[str, float] = Field(description="Column to its largest change over the limit (1 = at the limit).")
-    measures: dict[str, str] = Field(
-        default={}, exclude_if=not_, description="Column to what changed most about it, in standard deviations."
-    )
-    fingerprint: str = Field(description="Same champion, partition and columns: same fingerprint.")
-    told_apart: ToldApart | None = Field(default=None, exclude_if=not_, description="What tells the newer rows apart.")
-
-
-class DriftReport(Result):
-    """What one look at the newest partitions said; `finding` is empty when there is nothing to do."""
-
-    model: str
-    champion: str | None
-    looked_at: tuple[PartitionKey, ...]
-    finding: DriftFinding | None = None
-    reason: str

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 # Rules that were in force lately or are known for the future.
-_FIRST = datetime(2020, 1, 1)  # noqa: DTZ001 - what a clock shows
+_FIRST = datetime(2020, 1, 1)  # noqa: DTZ001  # what a clock shows
 _DAYS = 18 * 365
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 from titlebout.core.decisions import Decision, named
 from titlebout.core.deliveries import DELIVERY_KINDS, deliveries
-from titlebout.core.errors import DecisionRefusedError, LedgerConflictError, LedgerTamperedError
+from titlebout.core.errors import DecisionRefusedError, LedgerTamperedError
+from titlebout.core.ledgers.compare_and_set import decide_again_if_overtaken
 from titlebout.core.ledgers.ledger import LedgerEntry, LedgerState, PartitionRecord
 from titlebout.core.ports import Ledger
-from titlebout.core.release_record import LEDGER_ATTEMPTS, ledger_is_busy
 from titlebout.core.results import PartitionKey
 
 logger = logging.getLogger(__name__)
@@ -34,17 +34,18 @@ def decide_on_partition(decision: Decision, seen: PartitionRecord, *, ledger: Le
     stands where it was seen: this is looked at again in the same compare-and-set that writes the decision.
 
     Raises:
-        DecisionRefusedError: The decision does not fit where the partition stands.
-        LedgerConflictError: The partition was delivered anew or decided upon since it was seen.
+        DecisionRefusedError: The decision does not fit where the partition stands, or the partition was delivered
+            anew or decided upon since it was seen.
         UnavailableError: The ledger does not answer, or others kept writing first.
     """
     model = seen.snapshot.model
-    for _ in range(LEDGER_ATTEMPTS):
+
+    def decide() -> Decided:
         state = ledger.state(model)
         record = find_partition(state, model, seen.snapshot.partition)
         if (record.sequence, record.snapshot.data_sha256) != (seen.sequence, seen.snapshot.data_sha256):
             message = f"{named(record)} came in after you looked at revision {seen.snapshot.revision}; look at it first"
-            raise LedgerConflictError(message)
+            raise DecisionRefusedError(message)
         if decision.is_made(record):
             return Decided(_made_before(ledger, record), is_new=False)
         if (record.status, record.decided_by) != (seen.status, seen.decided_by):
@@ -52,13 +53,11 @@ def decide_on_partition(decision: Decision, seen: PartitionRecord, *, ledger: Le
                 f"{named(record)} stood in status {seen.status} when you looked and is {record.status} now"
                 f"{f' by {record.decided_by}' if record.decided_by else ''}; look at it again, then decide"
             )
-            raise LedgerConflictError(message)
+            raise DecisionRefusedError(message)
         decision.check(record)
-        try:
-            return Decided(_record(decision, record, state, ledger), is_new=True)
-        except LedgerConflictError:
-            continue  # some entry came in between: look again whether it changes anything
-    raise ledger_is_busy(model)
+        return Decided(_record(decision, record, state, ledger), is_new=True)
+
+    return decide_again_if_overtaken(model, decide)
 
 
 def find_partition(state: LedgerState, model: str, partition: PartitionKey) -> PartitionRecord:

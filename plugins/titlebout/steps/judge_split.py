@@ -23,7 +23,7 @@ from titlebout.core.live_trials.trial import Trial
 from titlebout.core.pages.page_frame import Place
 from titlebout.core.pages.split_page import split_page
 from titlebout.core.reading.arrow_types import ARROW_TYPES
-from titlebout.core.results import SnapshotRef
+from titlebout.core.results import Snapshot, SnapshotRef
 from titlebout.core.snapshot_rows import read_rows
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.split_spec import SplitRules
@@ -109,11 +109,10 @@ def _labelled(desk: TrialDesk, trial: Trial) -> Iterator[_Labelled]:
     # Read afterwards: later nights ingest while this looks, and the state has to know whatever the entries name.
     records = desk.ledger.state(trial.model).partitions
     for entry in entries:
-        snapshot = entry.payload["snapshot"]
-        is_new = isinstance(snapshot, dict) and snapshot["revision"] == 1 and entry.sequence > trial.token
-        if not is_new or not isinstance(snapshot, dict):
+        snapshot = entry.read(Snapshot, "snapshot")
+        if snapshot.revision > 1 or entry.sequence < trial.token:
             continue
-        record = records[str(snapshot["partition"])]
+        record = records[snapshot.partition]
         if record.status is PartitionStatus.ACCEPTED and calendar.number(record.snapshot.partition) <= final:
             yield _Labelled(entry, record.ref())
 

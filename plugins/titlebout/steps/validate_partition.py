@@ -53,9 +53,8 @@ def validate_partition(
     """
     partitions = ledger.state(spec.name).partitions
     if run.partition not in partitions:
-        message = (
-            f"partition {run.partition} of {spec.name} is not in the ledger; clear ingest_partition of this run first"
-        )
+        what = f"partition {run.partition} of {spec.name}"
+        message = f"{what} is not in the ledger; clear ingest_partition of this run first"
         raise PartitionMissingError(message)
     contract, suite_sha256 = Contract.of(spec), hashlib.sha256(canonical(suite)).hexdigest()
     rules = Rules(contract, spec.validation.suite, suite_sha256)
@@ -64,12 +63,7 @@ def validate_partition(
     windows = Windows(spec, run.partition)
     wanted = (*windows.remembered, *windows.keys)
     waiting = [key for key in wanted if key != run.partition and _waits(partitions.get(key))]
-    validation.appraise(waiting, partitions)
-    for batch in shared_batches(waiting, run.run_id):
-        newest = ledger.state(spec.name).partitions
-        for key in batch:
-            if _waits(newest[key]):
-                validation.try_to_judge(newest[key].snapshot, newest)
+    validation.judge_all(spec.name, waiting, partitions)
     report = validation.judge(partitions[run.partition].snapshot, partitions)
     record = ledger.state(spec.name).partitions[run.partition]
     if record.decided_by is not None and record.snapshot.data_sha256 == report.data_sha256:
@@ -104,7 +98,18 @@ class _Validation:
     appraiser: Appraiser
     judgements: Mapping[tuple[str, str], LedgerEntry]
 
-    def appraise(self, waiting: Iterable[PartitionKey], records: Mapping[PartitionKey, PartitionRecord]) -> None:
+    def judge_all(
+        self, model: str, waiting: Sequence[PartitionKey], records: Mapping[PartitionKey, PartitionRecord]
+    ) -> None:
+        """Judge older partitions, but for those that another run has judged by the time their turn comes."""
+        self._appraise(waiting, records)
+        for batch in shared_batches(waiting, self.run.run_id):
+            newest = self.ledger.state(model).partitions
+            for key in batch:
+                if _waits(newest[key]):
+                    self._try_to_judge(newest[key].snapshot, newest)
+
+    def _appraise(self, waiting: Iterable[PartitionKey], records: Mapping[PartitionKey, PartitionRecord]) -> None:
         """Look at all days that will be judged or compared with, in the run's own order.
 
         This is where the engine runs. Runs of a backfill that start side by side find each other's results in
@@ -115,12 +120,12 @@ class _Validation:
             for key in batch:
                 self.appraiser.try_to_find(records[key].snapshot)
 
-    def try_to_judge(self, snapshot: Snapshot, records: Mapping[PartitionKey, PartitionRecord]) -> None:
+    def _try_to_judge(self, snapshot: Snapshot, records: Mapping[PartitionKey, PartitionRecord]) -> None:
         """Judge an older partition. One that cannot be read stays unjudged, and so out of every window."""
         try:
             self.judge(snapshot, records)
         except (ObjectMissingError, CorruptObjectError, PartitionUnreadableError) as error:
-            logger.error("%s %s stays unjudged: %s", snapshot.model, snapshot.partition, error)  # noqa: TRY400
+            logger.error("%s %s stays unjudged: %s", snapshot.model, snapshot.partition, error)  # noqa: TRY400  # the message says it all
 
     def judge(self, snapshot: Snapshot, records: Mapping[PartitionKey, PartitionRecord]) -> ValidationReport:
         """Return the report on a snapshot, from the lake where these rules have judged it before."""

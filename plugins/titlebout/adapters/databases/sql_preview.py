@@ -44,7 +44,7 @@ class SqlPreview:
     def span(self, query: str, column: str) -> tuple[object, object]:
         """Return the smallest and the largest value of a column of a query."""
         name = self.quoted(column).replace(":", "\\:")
-        (least, most), *_ = self.rows(f"SELECT MIN({name}), MAX({name}) FROM ({query}) AS source_rows", 1)[1]  # noqa: S608
+        (least, most), *_ = self.rows(f"SELECT MIN({name}), MAX({name}) FROM ({query}) AS source_rows", 1)[1]  # noqa: S608  # the name is quoted, the query is parsed
         return least, most
 
     @contextmanager

@@ -98,6 +98,5 @@ def _in_role(role_arn: str, session: "Session", settings: S3Settings, config: "C
     fetcher = AssumeRoleCredentialFetcher(open_sts, own_keys, role_arn, extra_args=demands)
     inner = botocore.session.Session()
     keys = DeferredRefreshableCredentials(method="assume-role", refresh_using=fetcher.fetch_credentials)
-    # botocore has no public way to hand a session keys that renew themselves.
-    inner._credentials = keys  # type: ignore[attr-defined]
+    inner._credentials = keys  # type: ignore[attr-defined]  # no public way to hand a session keys that renew themselves
     return boto3.session.Session(botocore_session=inner, region_name=session.region_name)

@@ -21,7 +21,7 @@ def local_disk(folder: Path | None = None) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        place = folder or Path(tempfile.tempdir or "/tmp")  # noqa: S108 (only named; it may be what is missing)
+        place = folder or Path(tempfile.tempdir or "/tmp")  # noqa: S108  # only named; it may be what is missing
         message = f"{place}: cannot hold a copy: {error.strerror or error}{_room(place)}; make room, clear the task"
         raise UnavailableError(message) from error
 

@@ -46,7 +46,7 @@ _BUSY = {
 }
 _KEYS = "correct login and password of the connection"
 _REGION = "correct region_name or endpoint_url of the connection"
-_TOKEN = "put fresh keys and aws_session_token into the connection"  # noqa: S105 (a remedy, no secret)
+_TOKEN = "put fresh keys and aws_session_token into the connection"  # noqa: S105  # a remedy, no secret
 _REMEDIES = {
     "NoSuchBucket": "create the bucket or correct its name",
     "InvalidBucketName": "correct the bucket's name",

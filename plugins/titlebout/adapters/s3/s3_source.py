@@ -59,7 +59,7 @@ class S3SourceReader:
     def _fetched(self, listed: ListedObject) -> BinaryIO:
         """Return a local copy, open at its first byte. Its file has no name: a killed process leaves nothing."""
         with local_disk():
-            file = tempfile.TemporaryFile(prefix="titlebout-source-")  # noqa: SIM115 (whoever reads it closes it)
+            file = tempfile.TemporaryFile(prefix="titlebout-source-")  # noqa: SIM115  # whoever reads it closes it
             try:
                 self._fill(file, listed)
             except BaseException:

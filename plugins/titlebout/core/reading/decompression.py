@@ -34,7 +34,7 @@ _SUFFIXES: Mapping[str, str] = {".gz": "gzip", ".bz2": "bzip2", ".xz": "xz", ".z
 _OPENERS: Mapping[str, Callable[[BinaryIO], ByteStream]] = {
     "gzip": lambda file: cast("ByteStream", gzip.GzipFile(fileobj=file)),
     "bzip2": lambda file: cast("ByteStream", bz2.BZ2File(file)),
-    "xz": lambda file: cast("ByteStream", lzma.LZMAFile(file)),  # noqa: SIM115
+    "xz": lambda file: cast("ByteStream", lzma.LZMAFile(file)),  # noqa: SIM115  # whoever opens it closes it
     "zstd": lambda file: cast("ByteStream", pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd")),
     "lz4": lambda file: cast("ByteStream", pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "lz4")),
 }

@@ -122,7 +122,7 @@ def _by_python(column: pa.ChunkedArray, date_format: str, *, as_written: bool) -
 
 def _moment(text: str, date_format: str, *, as_written: bool) -> datetime:
     try:
-        moment = datetime.strptime(text, date_format)  # noqa: DTZ007
+        moment = datetime.strptime(text, date_format)  # noqa: DTZ007  # the zone is put in below
     except ValueError as error:
         raise pa.ArrowInvalid(str(error)) from None
     return moment.astimezone(UTC) if moment.tzinfo and not as_written else moment.replace(tzinfo=UTC)

@@ -118,7 +118,7 @@ class _RowsOnDisk:
     """One temporary file with the rows of each partition in some batches of their own."""
 
     def __init__(self, schema: pa.Schema) -> None:
-        self._file: BinaryIO = tempfile.TemporaryFile(prefix="titlebout-rows-")  # noqa: SIM115
+        self._file: BinaryIO = tempfile.TemporaryFile(prefix="titlebout-rows-")  # noqa: SIM115  # it goes with this object
         options = pa.ipc.IpcWriteOptions(compression="lz4")
         self._writer = pa.ipc.new_file(pa.PythonFile(self._file, mode="w"), schema, options=options)
         self._reader: pa.RecordBatchFileReader = None  # there is one when all is written

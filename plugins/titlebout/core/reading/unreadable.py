@@ -1,6 +1,8 @@
-"""The errors for deliveries that are empty or cannot be read, the same for every format."""
+"""The errors for deliveries and snapshots that are empty or cannot be read, the same for every format."""
 
-from titlebout.core.errors import PartitionEmptyError, PartitionUnreadableError
+from pathlib import Path
+
+from titlebout.core.errors import PartitionEmptyError, PartitionUnreadableError, bounded
 
 SHOWN_CHARACTERS = 80
 
@@ -21,3 +23,9 @@ def unreadable(where: str, wanted: str, error: Exception | str) -> PartitionUnre
     elif "null byte" in reason:
         remedy = "a crash left it so, or its texts are in another encoding; deliver it again in UTF-8"
     return PartitionUnreadableError(f"{where}: is not readable as {wanted}: {reason}; {remedy}")
+
+
+def damaged_snapshot(path: Path, error: Exception) -> PartitionUnreadableError:
+    """Return the error about a snapshot whose bytes are no Parquet, or none that can be decoded."""
+    said = bounded(str(error), 120)
+    return PartitionUnreadableError(f"{path}: not readable as Parquet ({said}); ingest the partition again")

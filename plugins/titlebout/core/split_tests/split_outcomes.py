@@ -7,7 +7,6 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from titlebout.core.bouts.metrics import row_losses
 from titlebout.core.inference_log.log_tables import SCHEMA
@@ -17,7 +16,6 @@ from titlebout.core.split_tests.sequential_interval import Flags, Floats
 from titlebout.core.split_tests.split_answers import PLACE, SCORE, TIME, UNIT, SplitAnswers, key_name
 
 VALUE, _ROW, _ORDER = "value", "label_row", "order"
-Places = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import JsonValue
 
-from titlebout.core.errors import PartitionUnreadableError, bounded
+from titlebout.core.reading.unreadable import damaged_snapshot
 from titlebout.core.suites.decoded_column import ColumnKind, DecodedColumn, NotCompilableError, kind_of
 
 # A text that is stored as a position in a dictionary takes at most 20 bits or so; where rows take more than
@@ -30,7 +30,7 @@ class ParquetColumns:
             with pq.ParquetFile(path) as file:
                 self._metadata, schema = file.metadata, file.schema_arrow
         except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
+            raise damaged_snapshot(self._path, error) from error
         self.rows: int = self._metadata.num_rows
         self.names: list[str] = schema.names
         self._types = dict(zip(schema.names, schema.types, strict=True))
@@ -78,12 +78,8 @@ class ParquetColumns:
             with pq.ParquetFile(self._path, metadata=self._metadata, read_dictionary=dictionary) as file:
                 table = file.read(columns=[name], use_threads=False)
         except (pa.ArrowException, OSError) as error:
-            raise self._unreadable(error) from error
+            raise damaged_snapshot(self._path, error) from error
         if table.column_names != [name]:
             message = f"the name {name!r} stands for several columns"
             raise NotCompilableError(message)
         return table.column(0)
-
-    def _unreadable(self, error: Exception) -> PartitionUnreadableError:
-        said = bounded(str(error), 120)
-        return PartitionUnreadableError(f"{self._path}: not readable as Parquet ({said}); ingest the partition again")
