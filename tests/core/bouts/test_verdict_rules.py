@@ -78,6 +78,24 @@ def test_what_is_not_proven_is_not_promoted(changes, outcome, reason):
     assert reason in found[1]
 
 
+@pytest.mark.parametrize(
+    ("metric", "why"),
+    [
+        (Metric.MAPE, "a label is 0"),
+        (Metric.AUC, "of one class"),
+        (Metric.AVERAGE_PRECISION, "none of its rows is of class 1"),
+        (Metric.LIFT, "none of its rows is of class 1"),
+        (Metric.RMSE, "the error of the baseline is nan"),
+    ],
+)
+def test_labels_that_leave_a_metric_without_a_number_are_named(metric, why):
+    rules = RULES.model_copy(update={"metric": metric})
+    outcome, reason = decide(numbers(baseline_error=math.nan, challenger_error=math.nan), rules)
+    assert outcome is Outcome.INCONCLUSIVE
+    assert reason.startswith(f"{metric} is no number on the holdout, whatever a model says: ")
+    assert why in reason
+
+
 def test_the_floor_on_the_error_keeps_a_challenger_that_is_better_but_bad():
     strict = RULES.model_copy(update={"max_error": 7.9})
     outcome, reason = decide(numbers(), strict)
