@@ -92,7 +92,54 @@ def test_a_path_below_the_root_of_the_connection_is_found_too(project, tmp_path,
     write_days(tmp_path / "raw" / "rides", "day={day}/part.csv")
     define_root(monkeypatch, tmp_path / "raw")
     assert main(["new", "rides", "--from", "rides/day={partition}/*.csv"]) == 0
-    assert load_model_spec("rides").dataset.source.path == "rides/day={partition}/part.csv"
+    assert load_model_spec("rides").dataset.source.path == "rides/day={partition}/*.csv"
+
+
+def test_a_lake_that_writes_year_month_and_day_apart_is_understood(project, tmp_path, monkeypatch, capsys):
+    write_days(tmp_path / "raw", "year={day:%Y}/month={day:%-m}/day={day:%-d}/part-{day:%j}.csv")
+    define_root(monkeypatch, tmp_path / "raw")
+    assert main(["new", "rides", "--from", "raw/**/*.csv", "--target", "sales"]) == 0
+    named = "year={partition:%Y}/month={partition:%-m}/day={partition:%-d}/*.csv"
+    assert load_model_spec("rides").dataset.source.path == named
+    assert main(["check", "rides", "--data"]) == 0
+    assert "2024-02-09 would be ingested with 24 rows" in capsys.readouterr().out
+
+
+def test_rows_without_a_date_get_the_day_that_their_path_names(project, tmp_path, monkeypatch, capsys):
+    for number in range(DAYS):
+        day = DAY + timedelta(days=number)
+        rows = [(hour, f"{day:%j}-{hour}", 2 * hour + (hour * number) % 7) for hour in range(24)]
+        write_csv(tmp_path / f"raw/day={day}/part.csv", header=("hour", "id", "sales"), rows=rows)
+    define_root(monkeypatch, tmp_path / "raw")
+    assert main(["new", "rides", "--from", "raw/*/*.csv", "--target", "sales"]) == 0
+    spec = load_model_spec("rides")
+    assert spec.dataset.source.path == "day={partition}/part.csv"
+    assert spec.dataset.derived[spec.dataset.time_column].kind == "partition_day"
+    assert f"{DAYS} of {DAYS} days tried would be accepted" in capsys.readouterr().out
+    assert main(["check", "rides", "--data"]) == 0
+    assert "2024-02-09 would be ingested with 24 rows" in capsys.readouterr().out
+
+
+def test_a_place_that_a_person_names_counts_even_where_the_path_alone_would_not_show_it(project, tmp_path, capsys):
+    write_days(tmp_path / "raw", "{day:%d.%m.%Y}.csv")
+    assert main(["new", "rides", "--from", "raw/{partition:%d.%m.%Y}.csv", "--target", "sales"]) == 0
+    assert load_model_spec("rides").dataset.source.path == "{partition:%d.%m.%Y}.csv"
+    assert f"{DAYS} of {DAYS} days tried would be accepted" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("given", "mistake"),
+    [
+        ("raw/{partition:%m.%Y}.csv", "names no single day"),
+        ("raw/{partition:%x}.csv", "knows the codes %Y"),
+        ("raw/{day}.csv", "braces other than"),
+        ("raw/{partition:%Y%m%d}.csv", "01.01.2024.csv: does not name a day as"),
+    ],
+)
+def test_a_place_that_names_no_day_is_a_mistake(project, tmp_path, capsys, given, mistake):
+    write_days(tmp_path / "raw", "{day:%d.%m.%Y}.csv")
+    assert main(["new", "rides", "--from", given]) == 2
+    assert mistake in capsys.readouterr().err
 
 
 def test_days_in_paths_that_are_not_those_of_the_rows_are_not_used(project, tmp_path, capsys):
@@ -272,8 +319,12 @@ def test_a_table_becomes_a_query_with_bound_parameters(project, tmp_path, monkey
     assert "reads" in capsys.readouterr().err
 
 
-def test_objects_of_a_bucket_become_a_prefix(project, tmp_path, monkeypatch):
-    write_days(tmp_path / "raw", "day={day}/part.csv")
+@pytest.mark.parametrize(
+    ("named", "prefix"),
+    [("day={day}/part.csv", "day={partition}/"), ("{day:%Y/%m/%d}/run-{day:%j}/part.csv", "{partition:%Y/%m/%d}/")],
+)
+def test_objects_of_a_bucket_become_a_prefix(project, tmp_path, monkeypatch, named, prefix):
+    write_days(tmp_path / "raw", named)
     bucket, settings = f"test-{uuid.uuid4().hex[:12]}", s3_settings()
     s3_client().create_bucket(Bucket=bucket)
     for path in (tmp_path / "raw").rglob("*.csv"):
@@ -285,8 +336,11 @@ def test_objects_of_a_bucket_become_a_prefix(project, tmp_path, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_TITLEBOUT_S3", json.dumps(defined))
     assert main(["new", "rides", "--from", f"s3://{bucket}/rides/", "--target", "sales"]) == 0
     source = load_model_spec("rides").dataset.source
-    assert (source.bucket, source.prefix, source.format) == (bucket, "rides/day={partition}/", "csv")
+    assert (source.bucket, source.prefix, source.format) == (bucket, f"rides/{prefix}", "csv")
     assert main(["check", "rides", "--data"]) == 0
+    assert main(["new", "again", "--from", f"s3://{bucket}/rides/{prefix}", "--target", "sales"]) == 0
+    assert load_model_spec("again").dataset.source.prefix == f"rides/{prefix}"
+    assert main(["new", "odd", "--from", f"s3://{bucket}/rides/{{partition:%d%m%Y}}/"]) == 2
     assert main(["new", "none", "--from", f"s3://{bucket}/nothing/"]) == 2
 
 

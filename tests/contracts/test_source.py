@@ -52,24 +52,42 @@ def memory(folder: Path) -> Place:
     return Place(source, source.files.__setitem__)
 
 
-def files(folder: Path, *, extension: str = "csv", pattern: str = "day={partition}/part.%s") -> Place:
+HIVE, OF_HIVE = "year={partition:%Y}/month={partition:%m}/day={partition:%d}", "year=%Y/month=%m/day=%d"
+"""The folder of a day as a spec names it, and as a lake writes it."""
+
+
+def files(
+    folder: Path,
+    *,
+    extension: str = "csv",
+    pattern: str = "day={partition}/part.%s",
+    day_folder: str = "day=%Y-%m-%d",
+) -> Place:
     file_format = extension.removesuffix(".gz")
     section = {"kind": "files", "path": pattern.replace("%s", extension), "format": file_format}
 
     def deliver(partition: str, content: bytes) -> None:
-        path = folder / f"day={partition}" / f"part.{extension}"
-        path.parent.mkdir(exist_ok=True)
+        path = folder / date.fromisoformat(partition).strftime(day_folder) / f"part.{extension}"
+        path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(content)
 
     return Place(FilesSourceReader(folder, demand_spec(dataset__source=section).dataset), deliver, extension)
 
 
-def bucket(folder: Path, *, extension: str = "csv", settings: S3Settings | None = None) -> Place:
+def bucket(
+    folder: Path,
+    *,
+    extension: str = "csv",
+    settings: S3Settings | None = None,
+    prefix: str = "day={partition}",
+    day_folder: str = "day=%Y-%m-%d",
+) -> Place:
     place = new_bucket(settings)
-    section = {"kind": "s3", "bucket": place.name, "prefix": "rides/day={partition}/", "format": extension}
+    section = {"kind": "s3", "bucket": place.name, "prefix": f"rides/{prefix}/", "format": extension}
 
     def deliver(partition: str, content: bytes) -> None:
-        place.put(f"rides/day={partition}/part.{extension}", content, metadata={}, only_if_absent=False)
+        day = date.fromisoformat(partition).strftime(day_folder)
+        place.put(f"rides/{day}/part.{extension}", content, metadata={}, only_if_absent=False)
 
     return Place(S3SourceReader(demand_spec(dataset__source=section).dataset, place), deliver, extension)
 
@@ -97,7 +115,9 @@ MAKERS: dict[str, Callable[[Path], Place]] = {
     "compressed JSON lines files": lambda folder: files(folder, extension="jsonl.gz"),
     "Parquet files": lambda folder: files(folder, extension="parquet"),
     "a glob of files": lambda folder: files(folder, pattern="day={partition}/*.%s"),
+    "files by year, month and day": lambda folder: files(folder, pattern=f"{HIVE}/*.%s", day_folder=OF_HIVE),
     "CSV in S3": bucket,
+    "objects by year, month and day": lambda folder: bucket(folder, prefix=HIVE, day_folder=OF_HIVE),
     "Parquet in S3": lambda folder: bucket(folder, extension="parquet"),
     "CSV in Ceph": lambda folder: bucket(folder, settings=radosgw().settings),
     "Parquet in Ceph": lambda folder: bucket(folder, extension="parquet", settings=radosgw().settings),
@@ -162,7 +182,7 @@ class TestPartitionSource:
         place.deliver(DAY, encoded(place, rows()))
         raw = place.source.read(DAY)
         assert "://" in raw.source_uri
-        assert DAY in raw.source_uri
+        assert DAY in raw.source_uri or date.fromisoformat(DAY).strftime(OF_HIVE) in raw.source_uri
 
     def test_the_etag_changes_with_the_bytes_and_only_with_them(self, byte_place: Place):
         byte_place.deliver(DAY, encoded(byte_place, rows()))

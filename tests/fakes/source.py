@@ -37,5 +37,5 @@ class MemorySource:
             message = f"{uri}: there is no such file"
             raise PartitionMissingError(message)
         content = self.files[partition]
-        batches = decode_files([SourceFile(io.BytesIO(content), uri)], self._dataset)
+        batches = decode_files([SourceFile(io.BytesIO(content), uri)], self._dataset, partition)
         return RawPartition(batches, uri, hashlib.sha256(content).hexdigest())

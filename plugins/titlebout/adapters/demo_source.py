@@ -44,7 +44,7 @@ class DemoSourceReader:
         delivered = rows.columns() | {"hour": rows.hour.astype("datetime64[us]")}  # Arrow knows no hours
         table = pa.table({name: pa.array(values, from_pandas=True) for name, values in delivered.items()})
         cast = cast_table(table, self._dataset.columns, uri)
-        return RawPartition(with_derived(cast.to_batches(), self._dataset), uri, f"seed:{self._seed}")
+        return RawPartition(with_derived(cast.to_batches(), self._dataset, partition), uri, f"seed:{self._seed}")
 
 
 @functools.lru_cache(maxsize=2)

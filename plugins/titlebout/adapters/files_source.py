@@ -25,7 +25,7 @@ from titlebout.core.reading.decoding import SourceFile, decode_files
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.reading.row_calendar import RowCalendar
 from titlebout.core.specs.dataset_spec import DatasetSection, FilesSource
-from titlebout.core.specs.source_paths import PLACE
+from titlebout.core.specs.source_paths import PathTemplate
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource
@@ -68,11 +68,11 @@ class FilesSourceReader:
         if not isinstance(dataset.source, FilesSource):
             message = f"dataset.source: kind {dataset.source.kind!r} is not read from files"
             raise SpecError(message)
-        self._pattern = dataset.source.path
         self._root = root.resolve()
         self._source = dataset.source
         self._dataset = dataset
         self._calendar = Calendar(dataset.cadence, timezone)
+        self._template = PathTemplate(dataset.source.path, dataset.cadence)
         self._cut: _RowsOfAllDays | None = None
 
     def read(self, partition: str) -> RawPartition:
@@ -81,13 +81,13 @@ class FilesSourceReader:
         Rows of another interval in a partition's own file are kept: to judge them is the suite's task.
         """
         self._calendar.check(partition)
-        pattern = self._pattern.replace(PLACE, partition)
+        pattern = self._template.of(partition)
         uri = f"{self._root.as_uri()}/{pattern}"
         with _translated(self._root / pattern):
             paths = self._matching(pattern, partition)
-            if PLACE in self._pattern:
+            if self._template.is_placed:
                 files = [_hashed(self._root, path) for path in paths]
-                return RawPartition(self._batches(files), uri, _etag(files))
+                return RawPartition(self._batches(files, partition), uri, _etag(files))
             calendar = self._calendar_of(paths)
         if not calendar.rows.has(partition):
             noun = self._calendar.grid.noun
@@ -119,11 +119,11 @@ class FilesSourceReader:
             raise PartitionMissingError(message)
         return found
 
-    def _batches(self, files: list[_Hashed]) -> Iterator[pa.RecordBatch]:
+    def _batches(self, files: list[_Hashed], partition: str | None = None) -> Iterator[pa.RecordBatch]:
         """Decode files, all of them as they were when they were hashed."""
         try:
             with _translated(files[0].path.parent):
-                yield from decode_files(_opened(files), self._dataset)
+                yield from decode_files(_opened(files), self._dataset, partition)
         except PartitionUnreadableError:
             _refuse_unsettled(files)
             raise

@@ -9,7 +9,7 @@ from pathlib import Path, PurePath
 from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_FILES, SAMPLED_ROWS, Look, spread_over
 from titlebout.cli.life_signs import Tell
 from titlebout.connection_fields import ConnectionFields, environment_connection, named_extra
-from titlebout.core.drafts.draft_paths import ANY_DAY, find_pattern
+from titlebout.core.drafts.draft_paths import PathPattern, find_pattern, placed_template
 from titlebout.core.drafts.draft_reading import sample_file
 from titlebout.core.drafts.draft_rows import RawRows, Samples
 from titlebout.core.drafts.draft_sample import Budget
@@ -17,7 +17,7 @@ from titlebout.core.drafts.draft_spec import Origin
 from titlebout.core.drafts.draft_yaml import Scalar
 from titlebout.core.errors import ConnectionSettingsError, SpecError
 from titlebout.core.specs.dataset_spec import FileFormat
-from titlebout.core.specs.source_paths import PLACE
+from titlebout.core.specs.source_paths import PathTemplate
 
 CONN_ID = "titlebout_source"
 _WILDCARDS = "*?["
@@ -31,6 +31,7 @@ def look_at_files(given: str, delimiter: str | None, tell: Tell) -> Look:
         SpecError: There are none, they lie outside the root of the connection, or they are of several kinds.
         PartitionUnreadableError: One of them is neither CSV, JSON lines nor Parquet.
     """
+    placed_template(given)  # a mistake in it is told before there is no such file
     root = _defined_root()
     paths, base, rest = _matching(given, root)
     remarks = []
@@ -46,16 +47,28 @@ def look_at_files(given: str, delimiter: str | None, tell: Tell) -> Look:
             "put it below, or correct the connection (AIRFLOW_CONN_TITLEBOUT_SOURCE)"
         )
         raise SpecError(message)
-    relative = [path.resolve().relative_to(root).as_posix() for path in paths]
     whole = (base.relative_to(root) / rest).as_posix()
-    found = find_pattern(relative) if len(paths) > 1 or PLACE in given else None
+    found = _found(whole, [path.resolve().relative_to(root).as_posix() for path in paths])
     raw = _sampled(paths, found.keys if found else (), delimiter, tell)
-    plain = _origin(whole.replace(PLACE, "*"), raw, given, _how_plain(paths))
+    plain = _origin(PathTemplate(whole).glob(), raw, given, _how_plain(paths))
     if found is None:
         return Look(raw, plain, _connection(root), remarks=remarks)
     keys = tuple(sorted(set(found.keys)))
     placed = _origin(found.pattern, raw, given, f"{len(keys):,} paths name a day, {keys[0]} to {keys[-1]}")
     return Look(raw, placed, _connection(root), keys, plain, remarks)
+
+
+def _found(whole: str, paths: Sequence[str]) -> PathPattern | None:
+    """Return the pattern of paths below the root: the one that was given, or the one that they show."""
+    template = placed_template(whole)
+    if template is None:
+        return find_pattern(paths) if len(paths) > 1 else None
+    keys = [template.key_of(path) for path in paths]
+    stray = next((path for path, key in zip(paths, keys, strict=True) if key is None), None)
+    if stray:
+        message = f"{stray}: does not name a day as {whole} does; give another path, or leave the place of the day out"
+        raise SpecError(message)
+    return PathPattern(whole, tuple(key for key in keys if key))
 
 
 def _defined_root() -> Path | None:
@@ -80,8 +93,7 @@ def _matching(given: str, root: Path | None) -> tuple[list[Path], Path, str]:
             raise SpecError(message)
         if Path(whole).is_file():
             return [Path(whole)], Path(whole).resolve().parent, Path(whole).resolve().name
-        pattern = whole.replace(PLACE, ANY_DAY)
-        names = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  # an absolute pattern
+        names = sorted(glob.glob(PathTemplate(whole).glob(), recursive=True))  # noqa: PTH207  # an absolute pattern
         paths = [Path(name) for name in names if Path(name).is_file()]
         if paths:
             fixed = [*_without_wildcards(PurePath(whole))]
@@ -94,7 +106,7 @@ def _matching(given: str, root: Path | None) -> tuple[list[Path], Path, str]:
 def _without_wildcards(path: PurePath) -> Sequence[str]:
     parts: list[str] = []
     for part in path.parts[:-1]:
-        if any(sign in part for sign in _WILDCARDS) or PLACE in part:
+        if any(sign in part for sign in _WILDCARDS) or "{" in part:
             break
         parts.append(part)
     return parts

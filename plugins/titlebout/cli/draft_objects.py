@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from titlebout.cli.draft_origins import SAMPLED_BYTES, SAMPLED_ROWS, Look, spread_over
 from titlebout.cli.life_signs import Tell
 from titlebout.connection_fields import ConnectionFields, environment_connection
-from titlebout.core.drafts.draft_paths import find_pattern, prefix_of
+from titlebout.core.drafts.draft_paths import PathPattern, find_pattern, placed_template, prefix_of
 from titlebout.core.drafts.draft_reading import sample_file
 from titlebout.core.drafts.draft_rows import RawRows, Samples
 from titlebout.core.drafts.draft_sample import Budget, FileSample
@@ -17,7 +17,7 @@ from titlebout.core.drafts.draft_spec import Origin
 from titlebout.core.drafts.draft_yaml import Scalar
 from titlebout.core.errors import ConnectionSettingsError, SpecError
 from titlebout.core.specs.dataset_spec import FileFormat
-from titlebout.core.specs.source_paths import PLACE, holds_rows
+from titlebout.core.specs.source_paths import PathTemplate, holds_rows
 from titlebout.wiring import open_bucket
 
 if TYPE_CHECKING:
@@ -41,30 +41,38 @@ def look_at_objects(given: str, delimiter: str | None, tell: Tell) -> Look:
     connection, remarks = _connection()
     bucket = open_bucket(name, connection)
     tell(f"listing {given}")
-    below = prefix.partition(PLACE)[0]
+    template = placed_template(prefix, is_prefix=True)
+    below = PathTemplate(prefix).before_place
     listed = [each for each in bucket.list_objects(below) if holds_rows(each.key, below)]
+    if template:
+        listed = [each for each in listed if template.key_of(each.key)]
     if not listed:
-        message = f"{bucket.uri(below)}: there are no objects; correct the prefix"
+        message = f"{bucket.uri(below)}: there are no objects{' of a day' if template else ''}; correct the prefix"
         raise SpecError(message)
-    found = find_pattern([each.key for each in listed])
-    if found is None:
-        message = (
-            f"{given}: not every key names one day such as 2024-06-01 in the same place, as {listed[0].key!r} shows"
-        )
-        raise SpecError(message)
-    prefix = prefix if PLACE in prefix else prefix_of(found.pattern)
+    found = _found(template, [each.key for each in listed])
     raw = _sampled(bucket, listed, found.keys, delimiter, tell)
     keys = tuple(sorted(set(found.keys)))
     source: dict[str, Scalar] = {
         "kind": "s3",
         "bucket": name,
-        "prefix": prefix,
+        "prefix": found.pattern,
         "format": (raw.format or FileFormat.PARQUET).value,
     }
     if raw.format is FileFormat.CSV and raw.delimiter != ",":
         source["delimiter"] = raw.delimiter
     how = f"through the connection {CONN_ID}; {len(listed):,} objects name {len(keys):,} days, {keys[0]} to {keys[-1]}"
     return Look(raw, Origin(source, how, given), connection, keys, remarks=remarks)
+
+
+def _found(template: PathTemplate | None, keys: Sequence[str]) -> PathPattern:
+    """Return the prefix of a day's objects: the one that was given, or the one that they show."""
+    if template:
+        return PathPattern(template.text, tuple(str(template.key_of(key)) for key in keys))
+    found = find_pattern(keys)
+    if found is None:
+        message = f"not every key names one day such as 2024-06-01 in the same place, as {keys[0]!r} shows; say where: "
+        raise SpecError(message + "s3://bucket/prefix/{partition:%Y/%m/%d}/")
+    return PathPattern(prefix_of(found.pattern), found.keys)
 
 
 def _connection() -> tuple[ConnectionFields, list[str]]:

@@ -1,6 +1,5 @@
 """The newest day that a source holds, as far as it can be found out cheaply."""
 
-import re
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from titlebout.core.errors import PartitionMissingError
 from titlebout.core.ports import PartitionSource
 from titlebout.core.results import PartitionKey
 from titlebout.core.specs.dataset_spec import FilesSource, S3Source
-from titlebout.core.specs.source_paths import PLACE
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.wiring import Connect, open_bucket
 
@@ -42,17 +40,13 @@ def newest_day(spec: ModelSpec, source: PartitionSource, connect: Connect) -> Pa
 
 def _listed_days(spec: ModelSpec, connect: Connect) -> list[PartitionKey] | None:
     """Return the partitions that paths name; None where they name none."""
-    source, grid = spec.dataset.source, spec.calendar.grid
-    if isinstance(source, FilesSource) and PLACE in source.path:
+    source, template = spec.dataset.source, spec.dataset.path_template
+    if isinstance(source, S3Source) and template:
+        bucket = open_bucket(source.bucket, connect(source.conn_id))
+        paths = [each.key for each in bucket.list_objects(template.before_place)]
+    elif isinstance(source, FilesSource) and template and template.is_placed:
         root = Path(named_extra(connect(source.conn_id), required=("root",))["root"])
-        any_key = re.sub("[0-9]", "[0-9]", grid.example)
-        paths = [path.relative_to(root).as_posix() for path in root.glob(source.path.replace(PLACE, any_key))]
-    elif isinstance(source, S3Source):
-        before, _, after = source.prefix.partition(PLACE)
-        listed = open_bucket(source.bucket, connect(source.conn_id)).list_objects(before)
-        width = len(before) + len(grid.example)
-        paths = [each.key[:width] for each in listed if each.key[width:].startswith(after)]
+        paths = [path.relative_to(root).as_posix() for path in root.glob(template.glob())]
     else:
         return None
-    named = [grid.named_in(path) for path in paths]
-    return [keys.pop() for keys in named if len(keys) == 1]
+    return [key for key in map(template.key_of, paths) if key]

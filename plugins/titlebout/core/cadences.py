@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
@@ -55,14 +54,6 @@ class Grid:
     def has_form(self, key: str) -> bool:
         """Whether a text looks like a key; the calendar may still have no such partition."""
         return self._form.fullmatch(key) is not None
-
-    def named_in(self, path: str) -> set[str]:
-        """Return the keys that stand somewhere in a path."""
-        found = set()
-        for key in re.findall(rf"(?<![0-9]){self._form.pattern}(?![0-9]|-[0-9])", path, re.ASCII):
-            with suppress(ValueError):
-                found.add(self.key(self.number(key)))
-        return found
 
     def number(self, key: str) -> int:
         """Return the number of a key that has the form.

@@ -84,6 +84,14 @@ class Calendar:
             raise _beyond_the_calendar(key) from None
         return start, end
 
+    def face(self, key: str) -> datetime:
+        """Return what its clock shows when a partition begins, without a time zone.
+
+        Raises:
+            PartitionKeyError: It is no key.
+        """
+        return _EPOCH + timedelta(hours=self.grid.first_hour(self.number(key)))
+
     def days(self, key: str) -> tuple[date, date]:
         """Return the day on which a partition begins, and the first day that it does not touch."""
         number = self.number(key)

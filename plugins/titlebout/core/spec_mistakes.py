@@ -8,8 +8,9 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from titlebout.core.errors import did_you_mean
-from titlebout.core.specs.dataset_spec import NAME_PATTERN, DemoSource, FilesSource, S3Source, SpecSection, SqlSource
+from titlebout.core.specs.dataset_spec import DemoSource, FilesSource, S3Source, SqlSource
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.spec_section import NAME_PATTERN, SpecSection
 
 _SOURCE_KINDS: dict[str, type[SpecSection]] = {
     "files": FilesSource,

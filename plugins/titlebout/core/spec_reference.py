@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from titlebout.core.specs.dataset_spec import NAME_PATTERN
+from titlebout.core.specs.spec_section import NAME_PATTERN
 
 Schema = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from titlebout.core.errors import CorruptObjectError, DeploymentError
 from titlebout.core.ports import ReleaseBundle, ServedRelease
 from titlebout.core.results import Sha256
-from titlebout.core.specs.dataset_spec import Name
+from titlebout.core.specs.spec_section import Name
 
 ADMIN_RELEASE_PATH = "/admin/release"
 LIVE_PATH = "/health/live"

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from titlebout.core.partitions import keys_between
+from titlebout.core.specs.source_paths import PathTemplate
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ def deliver(feed: Feed, source: Path, path: str, first: str, last: str, *, drift
     """
     count = 0
     for key in keys_between(first, last):
-        target = source / path.format(partition=key)
+        target = source / PathTemplate(path).of(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = target.with_name(f".{target.name}.new")
         temporary.write_bytes(feed.day(key, drifted=drifted))

@@ -6,7 +6,8 @@ import pytest
 from fakes.sampled import hourly, moments, raw_rows
 from titlebout.core.drafts.draft_model import DraftChoices, find_model
 from titlebout.core.errors import SpecError
-from titlebout.core.specs.dataset_spec import Bounds, MinutesBetween, MonthStart
+from titlebout.core.specs.dataset_spec import Bounds
+from titlebout.core.specs.derived_columns import MinutesBetween, MonthStart
 
 
 def months(count):

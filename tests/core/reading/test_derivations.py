@@ -7,6 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from fakes.specs import demand_spec
+from titlebout.core.cadences import Cadence
 from titlebout.core.errors import PartitionUnreadableError
 from titlebout.core.reading.casting import arrow_schema, cast_table
 from titlebout.core.reading.derivations import KeptRows, with_derived
@@ -100,6 +101,40 @@ class TestMonthStart:
     def test_a_source_of_single_days_cannot_know_the_year(self, source: dict):
         with pytest.raises(ValidationError, match=r"derived\.month: month_start needs a source of kind files without"):
             demand_spec(dataset__source=source, dataset__derived={"month": MONTHS})
+
+
+WHEN = {"when": {"kind": "partition_day"}}
+
+
+class TestPartitionDay:
+    @pytest.mark.parametrize(
+        ("cadence", "key", "day"),
+        [
+            ("daily", "2024-05-01", date(2024, 5, 1)),
+            ("weekly", "2024-W01", date(2024, 1, 1)),
+            ("monthly", "1969-12", date(1969, 12, 1)),
+        ],
+    )
+    def test_every_row_has_the_day_on_which_its_partition_begins(self, cadence, key, day):
+        section = demand_spec(dataset__derived=WHEN).dataset.model_copy(update={"cadence": Cadence(cadence)})
+        table = cast_table(pa.table({name: [None] * 3 for name in section.columns}), section.columns, "x")
+        derived = pa.Table.from_batches(with_derived(table.to_batches(max_chunksize=2), section, key))
+        assert derived.schema == arrow_schema(section.snapshot_columns)
+        assert derived.column("when").to_pylist() == [day] * 3
+
+    @pytest.mark.parametrize("wrong", [{"path": "all.csv"}, {"cadence": "hourly"}])
+    def test_it_needs_a_partition_that_begins_a_day(self, wrong):
+        with pytest.raises(ValidationError, match="partition_day needs a partition of its own"):
+            demand_spec(
+                dataset__source={"kind": "files", "path": wrong.get("path", "{partition}.csv")},
+                dataset__cadence=wrong.get("cadence", "daily"),
+                dataset__derived=WHEN,
+            )
+
+    def test_rows_of_all_partitions_have_no_such_day(self):
+        section = demand_spec(dataset__derived=WHEN).dataset
+        with pytest.raises(PartitionUnreadableError, match="of no single partition"):
+            [*with_derived([], section)]
 
 
 class TestKeptRows:

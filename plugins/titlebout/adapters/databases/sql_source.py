@@ -56,7 +56,7 @@ class SqlSourceReader:
             noun = self._calendar.grid.noun
             message = f"{uri}: the query finds no row of {partition}; deliver that {noun}, then clear the task"
             raise PartitionMissingError(message)
-        rows = with_derived(_resumed(first, batches), self._dataset)
+        rows = with_derived(_resumed(first, batches), self._dataset, partition)
         return RawPartition(rows, uri, f"query-sha256:{self._query.sha256}")
 
     def _values(self, partition: str) -> dict[str, object]:

@@ -11,11 +11,10 @@ from titlebout.adapters.s3.s3_bucket import ListedObject, S3Bucket
 from titlebout.adapters.s3.s3_copies import local_disk, write_object
 from titlebout.adapters.s3.s3_faults import ObjectChangedError
 from titlebout.core.errors import ObjectMissingError, PartitionMissingError, SpecError, UnavailableError
-from titlebout.core.partitions import Calendar
 from titlebout.core.reading.decoding import SourceFile, decode_files
 from titlebout.core.reading.raw_partition import RawPartition
 from titlebout.core.specs.dataset_spec import DatasetSection, S3Source
-from titlebout.core.specs.source_paths import PLACE, holds_rows
+from titlebout.core.specs.source_paths import PathTemplate, holds_rows
 
 if TYPE_CHECKING:
     from titlebout.core.ports import PartitionSource
@@ -38,17 +37,16 @@ class S3SourceReader:
         self._source = dataset.source
         self._dataset = dataset
         self._bucket = bucket
-        self._calendar = Calendar(dataset.cadence)
+        self._template = PathTemplate(dataset.source.prefix, dataset.cadence, is_prefix=True)
 
     def read(self, partition: str) -> RawPartition:
         """Return one partition's rows; see the port."""
-        self._calendar.check(partition)
-        prefix = self._source.prefix.replace(PLACE, partition)
+        prefix = self._template.of(partition)
         listed = [found for found in self._bucket.list_objects(prefix) if holds_rows(found.key, prefix)]
         if not listed:
             message = f"{self._bucket.uri(prefix)}: holds no object; deliver partition {partition}, then clear the task"
             raise PartitionMissingError(message)
-        batches = decode_files(self._opened(listed), self._dataset)
+        batches = decode_files(self._opened(listed), self._dataset, partition)
         return RawPartition(batches, self._bucket.uri(prefix), _etag(listed))
 
     def _opened(self, listed: list[ListedObject]) -> Iterator[SourceFile]:

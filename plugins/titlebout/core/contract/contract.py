@@ -14,8 +14,9 @@ from titlebout.core.partitions import Calendar
 from titlebout.core.plain_json import plain
 from titlebout.core.results import ExpectationFailure, Result, Severity
 from titlebout.core.specs.class_list import ClassName
-from titlebout.core.specs.dataset_spec import ColumnName, ColumnType
+from titlebout.core.specs.dataset_spec import ColumnType
 from titlebout.core.specs.spec import ModelSpec
+from titlebout.core.specs.spec_section import ColumnName
 from titlebout.core.specs.training_spec import NOT_NEGATIVE, Objective
 from titlebout.core.specs.validation_spec import CheckSeverity, ChecksSection
 from titlebout.core.suites.decoded_column import NotCompilableError

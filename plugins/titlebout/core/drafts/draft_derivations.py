@@ -1,22 +1,22 @@
 """Derived columns of a draft: a duration as the target, and dates from month names in row order."""
 
+from collections.abc import Sequence
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 
+from titlebout.core.arrow_values import arrow_numbers
 from titlebout.core.drafts.draft_facts import SampledColumns
 from titlebout.core.drafts.draft_roles import find_month
-from titlebout.core.drafts.draft_rows import RawRows
+from titlebout.core.drafts.draft_rows import Part, RawRows
 from titlebout.core.errors import SpecError
+from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.reading.derivations import with_derived
-from titlebout.core.specs.dataset_spec import DatasetSection, Derivation, MinutesBetween, MonthStart
+from titlebout.core.specs.dataset_spec import ColumnType, DatasetSection
+from titlebout.core.specs.derived_columns import Derivation, MinutesBetween, MonthStart
 
 MINUTES = "minutes:"
-
-
-def inputs_of(derivation: Derivation) -> tuple[str, ...]:
-    """Return the columns that a derived one is computed from."""
-    return (derivation.month,) if isinstance(derivation, MonthStart) else (derivation.start, derivation.end)
 
 
 def minutes_between(columns: SampledColumns, wanted: str) -> MinutesBetween:
@@ -54,6 +54,13 @@ def month_start(columns: SampledColumns, raw: RawRows, first_year: int | None) -
         message = f"rows name a month ({month}) and no year; say the year of the first row with --first-year"
         raise SpecError(message)
     return MonthStart(kind="month_start", month=month, first_year=first_year)
+
+
+def with_partition_days(columns: SampledColumns, parts: Sequence[Part], name: str) -> SampledColumns:
+    """Add the day that the path of each row names; all parts have to name one."""
+    days = [np.full(part.rows, np.datetime64(str(part.partition)), dtype="datetime64[D]") for part in parts]
+    numbers = arrow_numbers(np.concatenate(days).astype(np.int32), ARROW_TYPES[ColumnType.DATE])
+    return SampledColumns(columns.table.append_column(name, numbers), {**columns.kinds, name: ColumnType.DATE})
 
 
 def with_derived_columns(columns: SampledColumns, derived: dict[str, Derivation]) -> SampledColumns:

@@ -7,10 +7,10 @@ import pyarrow as pa
 
 from titlebout.core.drafts.draft_derivations import (
     MINUTES,
-    inputs_of,
     minutes_between,
     month_start,
     with_derived_columns,
+    with_partition_days,
 )
 from titlebout.core.drafts.draft_facts import SampledColumns
 from titlebout.core.drafts.draft_features import FeaturePlanDraft, Subject, find_features, is_free_text
@@ -22,11 +22,12 @@ from titlebout.core.drafts.draft_types import TextRules, TypedRows, find_types
 from titlebout.core.drafts.draft_windows import WindowsDraft, find_windows
 from titlebout.core.errors import SpecError, did_you_mean
 from titlebout.core.reading.derivations import KeptRows
-from titlebout.core.specs.dataset_spec import Bounds, Derivation
+from titlebout.core.specs.dataset_spec import Bounds
+from titlebout.core.specs.derived_columns import Derivation, MonthStart, PartitionDay, inputs_of
 from titlebout.core.specs.training_spec import Objective
 
 MIN_ROWS = 20
-_DURATION, _MONTH_START = "duration_minutes", "month_start"
+_DURATION, _MONTH_START, _PARTITION_DAY = "duration_minutes", "month_start", "partition_day"
 
 
 @dataclass(frozen=True)
@@ -162,11 +163,17 @@ def _core(columns: SampledColumns, raw: RawRows, choices: DraftChoices, timezone
         target = _DURATION
     time = find_time(columns, raw.parts, timezone, choices.time_column)
     agreeing = agreement(columns, time.column, raw.parts, timezone) if time else 0.0
-    if time is None:
+    columns = with_derived_columns(columns, derived)
+    if time is None and all(part.partition for part in raw.parts):
+        time = Role(_PARTITION_DAY, "no column holds dates; the paths name the day", is_guess=False)
+        columns, agreeing = with_partition_days(columns, raw.parts, _PARTITION_DAY), 1.0
+        derived[_PARTITION_DAY] = PartitionDay(kind="partition_day")
+    elif time is None:
         derived[_MONTH_START] = month_start(columns, raw, choices.first_year)
         how = f"derived from {find_month(columns)}: the rows come in the order of time, and name months only"
         time = Role(_MONTH_START, how)
-    return _Core(with_derived_columns(columns, derived), derived, time, agreeing, target)
+        columns = with_derived_columns(columns, {_MONTH_START: derived[_MONTH_START]})
+    return _Core(columns, derived, time, agreeing, target)
 
 
 def _given_key(columns: SampledColumns, choices: DraftChoices) -> tuple[str, ...]:
@@ -185,7 +192,7 @@ def _subject(core: _Core, target: Role, objective: Objective, timezone: str) -> 
         objective,
         timezone=timezone,
         made_from=[name for name in inputs_of(duration) if name != core.time.column] if duration else [],
-        month=inputs_of(months)[0] if months else None,
+        month=months.month if isinstance(months, MonthStart) else None,
     )
 
 

@@ -11,7 +11,8 @@ from titlebout.core.drafts.draft_roles import find_classes
 from titlebout.core.drafts.draft_yaml import Entry, Scalar, plain_document, yaml_text
 from titlebout.core.errors import SpecError
 from titlebout.core.first_mistake import first_mistake
-from titlebout.core.specs.dataset_spec import DERIVED_TYPES, ParsingSection
+from titlebout.core.specs.dataset_spec import ParsingSection
+from titlebout.core.specs.derived_columns import DERIVED_TYPES
 from titlebout.core.specs.spec import ModelSpec
 from titlebout.core.specs.training_spec import CLASSIFYING, Objective
 

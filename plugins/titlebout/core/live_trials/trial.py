@@ -9,8 +9,8 @@ from pydantic import Field
 
 from titlebout.core.ledgers.ledger import EntryKind, LedgerEntry
 from titlebout.core.results import PartitionKey, Result
-from titlebout.core.specs.dataset_spec import ColumnName
 from titlebout.core.specs.release_spec import ReleaseStrategy
+from titlebout.core.specs.spec_section import ColumnName
 from titlebout.core.specs.split_spec import SplitRules
 
 TRIAL_KINDS = frozenset(

@@ -7,8 +7,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from titlebout.core.live_trials.trial_counts import TrialCounts
 from titlebout.core.ports import ReleaseBundle
-from titlebout.core.specs.dataset_spec import ColumnName, Name
 from titlebout.core.specs.release_spec import ReleaseStrategy
+from titlebout.core.specs.spec_section import ColumnName, Name
 from titlebout.core.wire import ReleasePush, SentFile, VersionName
 
 ADMIN_TRIAL_PATH = "/admin/trial"

@@ -14,6 +14,7 @@ from titlebout.core.reading.derivations import with_derived
 from titlebout.core.reading.json_rows import json_rows
 from titlebout.core.reading.parquet_rows import parquet_rows
 from titlebout.core.reading.unreadable import empty
+from titlebout.core.results import PartitionKey
 from titlebout.core.specs.dataset_spec import DatasetSection, FileFormat, FilesSource, S3Source
 
 
@@ -24,8 +25,10 @@ class SourceFile(NamedTuple):
     where: str
 
 
-def decode_files(files: Iterable[SourceFile], dataset: DatasetSection) -> Iterator[pa.RecordBatch]:
-    """Read the files of one partition as batches in `dataset.snapshot_columns`, one file after the other.
+def decode_files(
+    files: Iterable[SourceFile], dataset: DatasetSection, partition: PartitionKey | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Read the files of one partition, or of all, as batches in `dataset.snapshot_columns`, one file after the other.
 
     Each file is read to its end before the next one is asked for, so that a generator can open and close them.
     Memory stays bounded: no more than a few blocks of a file are decoded at a time.
@@ -34,7 +37,7 @@ def decode_files(files: Iterable[SourceFile], dataset: DatasetSection) -> Iterat
         PartitionEmptyError: None of the files has a row.
         PartitionUnreadableError: A file is truncated, or not of the declared schema, or has no rows while others do.
     """
-    return with_derived(_rows_of_all(files, dataset), dataset)
+    return with_derived(_rows_of_all(files, dataset), dataset, partition)
 
 
 def decode(file: BinaryIO, dataset: DatasetSection, where: str) -> Generator[pa.RecordBatch, None, None]:

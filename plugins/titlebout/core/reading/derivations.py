@@ -1,6 +1,7 @@
 """Derived columns and kept ranges: what happens to rows between the source and the snapshot."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
 from functools import partial, reduce
 from typing import TypeAlias
 
@@ -11,9 +12,12 @@ import pyarrow.compute as pc
 from titlebout.core.arrow_numpy import fixed_width_values
 from titlebout.core.arrow_values import arrow_numbers, arrow_texts, missing, number
 from titlebout.core.errors import PartitionUnreadableError
+from titlebout.core.partitions import Calendar
 from titlebout.core.reading.arrow_types import ARROW_TYPES
 from titlebout.core.reading.casting import arrow_schema
-from titlebout.core.specs.dataset_spec import Bounds, ColumnType, DatasetSection, Derivation, MinutesBetween, MonthStart
+from titlebout.core.results import PartitionKey
+from titlebout.core.specs.dataset_spec import Bounds, ColumnType, DatasetSection
+from titlebout.core.specs.derived_columns import Derivation, MinutesBetween, MonthStart
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _LONG_MONTHS = (
@@ -28,16 +32,24 @@ Deriving: TypeAlias = Callable[[pa.RecordBatch], pa.Array]
 """Computes a derived column of some rows; it may remember the rows before."""
 
 
-def with_derived(batches: Iterable[pa.RecordBatch], dataset: DatasetSection) -> Iterator[pa.RecordBatch]:
+def with_derived(
+    batches: Iterable[pa.RecordBatch], dataset: DatasetSection, partition: PartitionKey | None = None
+) -> Iterator[pa.RecordBatch]:
     """Add the derived columns to rows in `dataset.columns`, which must come in the order of the source.
 
     They are all rows, over all files: some columns depend on the rows before.
+
+    Args:
+        batches: Rows in `dataset.columns`.
+        dataset: The section of the spec.
+        partition: Whose rows they are; None: they are of all partitions.
 
     Raises:
         PartitionUnreadableError: A column cannot be derived from a value.
     """
     schema = arrow_schema(dataset.snapshot_columns)
-    deriving = [_deriving(name, derivation) for name, derivation in dataset.derived.items()]
+    begin = None if partition is None else Calendar(dataset.cadence).face(partition)
+    deriving = [_deriving(name, derivation, begin) for name, derivation in dataset.derived.items()]
     try:
         for batch in batches:
             derived = [derive(batch) for derive in deriving]
@@ -83,10 +95,20 @@ def _is_inside(column: pa.Array, bounds: Bounds) -> pa.Array:
     return is_inside
 
 
-def _deriving(name: str, derivation: Derivation) -> Deriving:
-    if isinstance(derivation, MinutesBetween):
-        return partial(_minutes_between, name=name, derivation=derivation)
-    return _MonthStarts(name, derivation)
+def _deriving(name: str, derivation: Derivation, begin: datetime | None) -> Deriving:
+    match derivation:
+        case MinutesBetween():
+            return partial(_minutes_between, name=name, derivation=derivation)
+        case MonthStart():
+            return _MonthStarts(name, derivation)
+    if begin is None:  # the spec allows it for no such source
+        message = f"column {name!r} cannot be derived: these rows are of no single partition"
+        raise PartitionUnreadableError(message)
+    return partial(_day, day=np.datetime64(begin, "D").astype(np.int32))
+
+
+def _day(batch: pa.RecordBatch, *, day: np.int32) -> pa.Array:
+    return arrow_numbers(np.full(batch.num_rows, day), ARROW_TYPES[ColumnType.DATE])
 
 
 def _minutes_between(batch: pa.RecordBatch, *, name: str, derivation: MinutesBetween) -> pa.Array:

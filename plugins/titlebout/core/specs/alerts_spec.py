@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from titlebout.core.specs.dataset_spec import SpecSection
+from titlebout.core.specs.spec_section import SpecSection
 
 _ADDRESS = re.compile(r"[^@\s<>,;\"]{1,64}@[^@\s<>,;\"]{1,255}", re.ASCII)
 

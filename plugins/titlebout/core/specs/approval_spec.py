@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from titlebout.core.specs.dataset_spec import SpecSection
+from titlebout.core.specs.spec_section import SpecSection
 
 
 class ApprovalSection(SpecSection):

@@ -1,28 +1,19 @@
-"""The section `dataset` of a model spec, and what all sections share."""
+"""The section `dataset` of a model spec."""
 
-from collections.abc import Mapping
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from titlebout.core.cadences import Cadence
 from titlebout.core.specs import column_type
-from titlebout.core.specs.source_paths import PLACE, RelativePattern
+from titlebout.core.specs.derived_columns import DERIVED_TYPES, Derivation, MonthStart, PartitionDay, inputs_of
+from titlebout.core.specs.source_paths import PathTemplate, RelativePattern, checked_places, names_one_partition
+from titlebout.core.specs.spec_section import ColumnName, Name, SpecSection
 
 ColumnType = column_type.ColumnType
-# Names become paths, DAG ids and container names; ASCII, no dots, no separators but the underscore.
-NAME_PATTERN = r"\A[a-z][a-z0-9_]{0,62}\z"
-Name = Annotated[str, Field(pattern=NAME_PATTERN)]
-ColumnName = Annotated[str, Field(min_length=1, max_length=128)]
 _WHERE, _CONN = "Where the rows come from.", "Airflow connection that says where, and with which secret."
-
-
-class SpecSection(BaseModel):
-    """Base of all sections: frozen, and a key that is not declared is an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
 NUMBERS = frozenset({ColumnType.INTEGER, ColumnType.NUMBER, ColumnType.FLAG})
@@ -44,8 +35,8 @@ class FilesSource(SpecSection):
 
     kind: Literal["files"]
     path: RelativePattern = Field(
-        description="Path or glob below the root of the connection. With `{partition}` in it: one file set per "
-        "partition; without: one file, filtered by the time column."
+        description="Path or glob below the root of the connection. With `{partition}`, or codes of strftime as in "
+        "`{partition:%Y/%m/%d}`: one file set per partition; without: one file, filtered by the time column."
     )
     format: FileFormat = FileFormat.CSV
     conn_id: str = Field(default="titlebout_source", description=_CONN)
@@ -57,7 +48,10 @@ class S3Source(SpecSection):
 
     kind: Literal["s3"]
     bucket: str = Field(min_length=3, description="Name of the bucket, without `s3://`.")
-    prefix: str = Field(description="Key prefix holding `{partition}`, for example `rides/day={partition}/`.")
+    prefix: str = Field(
+        description="Key prefix holding `{partition}`, or codes of strftime: `rides/day={partition}/`, "
+        "`rides/{partition:%Y/%m/%d}/`."
+    )
     format: FileFormat = FileFormat.PARQUET
     conn_id: str = Field(default="titlebout_s3", description=_CONN)
     delimiter: str = Field(default=",", min_length=1, max_length=1, description="Between the fields of CSV.")
@@ -65,10 +59,10 @@ class S3Source(SpecSection):
     @field_validator("prefix")
     @classmethod
     def _prefix_names_the_partition(cls, prefix: str) -> str:
-        if PLACE not in prefix:
-            message = f"must contain {PLACE}"
+        if not PathTemplate(prefix).is_placed:
+            message = "must contain {partition}, or codes of strftime as in {partition:%Y/%m/%d}"
             raise ValueError(message)
-        return prefix
+        return checked_places(prefix)
 
 
 class SqlSource(SpecSection):
@@ -114,32 +108,6 @@ class ParsingSection(SpecSection):
             message = f"decimal_separator and thousands_separator are both {self.decimal_separator!r}"
             raise ValueError(message)
         return self
-
-
-class MinutesBetween(SpecSection):
-    """Minutes from one timestamp column to another, negative where the end lies before the start."""
-
-    kind: Literal["minutes_between"]
-    start: ColumnName = Field(description="Timestamp column.")
-    end: ColumnName = Field(description="Timestamp column.")
-
-
-class MonthStart(SpecSection):
-    """First day of the month, for rows that name a month but no year and come in the order of time.
-
-    A month before that of the row above begins a new year, so the rows must come from one file for all partitions.
-    """
-
-    kind: Literal["month_start"]
-    month: ColumnName = Field(description="Integers 1 to 12, or English names or their first three letters.")
-    first_year: int = Field(ge=1900, le=2200, description="Year of the first row.")
-
-
-Derivation = Annotated[MinutesBetween | MonthStart, Field(discriminator="kind")]
-DERIVED_TYPES: Mapping[str, ColumnType] = {
-    "minutes_between": ColumnType.NUMBER,
-    "month_start": ColumnType.DATE,
-}
 
 
 class Bounds(SpecSection):
@@ -204,7 +172,25 @@ class DatasetSection(SpecSection):
     @property
     def is_one_delivery_for_all_days(self) -> bool:
         """Whether days are cut out of files that hold all of them, by the time column."""
-        return isinstance(self.source, FilesSource) and PLACE not in self.source.path
+        return self.path_template is not None and not self.path_template.is_placed
+
+    @property
+    def path_template(self) -> PathTemplate | None:
+        """Where the files or objects of a partition are; None: no path names them."""
+        match self.source:
+            case FilesSource():
+                return PathTemplate(self.source.path, self.cadence)
+            case S3Source():
+                return PathTemplate(self.source.prefix, self.cadence, is_prefix=True)
+        return None
+
+    @model_validator(mode="after")
+    def _path_names_one_partition(self) -> Self:
+        template = self.path_template
+        if template and template.is_placed and not names_one_partition(template.text, self.cadence):
+            message = f"source: {template.text!r} is the same for several partitions of a model that is {self.cadence}"
+            raise ValueError(message)
+        return self
 
     @model_validator(mode="after")
     def _derivations_fit_the_columns(self) -> Self:
@@ -216,9 +202,13 @@ class DatasetSection(SpecSection):
             if isinstance(derivation, MonthStart) and not self.is_one_delivery_for_all_days:
                 message = f"derived.{name}: month_start needs a source of kind files without {{partition}} in its path"
                 raise ValueError(message)
+            if isinstance(derivation, PartitionDay) and (
+                self.is_one_delivery_for_all_days or self.cadence is Cadence.HOURLY
+            ):
+                message = f"derived.{name}: partition_day needs a partition of its own for each day, week or month"
+                raise ValueError(message)
             fitting = {ColumnType.TEXT, ColumnType.INTEGER} if isinstance(derivation, MonthStart) else TIMES
-            inputs = [derivation.month] if isinstance(derivation, MonthStart) else [derivation.start, derivation.end]
-            for used in inputs:
+            for used in inputs_of(derivation):
                 if columns.get(used) not in fitting:
                     message = f"derived.{name}: {used} is declared as {columns.get(used, 'nothing')} in dataset.columns"
                     raise ValueError(message)

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from titlebout.core.specs.dataset_spec import SpecSection
+from titlebout.core.specs.spec_section import SpecSection
 
 # Three quarters of what the container of a model server may use: the rest is for large requests and for the moment
 # at which two releases are loaded.

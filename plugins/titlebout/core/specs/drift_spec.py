@@ -4,8 +4,8 @@ from typing import Self
 
 from pydantic import Field, field_validator, model_validator
 
-from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
 from titlebout.core.specs.retrain_spec import AUTOMATIC, RetrainReason, RetrainSection
+from titlebout.core.specs.spec_section import ColumnName, SpecSection
 
 
 class DriftSection(SpecSection):

@@ -7,7 +7,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
+from titlebout.core.specs.spec_section import ColumnName, SpecSection
 
 # No dots: those tell the parts of a column apart. None of the characters that XGBoost refuses in a name.
 FeatureName = Annotated[str, Field(pattern=r"\A[A-Za-z_][A-Za-z0-9_]{0,127}\z")]

@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
+from titlebout.core.specs.spec_section import ColumnName, SpecSection
 
 
 class PerformanceSection(SpecSection):

@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from titlebout.core.specs.approval_spec import ApprovalSection
-from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
+from titlebout.core.specs.spec_section import ColumnName, SpecSection
 from titlebout.core.specs.split_spec import SplitSection
 
 FULL_PERCENT = 100

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from titlebout.core.specs.dataset_spec import SpecSection
+from titlebout.core.specs.spec_section import SpecSection
 
 
 class RetrainReason(StrEnum):

@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from titlebout.core.specs.dataset_spec import SpecSection
+from titlebout.core.specs.spec_section import SpecSection
 
 ROUNDS = "rounds"
 """In a space: the number of trees, which is no parameter of XGBoost's."""

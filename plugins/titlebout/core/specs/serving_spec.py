@@ -5,8 +5,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
 from titlebout.core.specs.skew_spec import SkewSection
+from titlebout.core.specs.spec_section import ColumnName, SpecSection
 
 EVERY_OTHER = "default"
 """Key under `columns` for all fields that are not named."""

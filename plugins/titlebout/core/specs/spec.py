@@ -12,17 +12,7 @@ from titlebout.core.errors import did_you_mean
 from titlebout.core.partitions import Calendar
 from titlebout.core.specs.alerts_spec import AlertsSection
 from titlebout.core.specs.comparison_spec import ComparisonSection
-from titlebout.core.specs.dataset_spec import (
-    MEASURES,
-    NUMBERS,
-    SLICES,
-    TIMES,
-    ColumnName,
-    ColumnType,
-    DatasetSection,
-    Name,
-    SpecSection,
-)
+from titlebout.core.specs.dataset_spec import MEASURES, NUMBERS, SLICES, TIMES, ColumnType, DatasetSection
 from titlebout.core.specs.deployment_spec import DeploymentBudgets
 from titlebout.core.specs.drift_spec import DriftSection
 from titlebout.core.specs.history_rules import refuse_impossible_history
@@ -33,6 +23,7 @@ from titlebout.core.specs.release_spec import ReleaseSection
 from titlebout.core.specs.retrain_rules import refuse_impossible_retrain
 from titlebout.core.specs.scoring_spec import ScoringSection
 from titlebout.core.specs.serving_spec import ServingSection, refuse_unknown_log_columns
+from titlebout.core.specs.spec_section import ColumnName, Name, SpecSection
 from titlebout.core.specs.split_needs import refuse_impossible_split
 from titlebout.core.specs.training_spec import TrainingSection
 from titlebout.core.specs.validation_spec import ValidationSection

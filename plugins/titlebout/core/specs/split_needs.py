@@ -1,9 +1,10 @@
 """What the strategy `ab` needs of the rest of a model spec: answers that can be found again by their outcomes."""
 
 from titlebout.core.specs.comparison_spec import POOLED_METRICS, ComparisonSection, Metric
-from titlebout.core.specs.dataset_spec import NUMBERS, ColumnName, ColumnType, DatasetSection
+from titlebout.core.specs.dataset_spec import NUMBERS, ColumnType, DatasetSection
 from titlebout.core.specs.release_spec import ReleaseSection, ReleaseStrategy
 from titlebout.core.specs.serving_spec import ColumnPolicy, LogSection
+from titlebout.core.specs.spec_section import ColumnName
 from titlebout.core.specs.split_spec import LOOKS_PER_MINIMUM, OutcomeDirection, SplitRules
 from titlebout.core.specs.training_spec import Objective, TrainingSection
 

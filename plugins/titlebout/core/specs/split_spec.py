@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field, model_validator
 
 from titlebout.core.specs.comparison_spec import Metric
-from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
+from titlebout.core.specs.spec_section import ColumnName, SpecSection
 
 LOOKS_PER_MINIMUM = 20
 """Where no `max_outcomes` is given, the interval is narrowest at so many times the smallest number that decides."""

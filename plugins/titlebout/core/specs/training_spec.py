@@ -7,9 +7,9 @@ from typing import Self
 from pydantic import Field, field_validator, model_validator
 
 from titlebout.core.specs.class_list import MOST_CLASSES, ClassName, refuse_bad_classes
-from titlebout.core.specs.dataset_spec import ColumnName, SpecSection
 from titlebout.core.specs.features_spec import FeaturesSection
 from titlebout.core.specs.search_spec import ROUNDS, SearchSection
+from titlebout.core.specs.spec_section import ColumnName, SpecSection
 
 
 class Objective(StrEnum):

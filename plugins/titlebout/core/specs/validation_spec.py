@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from titlebout.core.specs.dataset_spec import Name, SpecSection
+from titlebout.core.specs.spec_section import Name, SpecSection
 
 
 class CheckSeverity(StrEnum):
