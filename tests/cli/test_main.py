@@ -6,6 +6,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+from datetime import datetime
 
 import pytest
 
@@ -53,6 +54,25 @@ def test_served_at_tells_version_partition_and_release(ledger_path, capsys):
     assert "run:manual__1" in printed
 
 
+def test_status_as_a_document_names_every_partition_that_waits(ledger_path, capsys):
+    assert main(["status", "--json"]) == 0
+    (standing,) = json.loads(capsys.readouterr().out)["models"]
+    assert (standing["model"], standing["champion"]["version"]) == (MODEL, "2012-10-30-0123456789ab")
+    assert datetime.fromisoformat(standing["champion"]["since"]).tzinfo is not None
+    assert standing["partitions"] == {"accepted": ["2012-10-28", "2012-10-30"], "quarantined": ["2012-10-29"]}
+
+
+@pytest.mark.parametrize(
+    ("moment", "code", "version"), [("2100-01-01", 0, "2012-10-30-0123456789ab"), ("2000-01-01", 1, None)]
+)
+def test_served_at_as_a_document_says_what_the_text_says(ledger_path, capsys, moment, code, version):
+    assert main(["served-at", MODEL, moment, "--json"]) == code
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["model"], answer["version"], answer["at"]) == (MODEL, version, f"{moment}T00:00:00+00:00")
+    if version:
+        assert (answer["partition"], answer["made_by"]) == ("2012-10-30", "run:manual__1")
+
+
 def test_status_of_a_name_that_nobody_knows_is_a_mistake(ledger_path, capsys):
     assert main(["status", "bike_sharin"]) == 2
     assert "the ledger knows no model 'bike_sharin'; did you mean 'bike_sharing'?" in capsys.readouterr().err
@@ -67,6 +87,10 @@ def test_a_model_whose_chain_is_broken_hides_no_other(ledger_path, capsys):
     printed = capsys.readouterr().out
     assert f"{MODEL}: ledger of '{MODEL}': entry 8 is missing at the end" in printed
     assert "zebra: nothing has served yet" in printed
+    assert main(["status", "--json"]) == 1
+    broken, whole = json.loads(capsys.readouterr().out)["models"]
+    assert "entry 8 is missing" in broken["error"]
+    assert (whole["model"], whole["champion"]) == ("zebra", None)
 
 
 def test_a_pipe_that_is_closed_is_no_mistake(ledger_path):
