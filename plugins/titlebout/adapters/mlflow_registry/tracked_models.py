@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DESCRIPTION_TAG = "mlflow.note.content"
+_KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes MLflow's pages open on runs and models; without it they open on the traces of language models."""
 
 
 class MlflowRegistry:
@@ -124,7 +126,7 @@ class MlflowRegistry:
         if experiment is None:
             location = f"{self._artifact_root}/{model}" if self._artifact_root else None
             try:
-                return str(client.create_experiment(model, artifact_location=location))
+                return str(client.create_experiment(model, artifact_location=location, tags=_KIND_OF_EXPERIMENT))
             except MlflowException:
                 experiment = client.get_experiment_by_name(model)  # another task may have been faster
                 if experiment is None:
