@@ -7,8 +7,8 @@ from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_da
 from fastapi import Depends, Request
 from pydantic import TypeAdapter, ValidationError
 
-from titlebout.core.specs.dataset_spec import Name
 from titlebout.core.specs.spec import nightly_dag_of
+from titlebout.core.specs.spec_section import Name
 from titlebout.web.problems import not_found
 
 _NAME = TypeAdapter(Name)
