@@ -114,7 +114,7 @@ def test_rows_without_a_date_get_the_day_that_their_path_names(project, tmp_path
     assert main(["new", "rides", "--from", "raw/*/*.csv", "--target", "sales"]) == 0
     spec = load_model_spec("rides")
     assert spec.dataset.source.path == "day={partition}/part.csv"
-    assert spec.dataset.derived[spec.dataset.time_column].kind == "partition_day"
+    assert spec.dataset.derived[spec.dataset.time_column].kind == "partition_start"
     assert f"{DAYS} of {DAYS} days tried would be accepted" in capsys.readouterr().out
     assert main(["check", "rides", "--data"]) == 0
     assert "2024-02-09 would be ingested with 24 rows" in capsys.readouterr().out

@@ -103,10 +103,10 @@ class TestMonthStart:
             demand_spec(dataset__source=source, dataset__derived={"month": MONTHS})
 
 
-WHEN = {"when": {"kind": "partition_day"}}
+WHEN = {"when": {"kind": "partition_start"}}
 
 
-class TestPartitionDay:
+class TestPartitionStart:
     @pytest.mark.parametrize(
         ("cadence", "key", "day"),
         [
@@ -124,7 +124,7 @@ class TestPartitionDay:
 
     @pytest.mark.parametrize("wrong", [{"path": "all.csv"}, {"cadence": "hourly"}])
     def test_it_needs_a_partition_that_begins_a_day(self, wrong):
-        with pytest.raises(ValidationError, match="partition_day needs a partition of its own"):
+        with pytest.raises(ValidationError, match="partition_start needs a partition of its own"):
             demand_spec(
                 dataset__source={"kind": "files", "path": wrong.get("path", "{partition}.csv")},
                 dataset__cadence=wrong.get("cadence", "daily"),

@@ -56,7 +56,7 @@ def month_start(columns: SampledColumns, raw: RawRows, first_year: int | None) -
     return MonthStart(kind="month_start", month=month, first_year=first_year)
 
 
-def with_partition_days(columns: SampledColumns, parts: Sequence[Part], name: str) -> SampledColumns:
+def with_partition_starts(columns: SampledColumns, parts: Sequence[Part], name: str) -> SampledColumns:
     """Add the day that the path of each row names; all parts have to name one."""
     days = [np.full(part.rows, np.datetime64(str(part.partition)), dtype="datetime64[D]") for part in parts]
     numbers = arrow_numbers(np.concatenate(days).astype(np.int32), ARROW_TYPES[ColumnType.DATE])

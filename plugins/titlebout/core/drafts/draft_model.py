@@ -10,7 +10,7 @@ from titlebout.core.drafts.draft_derivations import (
     minutes_between,
     month_start,
     with_derived_columns,
-    with_partition_days,
+    with_partition_starts,
 )
 from titlebout.core.drafts.draft_facts import SampledColumns
 from titlebout.core.drafts.draft_features import FeaturePlanDraft, Subject, find_features, is_free_text
@@ -23,11 +23,11 @@ from titlebout.core.drafts.draft_windows import WindowsDraft, find_windows
 from titlebout.core.errors import SpecError, did_you_mean
 from titlebout.core.reading.derivations import KeptRows
 from titlebout.core.specs.dataset_spec import Bounds
-from titlebout.core.specs.derived_columns import Derivation, MonthStart, PartitionDay, inputs_of
+from titlebout.core.specs.derived_columns import Derivation, MonthStart, PartitionStart, inputs_of
 from titlebout.core.specs.training_spec import Objective
 
 MIN_ROWS = 20
-_DURATION, _MONTH_START, _PARTITION_DAY = "duration_minutes", "month_start", "partition_day"
+_DURATION, _MONTH_START, _PARTITION_START = "duration_minutes", "month_start", "partition_start"
 
 
 @dataclass(frozen=True)
@@ -165,9 +165,9 @@ def _core(columns: SampledColumns, raw: RawRows, choices: DraftChoices, timezone
     agreeing = agreement(columns, time.column, raw.parts, timezone) if time else 0.0
     columns = with_derived_columns(columns, derived)
     if time is None and all(part.partition for part in raw.parts):
-        time = Role(_PARTITION_DAY, "no column holds dates; the paths name the day", is_guess=False)
-        columns, agreeing = with_partition_days(columns, raw.parts, _PARTITION_DAY), 1.0
-        derived[_PARTITION_DAY] = PartitionDay(kind="partition_day")
+        time = Role(_PARTITION_START, "no column holds dates; the paths name the day", is_guess=False)
+        columns, agreeing = with_partition_starts(columns, raw.parts, _PARTITION_START), 1.0
+        derived[_PARTITION_START] = PartitionStart(kind="partition_start")
     elif time is None:
         derived[_MONTH_START] = month_start(columns, raw, choices.first_year)
         how = f"derived from {find_month(columns)}: the rows come in the order of time, and name months only"

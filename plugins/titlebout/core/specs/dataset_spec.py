@@ -8,7 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from titlebout.core.cadences import Cadence
 from titlebout.core.specs import column_type
-from titlebout.core.specs.derived_columns import DERIVED_TYPES, Derivation, MonthStart, PartitionDay, inputs_of
+from titlebout.core.specs.derived_columns import DERIVED_TYPES, Derivation, MonthStart, PartitionStart, inputs_of
 from titlebout.core.specs.source_paths import PathTemplate, RelativePattern, checked_places, names_one_partition
 from titlebout.core.specs.spec_section import ColumnName, Name, SpecSection
 
@@ -202,10 +202,10 @@ class DatasetSection(SpecSection):
             if isinstance(derivation, MonthStart) and not self.is_one_delivery_for_all_days:
                 message = f"derived.{name}: month_start needs a source of kind files without {{partition}} in its path"
                 raise ValueError(message)
-            if isinstance(derivation, PartitionDay) and (
+            if isinstance(derivation, PartitionStart) and (
                 self.is_one_delivery_for_all_days or self.cadence is Cadence.HOURLY
             ):
-                message = f"derived.{name}: partition_day needs a partition of its own for each day, week or month"
+                message = f"derived.{name}: partition_start needs a partition of its own for each day, week or month"
                 raise ValueError(message)
             fitting = {ColumnType.TEXT, ColumnType.INTEGER} if isinstance(derivation, MonthStart) else TIMES
             for used in inputs_of(derivation):

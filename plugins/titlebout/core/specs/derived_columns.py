@@ -28,17 +28,17 @@ class MonthStart(SpecSection):
     first_year: int = Field(ge=1900, le=2200, description="Year of the first row.")
 
 
-class PartitionDay(SpecSection):
+class PartitionStart(SpecSection):
     """The day on which the partition begins, for rows that do not say when they happened because their path does."""
 
-    kind: Literal["partition_day"]
+    kind: Literal["partition_start"]
 
 
-Derivation = Annotated[MinutesBetween | MonthStart | PartitionDay, Field(discriminator="kind")]
+Derivation = Annotated[MinutesBetween | MonthStart | PartitionStart, Field(discriminator="kind")]
 DERIVED_TYPES: Mapping[str, ColumnType] = {
     "minutes_between": ColumnType.NUMBER,
     "month_start": ColumnType.DATE,
-    "partition_day": ColumnType.DATE,
+    "partition_start": ColumnType.DATE,
 }
 
 
