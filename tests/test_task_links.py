@@ -18,7 +18,7 @@ def pushed(monkeypatch):
 @pytest.mark.parametrize(
     ("address", "shown"),
     [
-        ("https://mlflow.example/#/experiments/1/runs/2", "https://mlflow.example/#/experiments/1/runs/2"),
+        ("https://mlflow.example/#/experiments/1/runs/2?of=x", "https://mlflow.example/#/experiments/1/runs/2?of=x"),
         ("http://127.0.0.1:9000", "http://127.0.0.1:9000"),
         ("", ""),
         (None, ""),

@@ -74,12 +74,6 @@ def test_the_page_on_a_version_says_in_words_what_it_is(registry, client, model)
     assert run.data.tags["mlflow.note.content"].startswith("# A card\nlong")
 
 
-def test_the_page_of_a_model_opens_on_its_runs_and_not_on_traces_of_language_models(registry, client, model):
-    record(registry, model)
-
-    assert client.get_experiment_by_name(model).tags["mlflow.experimentKind"] == "custom_model_development"
-
-
 def test_what_a_killed_try_left_running_is_replaced(registry, client, model):
     experiment = client.create_experiment(model)
     half_written = client.create_run(experiment, tags={"titlebout.version": VERSION})

@@ -96,6 +96,8 @@ def test_a_recorded_challenger_is_found_with_its_metrics(shop, model):
 
     assert registered.registry_version == "1"
     assert registered.run_id
+    if registered.run_url.startswith("http"):  # the pages of model training, not those of language models
+        assert registered.run_url.endswith(f"/runs/{registered.run_id}?workflowType=machine_learning")
     assert registered.run_url
     assert shop.metrics(model, "2012-06-01-aaaaaaaaaaaa")["rmse"] == 41.5
 

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _DESCRIPTION_TAG = "mlflow.note.content"
-_KIND_OF_EXPERIMENT = {"mlflow.experimentKind": "custom_model_development"}
-"""Makes MLflow's pages open on runs and models; without it they open on the traces of language models."""
+_PAGES_OF_TRAINING = "?workflowType=machine_learning"
+"""MLflow's pages show runs and models; without it, or a click, they show what language models need."""
 
 
 class MlflowRegistry:
@@ -126,7 +126,7 @@ class MlflowRegistry:
         if experiment is None:
             location = f"{self._artifact_root}/{model}" if self._artifact_root else None
             try:
-                return str(client.create_experiment(model, artifact_location=location, tags=_KIND_OF_EXPERIMENT))
+                return str(client.create_experiment(model, artifact_location=location))
             except MlflowException:
                 experiment = client.get_experiment_by_name(model)  # another task may have been faster
                 if experiment is None:
@@ -137,7 +137,7 @@ class MlflowRegistry:
         shown = shown_address(self._uri)
         if not shown.startswith(("http://", "https://")):
             return shown
-        return f"{shown.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+        return f"{shown.rstrip('/')}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}{_PAGES_OF_TRAINING}"
 
 
 def _described(description: str) -> dict[str, str]:
