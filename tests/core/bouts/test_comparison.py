@@ -7,6 +7,7 @@ import pytest
 from fakes.specs import demand_spec
 from titlebout.core.bouts.bout_checks import ScoredPartition
 from titlebout.core.bouts.comparison import Bout
+from titlebout.core.errors import FieldError
 from titlebout.core.results import Outcome, SnapshotRef, TrainedChallenger, TrainingProof, Verdict
 from titlebout.core.versions import FILES
 
@@ -174,6 +175,14 @@ def test_without_a_champion_there_is_no_second_area_to_compare():
     labels = np.tile([0.0, 1.0], 20)
     blocks = {day.partition: ScoredPartition(labels, labels * 0.4 + 0.3, None) for day in HOLDOUT}
     assert bout(champion=None, **binary).judge(blocks).area_p is None
+
+
+def test_a_holdout_that_one_of_the_two_cannot_score_decides_nothing():
+    verdict = bout().unscored("2024-01-08", FieldError("rentals", "is no number"), "; take it out of the spec")
+    assert (verdict.outcome, verdict.champion) == (Outcome.INCONCLUSIVE, CHAMPION.version)
+    (reason,) = verdict.reasons
+    assert reason.startswith("holdout 2024-01-08 cannot be scored by both: ")
+    assert reason.endswith("field 'rentals' is no number; take it out of the spec")
 
 
 def test_a_version_that_was_rolled_back_does_not_come_back():
