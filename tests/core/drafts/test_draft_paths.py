@@ -46,8 +46,8 @@ def test_the_day_is_found_where_all_paths_have_it(paths, pattern):
     [
         ("{partition:%Y/%m/%d}/**/*.gz", "{partition:%Y/%m/%d}/"),
         (f"{HIVE}/a", f"{HIVE}/"),
-        ("x/{partition:%Y%m%d}-*.csv", "x/{partition:%Y%m%d}"),
-        (f"{HIVE}.csv", HIVE),
+        ("x/{partition:%Y%m%d}-*.csv", "x/{partition:%Y%m%d}-"),
+        (f"{HIVE}.csv", f"{HIVE}.csv"),
         ("{partition:%Y/%m/%d}/x-{partition}-a.csv", "{partition:%Y/%m/%d}/"),
     ],
 )  # fmt: skip

@@ -71,6 +71,18 @@ def test_a_path_of_no_partition_has_no_key(path):
     assert PathTemplate("{partition:%Y/%m/%d}/*.csv").key_of(path) is None
 
 
+def test_a_prefix_never_ends_in_a_day_that_begins_another_one():
+    source = {"kind": "s3", "bucket": "rides", "prefix": "{partition:%Y/%-m/%-d}"}
+    with pytest.raises(ValueError, match="need a sign before and behind"):
+        demand_spec(dataset__source=source)
+    assert demand_spec(dataset__source=source | {"prefix": f"{source['prefix']}/"})
+    assert demand_spec(dataset__source={"kind": "files", "path": source["prefix"]})
+
+
+def test_a_path_without_a_place_is_of_no_partition():
+    assert PathTemplate("all.csv").key_of("all.csv") is None
+
+
 def test_places_that_contradict_each_other_name_nothing():
     assert PathTemplate("{partition:%Y%m%d}/{partition}.csv").key_of("20240501/2024-05-02.csv") is None
     assert PathTemplate("{partition:%m}/{partition:%Y%m%d}").key_of("06/20240501") is None
@@ -93,7 +105,7 @@ def test_wildcards_beside_a_place_mean_what_they_mean_in_a_shell(pattern, path, 
 
 
 @pytest.mark.parametrize(
-    "text", ["{partition:%Y%m%d}.csv", "*{partition}*.csv", "**/{partition:%Y%j}*/a", "{partition:%Y/%-m%d}"]
+    "text", ["{partition:%Y%m%d}.csv", "*{partition}*.csv", "**/{partition:%Y%j}*/a", "{partition:%Y/%-m-%d}"]
 )
 def test_the_glob_of_all_partitions_is_one_that_the_file_system_takes(tmp_path, text):
     path = tmp_path / PathTemplate(text).of("2024-05-01").replace("**/", "").replace("*", "x")
@@ -120,6 +132,11 @@ def test_a_star_in_a_prefix_is_a_star():
         ("daily", "{partition:}.csv", "braces other than"),
         ("daily", "{ partition }.csv", "braces other than"),
         ("daily", "{partition:%Y{%m}}.csv", "braces other than"),
+        ("daily", "{partition:%Y/%-m%-d}/a.csv", "need a sign before and behind"),
+        ("daily", "{partition:%Y/%-m/%-d}*/a.csv", "need a sign before and behind"),
+        ("daily", "{partition:%Y/%-m/}*{partition:%-d}/a.csv", "need a sign before and behind"),
+        ("daily", "{partition:%Y/%-m/%-d}{partition}/a.csv", "need a sign before and behind"),
+        ("daily", "{partition:%Y/%-m/1%-d}/a.csv", "need a sign before and behind"),
     ],
 )
 def test_a_place_that_does_not_name_one_partition_is_refused_by_the_spec(cadence, path, mistake):

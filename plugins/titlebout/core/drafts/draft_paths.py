@@ -67,7 +67,7 @@ def placed_template(given: str, *, is_prefix: bool = False) -> PathTemplate | No
     """
     template = PathTemplate(given, is_prefix=is_prefix)
     try:
-        checked_places(given)
+        checked_places(given, is_prefix=is_prefix)
     except ValueError as error:
         raise SpecError(str(error)) from None
     if template.is_placed and not names_one_partition(given, Cadence.DAILY):
@@ -101,13 +101,14 @@ def find_pattern(paths: Sequence[str]) -> PathPattern | None:
 
 
 def prefix_of(pattern: str) -> str:
-    """Turn the pattern of objects into the prefix that names them: names and wildcards go.
+    """Turn the pattern of objects into the prefix that names them: the folder of a day, or the name without wildcards.
 
     >>> prefix_of("rides/day={partition}/part-0.parquet"), prefix_of("rides/{partition}.csv")
-    ('rides/day={partition}/', 'rides/{partition}')
+    ('rides/day={partition}/', 'rides/{partition}.csv')
     """
-    folder = f"{_folder(_WILDCARD.split(pattern)[0])}/"
-    return folder if names_one_partition(folder, Cadence.DAILY) else pattern[: pattern.rfind("}") + 1]
+    named = _WILDCARD.split(pattern)[0]
+    folder = f"{_folder(named)}/"
+    return folder if names_one_partition(folder, Cadence.DAILY) else named
 
 
 def _mentions(path: str) -> Iterator[_Mention]:

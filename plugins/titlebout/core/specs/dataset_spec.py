@@ -62,7 +62,7 @@ class S3Source(SpecSection):
         if not PathTemplate(prefix).is_placed:
             message = "must contain {partition}, or codes of strftime as in {partition:%Y/%m/%d}"
             raise ValueError(message)
-        return checked_places(prefix)
+        return checked_places(prefix, is_prefix=True)
 
 
 class SqlSource(SpecSection):

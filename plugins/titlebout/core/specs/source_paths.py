@@ -35,6 +35,8 @@ _TELLING_CODES: Mapping[Cadence, tuple[set[str], ...]] = {
 # A template with each code on its own: `{}` for the key, `{%Y}` for a year.
 _TOKEN = re.compile(r"\{(%-?[A-Za-z])?\}")
 _TOKENS = re.compile(rf"\**(?:{_TOKEN.pattern}\**)+")
+# A code of one digit or two beside what may be a digit too.
+_OPEN_DIGITS = re.compile(r"[0-9*?\]}]\{%-|\{%-[A-Za-z]\}[0-9*?\[{]")
 _WILDCARD = re.compile(r"\*\*/|\*\*|\*|\?|\[!?[^]]+\]")
 _WILDCARDS: Mapping[str, str] = {"**/": "(?:.*/)?", "**": ".*", "*": "[^/]*", "?": "[^/]"}
 
@@ -124,7 +126,10 @@ class PathTemplate:
         if None in told:
             return self._calendar.check(told[None])
         digits = {_padded(str(code)): found for code, found in told.items()}
-        codes = next((codes for codes in _TELLING_CODES[self.cadence] if codes <= digits.keys()), set[str]())
+        codes = next((codes for codes in _TELLING_CODES[self.cadence] if codes <= digits.keys()), None)
+        if codes is None:
+            message = f"{self.text!r} names no single partition"
+            raise ValueError(message)
         read = {code: digits[code] for code in codes} | ({"%u": "1"} if "%G" in codes else {})
         begin = datetime.strptime(f"{' '.join(read.values())} +0000", f"{' '.join(read)} %z")
         return self._calendar.holding(begin)
@@ -145,11 +150,11 @@ def relative_pattern(pattern: str) -> str:
 RelativePattern = Annotated[str, AfterValidator(relative_pattern)]
 
 
-def checked_places(text: str) -> str:
-    """Return a path or prefix whose braces all stand for the partition.
+def checked_places(text: str, *, is_prefix: bool = False) -> str:
+    """Return a path or prefix whose braces all stand for the partition, and for one of them only.
 
     Raises:
-        ValueError: Some do not, or hold another code than those of `CODES`.
+        ValueError: Some do not, hold another code than those of `CODES`, or would find other days as well.
     """
     if {"{", "}"} & set(_PLACE.sub("", text)):
         message = f"{text!r} has braces other than {PLACE} and {{partition:%Y/%m/%d}}, which stand for the partition"
@@ -160,6 +165,12 @@ def checked_places(text: str) -> str:
         if unknown or (place[1] and not codes) or set("%*?[]") & set(_CODE.sub("", place[1] or "")):
             message = f"{place[0]!r} knows the codes {', '.join(CODES)}, and no wildcards"
             raise ValueError(message)
+    # The first of a month, `1*`, would find the tenth as well.
+    if _OPEN_DIGITS.search(_flat(text) + ("*" if is_prefix else "")):
+        message = (
+            f"{text!r}: codes such as %-d, without zeros, need a sign before and behind that is no digit or wildcard"
+        )
+        raise ValueError(message)
     return text
 
 
