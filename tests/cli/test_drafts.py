@@ -131,7 +131,7 @@ def test_a_place_that_a_person_names_counts_even_where_the_path_alone_would_not_
     ("given", "mistake"),
     [
         ("raw/{partition:%m.%Y}.csv", "names no single day"),
-        ("raw/{partition:%x}.csv", "knows the codes %Y"),
+        ("raw/{partition:%x}.csv", "write codes of %Y"),
         ("raw/{day}.csv", "braces other than"),
         ("raw/{partition:%Y%m%d}.csv", "01.01.2024.csv: does not name a day as"),
     ],

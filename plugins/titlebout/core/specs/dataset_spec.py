@@ -6,10 +6,16 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from titlebout.core.cadences import Cadence
+from titlebout.core.cadences import GRIDS, Cadence
 from titlebout.core.specs import column_type
 from titlebout.core.specs.derived_columns import DERIVED_TYPES, Derivation, MonthStart, PartitionStart, inputs_of
-from titlebout.core.specs.source_paths import PathTemplate, RelativePattern, checked_places, names_one_partition
+from titlebout.core.specs.source_paths import (
+    PLACE,
+    PathTemplate,
+    RelativePattern,
+    checked_places,
+    names_one_partition,
+)
 from titlebout.core.specs.spec_section import ColumnName, Name, SpecSection
 
 ColumnType = column_type.ColumnType
@@ -188,7 +194,10 @@ class DatasetSection(SpecSection):
     def _path_names_one_partition(self) -> Self:
         template = self.path_template
         if template and template.is_placed and not names_one_partition(template.text, self.cadence):
-            message = f"source: {template.text!r} is the same for several partitions of a model that is {self.cadence}"
+            message = (
+                f"source: {template.text!r} is the same for several partitions of a model that is {self.cadence}; "
+                f"write {PLACE}, or codes that tell one {GRIDS[self.cadence].noun} from the next"
+            )
             raise ValueError(message)
         return self
 

@@ -163,7 +163,9 @@ def checked_places(text: str, *, is_prefix: bool = False) -> str:
         codes = _CODE.findall(place[1]) if place[1] else []
         unknown = [code for code in codes if code not in CODES]
         if unknown or (place[1] and not codes) or set("%*?[]") & set(_CODE.sub("", place[1] or "")):
-            message = f"{place[0]!r} knows the codes {', '.join(CODES)}, and no wildcards"
+            message = (
+                f"{place[0]!r} is no place of the partition: write codes of {', '.join(CODES)} in it, and no wildcards"
+            )
             raise ValueError(message)
     # The first of a month, `1*`, would find the tenth as well.
     if _OPEN_DIGITS.search(_flat(text) + ("*" if is_prefix else "")):
