@@ -32,6 +32,9 @@ HIVE = "year={partition:%Y}/month={partition:%m}/day={partition:%d}"
             ["2024/01/09/stream-2024-01-09-10-a.gz", "2024/01/10/stream-2024-01-10-11-b.gz"],
             "{partition:%Y/%m/%d}/*.gz",
         ),
+        (["d=2024-01-09/export-20240110.csv", "d=2024-01-10/export-20240111.csv"], "d={partition}/*.csv"),
+        (["2024/01/09/23/s-2024-01-10-00.gz", "2024/01/10/01/s-2024-01-10-01.gz"], "{partition:%Y/%m/%d}/**/*.gz"),
+        (["2024-1-9/20240109.csv", "2024-1-10/20240110.csv"], "{partition:%Y-%-m-%-d}/{partition:%Y%m%d}.csv"),
         (["eu/2024-01-01/x/a.csv", "eu/2024-01-01/x/b.csv"], "eu/{partition}/x/*.csv"),
     ],
 )
@@ -67,6 +70,7 @@ def test_the_prefix_of_objects_ends_where_names_begin(pattern, prefix):
         ["2024/01-01.csv", "2024/01-02.csv"],
         ["99991231.csv", "99991230.csv"],
         ["2024/13/01.csv"],
+        ["2024-1-9/2024-01-09.csv", "2024-1-10/2024-01-10.csv"],
         ["20240101.csv", "2024-01-02.csv"],
         ["a/2024-01-01/x.csv", "b/2024-01-02/x.csv"],
         [],

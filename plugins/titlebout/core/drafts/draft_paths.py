@@ -51,7 +51,7 @@ class _Mention:
 
     def place(self, *, is_padded: bool) -> str:
         first, second = self.found["first"], self.found["second"]
-        month, day = ("%m", "%d") if is_padded else ("%-m", "%-d")
+        month, day = ("%m", "%d") if is_padded or not first else ("%-m", "%-d")
         if first == second == "-" and is_padded:
             return PLACE
         if first.endswith("="):
@@ -84,20 +84,21 @@ def find_pattern(paths: Sequence[str]) -> PathPattern | None:
     >>> find_pattern(["2024/1/9/10/a.csv", "2024/1/10/11/b.csv"]).pattern
     '{partition:%Y/%-m/%-d}/**/*.csv'
     """
-    found = [[*_mentions(path)] for path in paths]
-    if not paths or any(len({each.key for each in mentions}) != 1 for mentions in found):
+    every = [[*_mentions(path)] for path in paths]
+    in_folders = [[each for each in found if "/" in each.found.string[each.found.end() :]] for found in every]
+    # The name of a file may hold another day beside the one of its folder: that on which it was written.
+    mentions = next(
+        (found for found in (every, in_folders) if all(len({m.key for m in each}) == 1 for each in found)), []
+    )
+    if not mentions:
         return None
-    keys = tuple(mentions[0].key for mentions in found)
-    is_padded = all(each.is_padded for mentions in found for each in mentions)
-    shapes = {_shape(path, mentions, is_padded=is_padded) for path, mentions in zip(paths, found, strict=True)}
-    if len(shapes) == 1:
-        return PathPattern(shapes.pop(), keys)
-    end = _common_end({_SLASH.split(shape)[-1] for shape in shapes})
-    for wildcards, folders in (("*", map(_folder, shapes)), ("**/*", map(_day_folder, shapes))):
-        folder, *others = {*folders}
-        if not others and names_one_partition(folder, Cadence.DAILY):
-            return PathPattern(f"{folder}/{wildcards}{end}", keys)
-    return None
+    keys = tuple(each[0].key for each in mentions)
+    is_padded = all(mention.is_padded for each in mentions for mention in each)
+    shapes = {_shape(path, each, is_padded=is_padded) for path, each in zip(paths, mentions, strict=True)}
+    pattern = shapes.pop() if len(shapes) == 1 else _common_pattern(shapes)
+    template = PathTemplate(pattern)
+    is_proven = all(template.key_of(path) == key for path, key in zip(paths, keys, strict=True))
+    return PathPattern(pattern, keys) if is_proven else None
 
 
 def prefix_of(pattern: str) -> str:
@@ -127,6 +128,16 @@ def _shape(path: str, mentions: Sequence[_Mention], *, is_padded: bool) -> str:
         shape += path[end : mention.found.start()] + mention.place(is_padded=is_padded)
         end = mention.found.end()
     return shape + path[end:]
+
+
+def _common_pattern(shapes: set[str]) -> str:
+    """Return one pattern for paths of several shapes; empty where they share no folder of a day."""
+    end = _common_end({_SLASH.split(shape)[-1] for shape in shapes})
+    for wildcards, folders in (("*", map(_folder, shapes)), ("**/*", map(_day_folder, shapes))):
+        folder, *others = {*folders}
+        if not others and names_one_partition(folder, Cadence.DAILY):
+            return f"{folder}/{wildcards}{end}"
+    return ""
 
 
 def _folder(shape: str) -> str:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Annotated
 
@@ -89,13 +90,7 @@ class PathTemplate:
 
     def key_of(self, path: str) -> str | None:
         """Return the partition of a path, with anything in place of wildcards or behind a prefix; None: of none."""
-        flat = _flat(self.text)
-        codes = [token[1] for token in _TOKEN.finditer(flat)]
-        form, end = "", 0
-        for token in _TOKEN.finditer(flat):
-            form += self._literal(flat[end : token.start()]) + self._digits(token[1])
-            end = token.end()
-        found = re.match(form + self._literal(flat[end:]) + ("" if self.is_prefix else r"\Z"), path, re.DOTALL)
+        found, codes = self._form.match(path), self._codes
         if found is None:
             return None
         try:
@@ -104,6 +99,19 @@ class PathTemplate:
         except (PartitionKeyError, ValueError):  # digits that are no day
             return None
         return key if [_written(code, key, face) for code in codes] == [*found.groups()] else None
+
+    @cached_property
+    def _codes(self) -> list[str | None]:
+        return [token[1] for token in _TOKEN.finditer(_flat(self.text))]
+
+    @cached_property
+    def _form(self) -> re.Pattern[str]:
+        """The regular expression of all partitions' paths, with a group for each code."""
+        flat, form, end = _flat(self.text), "", 0
+        for token in _TOKEN.finditer(flat):
+            form += self._literal(flat[end : token.start()]) + self._digits(token[1])
+            end = token.end()
+        return re.compile(form + self._literal(flat[end:]) + ("" if self.is_prefix else r"\Z"), re.DOTALL)
 
     def _digits(self, code: str | None) -> str:
         if code is not None:
